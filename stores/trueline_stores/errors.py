@@ -1,0 +1,63 @@
+"""Errors of the stores: each names its canonical gRPC code and an ErrorReason, without knowing gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class StoreError(Exception):
+    """A store could not do what was asked.
+
+    Attributes:
+        code: canonical status code name, e.g. "RESOURCE_EXHAUSTED".
+        reason: an ErrorReason without its prefix, e.g. "LOG_FULL".
+        metadata: what a program needs to act, text to text.
+        retry_after_s: seconds after which a retry makes sense; None if none does.
+
+    """
+
+    code = "INTERNAL"
+    reason = "INTERNAL"
+
+    def __init__(
+        self, message: str, *, metadata: Mapping[str, str] | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata = dict(metadata or {})
+        self.retry_after_s = retry_after_s
+
+
+class LogFullError(StoreError):
+    """The disk under the log is full; nothing of the batch was accepted."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "LOG_FULL"
+
+
+class BackpressureError(StoreError):
+    """A store or the dataflow is behind."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "BACKPRESSURE"
+
+
+class DirectoryHeldError(StoreError):
+    """Another process holds the data directory; metadata names its pid and since when."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "NOT_SERVING"
+
+
+class StoreClosedError(StoreError):
+    """The store is closed or closing."""
+
+    code = "UNAVAILABLE"
+    reason = "NOT_SERVING"
+
+
+class StatementRefusedError(StoreError):
+    """A confined statement is not allowed, or ran over its limits."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "STATEMENT_REFUSED"
