@@ -1,1 +1,1 @@
-"""The rule engine: what ops people write in YAML, loaded strictly and turned into typed values. Pure: no I/O but files."""
+"""The rule engine: what ops people write in YAML, loaded strictly into typed values. Its only I/O is files."""

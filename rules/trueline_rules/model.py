@@ -196,6 +196,7 @@ class RuleSet:
     Attributes:
         revision: 16 hex digits over the content of all documents.
         mapping: the event mapping in force (the one named by the caller, else the last one loaded).
+        documents: all of it again by kind and name, also of kinds without an attribute of their own.
 
     """
 
@@ -205,6 +206,7 @@ class RuleSet:
     metrics: Mapping[str, Metric]
     kpis: Mapping[str, Kpi]
     scorecards: Mapping[str, Scorecard]
+    documents: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def events_of(self, metric: Metric) -> tuple[str, ...]:
         """Event names that a metric reads, through the mapping in force; () if none plays its roles."""

@@ -61,3 +61,24 @@ class StatementRefusedError(StoreError):
 
     code = "FAILED_PRECONDITION"
     reason = "STATEMENT_REFUSED"
+
+
+class SchemaTooNewError(StoreError):
+    """The warehouse was written by a newer version, which this one would not understand."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "NOT_SERVING"
+
+
+class QueryTimeoutError(StoreError):
+    """A query ran longer than it may; metadata names the limit."""
+
+    code = "DEADLINE_EXCEEDED"
+    reason = "DEADLINE_EXCEEDED"
+
+
+class QueryMemoryError(StoreError):
+    """A query needed more memory than it may take; narrowing its range helps."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "TOO_MANY_POINTS"

@@ -2,12 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
+from trueline_rules.model import Metric
 
 OVERFLOW_GROUP = "__other__"
+# Distinct values that a pane and group keeps one by one; the value beyond switches to a sketch.
+EXACT_DISTINCT = 65_536
+
+# Answers microseconds since 1970-01-01T00:00:00Z.
+Clock = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPlan:
+    """A metric with everything resolved that its numbers depend on.
+
+    Attributes:
+        metric: as the rule file says.
+        events: event names read, (ANY,) = every event; () = nobody plays its roles, so it has no points.
+        allowed_lateness_us: the metric's own or the server's.
+        watermark_shift_us: default max_disorder less the metric's own; added to the stamped watermark.
+
+    """
+
+    metric: Metric
+    events: tuple[str, ...]
+    allowed_lateness_us: int
+    watermark_shift_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """Rates and limits of the dataflow.
+
+    Attributes:
+        max_disorder_us: how far a watermark trails the newest event of its source.
+        allowed_lateness_us: for metrics that do not say.
+        max_batch_events: about as many events leave the log at once when the flow is behind.
+        publish_interval_us: least time between two batches, unless a full one is waiting; so it bounds how often an
+            open pane is written, and how many inserts the warehouse sees.
+        poll_interval_us: longest wait for new events in one go.
+        epoch_interval_us: how often state is saved.
+        max_cells: panes times groups that a metric of a tenant keeps in memory beyond the batch in hand.
+        max_members: distinct values that a metric of a tenant keeps in memory beyond the batch in hand.
+
+    """
+
+    max_disorder_us: int = 120_000_000
+    allowed_lateness_us: int = 172_800_000_000
+    max_batch_events: int = 50_000
+    publish_interval_us: int = 250_000
+    poll_interval_us: int = 50_000
+    epoch_interval_us: int = 5_000_000
+    max_cells: int = 8_192
+    max_members: int = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +155,16 @@ class MetricStatusRow:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All that one step of the dataflow writes, complete up to log position `position`."""
+    """All that one step of the dataflow writes, complete up to log position `position`.
+
+    `points` is a sequence of rows to whoever wants rows; the dataflow hands over a PointBatch, whose `table` has the
+    same rows as Arrow columns and costs nothing to read.
+    """
 
     position: int
     events: tuple[StampedEvents, ...]
     clocks: tuple[ClockRow, ...]
-    points: tuple[PointRow, ...]
+    points: Sequence[PointRow]
     members: tuple[MemberRows, ...]
     statuses: tuple[MetricStatusRow, ...]
 
@@ -118,4 +174,24 @@ class ChangeWriter(Protocol):
 
     def write(self, changes: Changes) -> None:
         """Write all of it: events first. Writing the same changes again must change nothing."""
+        ...
+
+
+class PaneLoader(Protocol):
+    """Where the dataflow finds a pane again that it no longer has in memory."""
+
+    def load(
+        self,
+        tenant: str,
+        metric: Metric,
+        events: tuple[str, ...],
+        pane_starts_us: Sequence[int],
+        before_position: int,
+    ) -> list[tuple[PointRow, tuple[str, ...]]]:
+        """Compute panes from the events with positions below `before_position`.
+
+        Every change up to there was written before this is called. Answers one item for each pane and group that has
+        events which were not too late: the row as the dataflow would have left it, and its distinct values (all of
+        them while their count is exact, else none: then the row has the sketch).
+        """
         ...

@@ -84,12 +84,20 @@ class EventLog(Protocol):
         """Last durable position; 0 for an empty log."""
         ...
 
+    def wait_beyond(self, position: int, timeout_s: float) -> bool:
+        """Wait until the log ends beyond a position, at most timeout_s or until close(); whether it does."""
+        ...
+
     def start(self) -> int:
-        """First position still kept; 1 for an unpruned log."""
+        """First position still kept; 1 for an unpruned log, end() + 1 if nothing is kept."""
         ...
 
     def prune(self, *, entries_before_us: int, identities_before_us: int) -> None:
-        """Forget entries accepted before an instant, and identities accepted before another (the dedup horizon)."""
+        """Forget entries accepted before an instant, and identities accepted before another (the dedup horizon).
+
+        Identities may be kept up to a second longer. The caller takes care that entries which the dataflow has not
+        read yet lie after entries_before_us.
+        """
         ...
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""The `trueline` command. Knows only the contract."""

@@ -1,0 +1,219 @@
+"""Batches of events in columns, and their packing into EventColumns. The hot path of sending."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from trueline.event import Event, PropertyScalar
+from trueline.v1 import event_pb2
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# Up to so many property keys, asking each event for each key is cheaper than walking the events.
+_FEW_KEYS = 16
+_BIG_ENDIAN = sys.byteorder == "big"
+
+# One text for all events, one a row, or None where nothing is known.
+TextColumn = Sequence[str | None] | str | None
+
+
+class EncodingError(ValueError):
+    """A batch holds something that an event cannot carry: a text with lone surrogates, a property of another type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnBatch:
+    """Events, column by column. All columns have the length of `ids`.
+
+    Attributes:
+        ids: Event.id of each.
+        source: Event.source, one text for all or one each.
+        name: Event.name, one text for all or one each.
+        occurred_at_us: microseconds since 1970-01-01T00:00:00Z of each.
+        user_id: one each (None = absent), one for all, or None = absent everywhere; the other identifiers likewise.
+        account_id: see user_id.
+        anonymous_id: see user_id.
+        device_id: see user_id.
+        value: one number each (None = absent), or None = absent everywhere.
+        currency: see user_id.
+        properties: key to one value each; None = the event does not have the property.
+        origins: what each event stands for to the caller (a line number, a row); given back with its rejection.
+
+    Raises:
+        ValueError: the columns differ in length.
+
+    """
+
+    ids: Sequence[str]
+    source: Sequence[str] | str
+    name: Sequence[str] | str
+    occurred_at_us: Sequence[int]
+    user_id: TextColumn = None
+    account_id: TextColumn = None
+    anonymous_id: TextColumn = None
+    device_id: TextColumn = None
+    value: Sequence[float | None] | None = None
+    currency: TextColumn = None
+    properties: Mapping[str, Sequence[PropertyScalar | None]] = field(default_factory=dict)
+    origins: Sequence[Any] | None = None
+
+    def __post_init__(self) -> None:
+        named = [*self._columns(), *((f"properties[{key}]", column) for key, column in self.properties.items())]
+        for name, column in named:
+            if len(column) != len(self.ids):
+                raise ValueError(f"column {name} has {len(column)} rows, ids has {len(self.ids)}")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def from_events(cls, events: Sequence[Event]) -> ColumnBatch:
+        """The same events in columns; each event is its own origin."""
+        return cls(
+            ids=[event.id for event in events],
+            source=[event.source for event in events],
+            name=[event.name for event in events],
+            occurred_at_us=[(event.occurred_at - _EPOCH) // _MICROSECOND for event in events],
+            user_id=[event.user_id for event in events],
+            account_id=[event.account_id for event in events],
+            anonymous_id=[event.anonymous_id for event in events],
+            device_id=[event.device_id for event in events],
+            value=[event.value for event in events],
+            currency=[event.currency for event in events],
+            properties=transpose([event.properties for event in events]),
+            origins=events,
+        )
+
+    def rows(self, start: int, stop: int) -> ColumnBatch:
+        """The batch of the rows from `start` to before `stop`."""
+        cut = slice(start, stop)
+        parts: dict[str, Any] = {name: column[cut] for name, column in self._columns()}
+        return replace(self, properties={key: column[cut] for key, column in self.properties.items()}, **parts)
+
+    def halves(self) -> tuple[ColumnBatch, ColumnBatch]:
+        """The batch in two, in order."""
+        middle = len(self) // 2
+        return self.rows(0, middle), self.rows(middle, len(self))
+
+    def source_of(self, row: int) -> str:
+        """Event.source of one row."""
+        return self.source if isinstance(self.source, str) else self.source[row]
+
+    def to_proto(self) -> event_pb2.EventColumns:
+        """The batch as it goes over the wire.
+
+        Raises:
+            EncodingError: something in it cannot be carried; `ColumnBatch.halves` finds out what.
+
+        """
+        try:
+            return self._packed()
+        except (TypeError, ValueError, OverflowError) as error:
+            raise EncodingError(f"the batch cannot be encoded: {error}") from error
+
+    def _packed(self) -> event_pb2.EventColumns:
+        packed = event_pb2.EventColumns(
+            count=len(self.ids),
+            ids=self.ids,
+            source=_text_column(self.source),
+            name=_text_column(self.name),
+            occurred_at_us=_little_endian(array("q", self.occurred_at_us)),
+            user_id=_text_column(self.user_id),
+            account_id=_text_column(self.account_id),
+            anonymous_id=_text_column(self.anonymous_id),
+            device_id=_text_column(self.device_id),
+            value=None if self.value is None else _number_column(self.value),
+            currency=_text_column(self.currency),
+        )
+        for key, column in self.properties.items():
+            packed.properties.extend(_property_columns(key, column))
+        return packed
+
+    def _columns(self) -> Iterable[tuple[str, Sequence[Any]]]:
+        for item in fields(self):
+            column = getattr(self, item.name)
+            if item.name != "properties" and column is not None and not isinstance(column, str):
+                yield item.name, column
+
+
+def transpose(bags: Sequence[Mapping[str, PropertyScalar]]) -> dict[str, list[PropertyScalar | None]]:
+    """The properties of events, a column a key; None where an event does not have the key."""
+    keys = sorted(set().union(*bags))
+    if len(keys) <= _FEW_KEYS:
+        return {key: [bag.get(key) for bag in bags] for key in keys}
+    columns: dict[str, list[PropertyScalar | None]] = {key: [None] * len(bags) for key in keys}
+    for row, bag in enumerate(bags):
+        for key, value in bag.items():
+            columns[key][row] = value
+    return columns
+
+
+def _little_endian(numbers: array[Any]) -> bytes:
+    if _BIG_ENDIAN:
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _text_column(column: TextColumn) -> event_pb2.StringColumn | None:
+    if column is None:
+        return None
+    if isinstance(column, str):
+        return event_pb2.StringColumn(dictionary=[column]) if column else None
+    # Insertion order numbers the texts; an absent text and the empty one are the same on the wire.
+    distinct = dict.fromkeys(column)
+    everywhere = None not in distinct and "" not in distinct
+    distinct.pop("", None)
+    return _coded(column, distinct, everywhere)
+
+
+def _coded(
+    column: Sequence[str | None], distinct: dict[str | None, None], everywhere: bool
+) -> event_pb2.StringColumn | None:
+    """The column by the codes of its texts; what is not in `distinct` is absent."""
+    distinct.pop(None, None)
+    if not distinct:
+        return None
+    texts = cast("list[str]", list(distinct))
+    if everywhere and len(texts) == 1:
+        return event_pb2.StringColumn(dictionary=texts)
+    codes: dict[str | None, int] = {None: 0, "": 0}
+    codes.update(zip(texts, range(1, len(texts) + 1), strict=True))
+    return event_pb2.StringColumn(dictionary=texts, indices=_little_endian(array("I", map(codes.__getitem__, column))))
+
+
+def _number_column(column: Sequence[float | None]) -> event_pb2.DoubleColumn | None:
+    if None not in column:
+        return event_pb2.DoubleColumn(values=_little_endian(array("d", column)))
+    rows = [row for row, value in enumerate(column) if value is not None]
+    if not rows:
+        return None
+    values = array("d", [value for value in column if value is not None])
+    return event_pb2.DoubleColumn(values=_little_endian(values), rows=_little_endian(array("I", rows)))
+
+
+def _property_columns(key: str, column: Sequence[PropertyScalar | None]) -> Iterable[event_pb2.PropertyColumn]:
+    kinds = set(map(type, column))
+    kinds.discard(type(None))
+    if kinds == {str}:
+        texts = cast("Sequence[str | None]", column)
+        yield event_pb2.PropertyColumn(key=key, strings=_coded(texts, dict.fromkeys(texts), None not in column))
+    elif kinds == {bool}:
+        flags = cast("Sequence[bool | None]", column)
+        yield event_pb2.PropertyColumn(key=key, bools=bytes(2 if flag is None else flag for flag in flags))
+    elif kinds and kinds <= {int, float}:
+        numbers = cast("Sequence[float | None]", column)
+        yield event_pb2.PropertyColumn(key=key, doubles=_number_column(numbers))
+    elif kinds:
+        # A key whose values differ in type over the events goes into one column a type.
+        for wanted in ((str,), (bool,), (int, float)):
+            part = [value if type(value) in wanted else None for value in column]
+            if any(value is not None for value in part):
+                yield from _property_columns(key, part)
+        strange = next((kind for kind in kinds if kind not in (str, bool, int, float)), None)
+        if strange is not None:
+            raise TypeError(f"properties[{key}] holds a {strange.__name__}; a text, number or truth value is needed")

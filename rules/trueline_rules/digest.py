@@ -1,0 +1,50 @@
+"""Digests of what rule files say: short, stable, and blind to how it is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from trueline_rules.documents import dump_document
+from trueline_rules.model import Metric
+
+# 16 hex digits: two different rule sets of one deployment meet by chance once in 10^9 years of a change a second.
+DIGEST_BYTES = 8
+
+
+def revision_of(documents: Iterable[tuple[str, Any]], mapping: str) -> str:
+    """Digest all documents (kind and value) and the name of the event mapping in force; their order does not count."""
+    written = [dump_document(kind, model) for kind, model in documents]
+    written.sort(key=lambda document: (document["kind"], document["metadata"]["name"]))
+    return _digest([mapping, written])
+
+
+def definition_of(metric: Metric, events: Iterable[str]) -> str:
+    """Digest all that changes a metric's numbers, with the event names that it reads through the mapping in force.
+
+    Names, description and unit do not count, nor does the order of events and of the values in `where`. The server's
+    settings for lateness stand in for what the metric leaves open, and are not part of the digest.
+    """
+    return _digest(
+        [
+            sorted(set(events)),
+            metric.aggregation,
+            metric.field,
+            metric.quantile,
+            {field: sorted(values) for field, values in metric.where.items()},
+            metric.group_by,
+            [metric.window.us, metric.window.calendar],
+            [metric.step.us, metric.step.calendar],
+            metric.max_groups,
+            metric.allowed_lateness_us,
+            metric.late_by,
+            metric.max_disorder_us,
+        ]
+    )
+
+
+def _digest(content: Any) -> str:
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.blake2b(canonical.encode(), digest_size=DIGEST_BYTES).hexdigest()

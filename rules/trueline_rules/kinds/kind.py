@@ -1,0 +1,54 @@
+"""What a kind of rule document is: the shape of its spec, and the functions that build, write and check its values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trueline_rules.model import Metadata
+from trueline_rules.records import Record
+from trueline_rules.site import Site
+
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the other documents define; a document is checked against it once all are read.
+
+    Attributes:
+        names: names of all documents by kind, the broken ones too.
+        roles: roles that some event mapping fills or that KPIs of the default pack read.
+
+    """
+
+    names: Mapping[str, frozenset[str]]
+    roles: frozenset[str]
+
+
+def _refers_to_nothing(_model: Any, _site: Site, _known: Known) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of rule document.
+
+    Attributes:
+        name: as in `kind:`.
+        about: one sentence for editors.
+        spec: shape of `spec`; the JSON Schema comes from it too.
+        build: makes the value of a well-shaped spec, and notes at the site what no shape can see. Its answer counts
+            only if nothing was noted.
+        dump: writes a value back as a spec that builds an equal value.
+        check: notes references to documents that do not exist.
+
+    """
+
+    name: str
+    about: str
+    spec: Record
+    build: Callable[[Metadata, Spec, Site], Any]
+    dump: Callable[[Any], dict[str, Any]]
+    check: Callable[[Any, Site, Known], None] = _refers_to_nothing

@@ -1,0 +1,124 @@
+"""Turns moments into Arrow record batches of EVENT_SCHEMA. Columns only, nothing per event."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from trueline_stores.event_schema import AMOUNT, CODED, EVENT_SCHEMA, INSTANT, TEXT
+
+from trueline_server.generator import business as b
+from trueline_server.generator.lifecycle import Moments
+from trueline_server.generator.people import People
+
+_KEYS = ("persona", "plan", "country", "channel", "email", "template", "kind", "reason", "inviter")
+_STATIC = (b.PERSONAS, b.PLANS, b.COUNTRIES, b.CHANNELS, b.TEMPLATES, b.SUGGESTIONS, b.REFUND_REASONS)
+_CENT = 10_000_000  # A cent in units of 1e-9.
+
+
+def numbered(prefix: str, numbers: b.Longs, *, digits: int, suffix: str = "") -> pa.Array:
+    """Texts of one length: prefix, the number with leading zeros, suffix."""
+    count = len(numbers)
+    head, tail = prefix.encode(), suffix.encode()
+    text = np.empty((count, len(head) + digits + len(tail)), dtype=np.uint8)
+    text[:, : len(head)] = np.frombuffer(head, dtype=np.uint8)
+    text[:, len(head) + digits :] = np.frombuffer(tail, dtype=np.uint8)
+    rest = numbers.astype(np.int64)
+    for place in range(len(head) + digits - 1, len(head) - 1, -1):
+        rest, digit = np.divmod(rest, 10)
+        text[:, place] = digit + ord("0")
+    offsets = np.arange(count + 1, dtype=np.int32) * text.shape[1]
+    return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)])
+
+
+class Columns:
+    """Builds batches for the users of one business."""
+
+    def __init__(self, people: People, *, seed: int) -> None:
+        rows = np.arange(len(people), dtype=np.int64) + 1
+        self._people = people
+        self._prefix = f"sp-{seed}-"
+        self._users = numbered(f"u-{seed}-", rows, digits=8)
+        self._accounts = numbered(f"acct-{seed}-", rows, digits=8)
+        self._visitors = numbered(f"v-{seed}-", rows, digits=8)
+        self._devices = numbered(f"d-{seed}-", rows, digits=8)
+        # example.com is reserved, so no address belongs to anybody.
+        emails = numbered("listener", people.twin.astype(np.int64) + 1, digits=8, suffix="@example.com")
+        self._pool = pa.concat_arrays([*(pa.array(texts, TEXT) for texts in _STATIC), self._users, emails])
+        starts = np.cumsum([0, *(len(texts) for texts in _STATIC), len(people)])
+        names = ("persona", "plan", "country", "channel", "template", "kind", "reason", "inviter", "email")
+        self._starts = dict(zip(names, starts.tolist(), strict=True))
+
+    def batch(self, events: Moments, first_number: int) -> pa.RecordBatch:
+        """One batch; ids count up from first_number."""
+        people, kind, user = self._people, events.kind, events.user
+        count = len(events)
+        nobody = user < 0
+        numbers = np.arange(first_number, first_number + count, dtype=np.int64)
+        columns = {
+            "id": numbered(self._prefix, numbers, digits=9 if first_number + count < 10**9 else 18),
+            "source": _coded(np.zeros(count, dtype=np.int32), (b.SOURCE,)),
+            "name": _coded(kind.astype(np.int32), b.NAMES),
+            "occurred_at": pa.array(events.at_us, pa.int64()).cast(INSTANT),
+            "user_id": self._users.take(pa.array(user, mask=nobody)),
+            "account_id": self._accounts.take(pa.array(people.account[user], mask=nobody)),
+            "anonymous_id": self._visitors.take(pa.array(user, mask=kind != b.SIGNED_UP)),
+            "device_id": self._devices.take(pa.array(user, mask=kind != b.LOGGED_IN)),
+            "value": _amounts(events.cents),
+            "currency": _coded(np.zeros(count, dtype=np.int32), ("USD",), absent=events.cents == 0),
+            "properties": self._texts(events),
+            "numbers": _sparse_map(
+                "confidence", kind == b.SUGGESTION, pa.array((events.detail % 100) / 100.0), pa.float64()
+            ),
+            "flags": _sparse_map("trial", kind == b.SUBSCRIBED, pa.array(np.ones(count, dtype=np.bool_)), pa.bool_()),
+        }
+        return pa.RecordBatch.from_arrays([columns[field.name] for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
+
+    def _texts(self, events: Moments) -> pa.MapArray:
+        """The text properties: one row of codes into the pool for each event, -1 where it does not have the key."""
+        people, kind, user, at = self._people, events.kind, events.user, events.at_us
+        somebody = user >= 0
+        pays = (people.subscribed_us[user] <= at) & (at < people.unsubscribed_us[user])
+        from_channel = np.where(kind == b.SPENT, events.detail, people.channel[user])
+        detail = events.detail
+        choices: dict[str, tuple[NDArray[np.bool_], NDArray[np.integer]]] = {
+            "persona": (somebody, people.persona[user]),
+            "plan": (somebody, np.where(pays, people.paid_plan[user], b.FREE)),
+            "country": (somebody, people.country[user]),
+            "channel": ((kind == b.SPENT) | (kind == b.SIGNED_UP), from_channel),
+            "email": (kind == b.SIGNED_UP, user),
+            "template": (kind == b.WORKFLOW, detail % len(b.TEMPLATES)),
+            "kind": (kind == b.SUGGESTION, detail % len(b.SUGGESTIONS)),
+            "reason": (kind == b.REFUNDED, detail % len(b.REFUND_REASONS)),
+            "inviter": (kind == b.ACCEPTED, detail),
+        }
+        codes = np.full((len(events), len(_KEYS)), -1, dtype=np.int32)
+        for place, key in enumerate(_KEYS):
+            has, code = choices[key]
+            codes[:, place] = np.where(has, self._starts[key] + code.astype(np.int32), -1)
+        has_key = codes >= 0
+        ends = np.cumsum(has_key.sum(axis=1), dtype=np.int64)
+        offsets = np.concatenate([[0], ends]).astype(np.int32)
+        keys = pa.array(_KEYS, TEXT).take(pa.array(np.nonzero(has_key)[1].astype(np.int32)))
+        return pa.MapArray.from_arrays(pa.array(offsets), keys, self._pool.take(pa.array(codes[has_key])))
+
+
+def _coded(codes: b.Ints, texts: tuple[str, ...], absent: b.Bools | None = None) -> pa.DictionaryArray:
+    """A dictionary-coded column."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=absent), pa.array(texts, TEXT)).cast(CODED)
+
+
+def _amounts(cents: b.Longs) -> pa.Array:
+    """Cents as AMOUNT; 0 is absent. A decimal128 is a 128-bit integer: the low word, then the sign."""
+    words = np.empty((len(cents), 2), dtype=np.int64)
+    words[:, 0] = cents * _CENT
+    words[:, 1] = words[:, 0] >> 63
+    there = np.packbits(cents != 0, bitorder="little")
+    return pa.Array.from_buffers(AMOUNT, len(cents), [pa.py_buffer(there), pa.py_buffer(words)])
+
+
+def _sparse_map(key: str, has: b.Bools, values: pa.Array, kind: pa.DataType) -> pa.MapArray:
+    """A map column with one key, for the events that have it."""
+    offsets = np.concatenate([[0], np.cumsum(has)]).astype(np.int32)
+    keys = pa.array([key], TEXT).take(pa.array(np.zeros(int(has.sum()), dtype=np.int32)))
+    return pa.MapArray.from_arrays(pa.array(offsets), keys, values.filter(pa.array(has)).cast(kind))

@@ -1,0 +1,163 @@
+"""Sends generated events to a server over one stream, in order, with several batches under way."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from trueline.v1.event_pb2 import EventColumns
+from trueline.v1.ingest_service_pb2 import FinishImportRequest, StreamEventsRequest, StreamEventsResponse
+from trueline.v1.ingest_service_pb2_grpc import IngestServiceStub
+
+# Enough under way that the server never waits for the next batch.
+WINDOW = 8
+# Retries in a row without one answer between them; with the waits below about five minutes.
+MOST_RETRIES = 20
+_LONGEST_WAIT_S = 20.0
+_WORTH_RETRYING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED)
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of the events sent so far; position is the last one accepted."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    position: int = 0
+    first_rejection: str = ""
+
+
+@dataclass(slots=True)
+class _Open:
+    """One open stream: what is put into `outbox` is sent."""
+
+    outbox: queue.SimpleQueue[StreamEventsRequest | None]
+    answers: Iterator[StreamEventsResponse]
+
+
+@dataclass(slots=True)
+class OrderedSender:
+    """Sends batches in order: a stream that breaks is opened again with what was not answered.
+
+    Calls side by side would arrive in any order, and an event that overtakes others by days makes them late.
+
+    Attributes:
+        channel: to the server.
+        token: credential; "" = none.
+        sent: what became of the events so far.
+
+    """
+
+    channel: grpc.Channel
+    token: str = ""
+    sent: Sent = field(default_factory=Sent)
+    _waiting: deque[StreamEventsRequest] = field(default_factory=deque)
+
+    def send(self, batches: Iterable[EventColumns]) -> Iterator[int]:
+        """Send all batches; yields the number of events of each as it is answered.
+
+        Raises:
+            grpc.RpcError: the server refused a batch as a whole, or stayed away for too long.
+
+        """
+        source = iter(batches)
+        numbers = iter(range(1, 2**62))
+        stream: _Open | None = None
+        more = True
+        while more or self._waiting:
+            while more and len(self._waiting) < WINDOW:
+                columns = next(source, None)
+                if columns is None:
+                    more = False
+                    break
+                request = StreamEventsRequest(batch_id=str(next(numbers)), columns=columns)
+                self._waiting.append(request)
+                if stream is not None:
+                    stream.outbox.put(request)
+            if not self._waiting:
+                break
+            for attempt in _retrying():
+                with attempt:
+                    stream = stream or self._open()
+                    try:
+                        response = next(stream.answers)
+                    except BaseException:
+                        stream.outbox.put(None)
+                        stream = None
+                        raise
+            yield self._settle(response)
+        if stream is not None:
+            stream.outbox.put(None)
+
+    def finish(self, source: str) -> int:
+        """Write the end mark of a source; its log position."""
+        stub = IngestServiceStub(self.channel)
+        request = FinishImportRequest(source=source)
+        response = _retrying()(stub.FinishImport, request, metadata=self._metadata(), timeout=_LONGEST_WAIT_S)
+        return int(response.position)
+
+    def _open(self) -> _Open:
+        outbox: queue.SimpleQueue[StreamEventsRequest | None] = queue.SimpleQueue()
+        for request in self._waiting:
+            outbox.put(request)
+        stub = IngestServiceStub(self.channel)
+        return _Open(outbox, iter(stub.StreamEvents(iter(outbox.get, None), metadata=self._metadata())))
+
+    def _settle(self, response: StreamEventsResponse) -> int:
+        request = self._waiting.popleft()
+        outcome = response.outcome
+        self.sent.accepted += outcome.accepted
+        self.sent.duplicates += outcome.duplicates
+        self.sent.rejected += len(outcome.rejections)
+        self.sent.position = max(self.sent.position, outcome.position)
+        if outcome.rejections and not self.sent.first_rejection:
+            self.sent.first_rejection = outcome.rejections[0].message
+        return int(request.columns.count)
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
+
+def pace(batches: Iterable[EventColumns], events_per_s: float) -> Iterator[EventColumns]:
+    """The same batches, held back so that no more than this many events a second come."""
+    start = time.monotonic()
+    due = 0.0
+    for batch in batches:
+        time.sleep(max(start + due - time.monotonic(), 0.0))
+        due += batch.count / events_per_s
+        yield batch
+
+
+def _retrying() -> Retrying:
+    return Retrying(
+        retry=retry_if_exception(_is_worth_retrying), wait=_wait, stop=stop_after_attempt(MOST_RETRIES), reraise=True
+    )
+
+
+def _wait(state: RetryCallState) -> float:
+    """As long as the server asks for; else longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = _asked_delay(error) if isinstance(error, grpc.RpcError) else 0.0
+    return asked or min(0.1 * 2.0**state.attempt_number, _LONGEST_WAIT_S)
+
+
+def _is_worth_retrying(error: BaseException) -> bool:
+    return isinstance(error, grpc.RpcError) and error.code() in _WORTH_RETRYING
+
+
+def _asked_delay(error: grpc.RpcError) -> float:
+    """Seconds of the RetryInfo in the error's details; 0 without one."""
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        info = error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+    return 0.0

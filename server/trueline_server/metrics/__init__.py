@@ -1,0 +1,1 @@
+"""The MetricService: definitions, history and changes of metrics."""

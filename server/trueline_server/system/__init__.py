@@ -1,0 +1,1 @@
+"""The SystemService: how the server is, and how it reads files of events."""

@@ -1,0 +1,118 @@
+"""The interceptor that every call of Trueline's own services passes: credential, field rules, deadline, errors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Never
+
+import grpc
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from trueline_server.errors import TruelineError
+from trueline_server.transport.credentials import Credentials
+from trueline_server.transport.field_rules import FieldRules
+from trueline_server.transport.status import failure_of, map_failure_to_status
+from trueline_server.transport.tenant import TENANT
+
+OWN_SERVICES = "/trueline.v1."
+# A client that set a deadline stops listening when it is over, so the answer that tells of it leaves a little earlier.
+_ANSWER_MARGIN_S = 0.05
+
+
+class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Wraps the handlers of Trueline's services; health and reflection pass untouched, also without a credential."""
+
+    def __init__(self, credentials: Credentials, rules: FieldRules, default_deadline_s: float) -> None:
+        self._credentials = credentials
+        self._rules = rules
+        self._default_deadline_s = default_deadline_s
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], call: grpc.HandlerCallDetails
+    ) -> Any:
+        """Called by grpc for each call, before its handler runs."""
+        handler = await continuation(call)
+        if handler is None or not call.method.startswith(OWN_SERVICES):
+            return handler
+        wrap = self._stream_answers if handler.response_streaming else self._one_answer
+        if handler.request_streaming and handler.response_streaming:
+            kind, inner = grpc.stream_stream_rpc_method_handler, handler.stream_stream
+        elif handler.request_streaming:
+            kind, inner = grpc.stream_unary_rpc_method_handler, handler.stream_unary
+        elif handler.response_streaming:
+            kind, inner = grpc.unary_stream_rpc_method_handler, handler.unary_stream
+        else:
+            kind, inner = grpc.unary_unary_rpc_method_handler, handler.unary_unary
+        return kind(
+            wrap(inner, call.method),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _one_answer(self, handler: Callable[[Any, Any], Awaitable[Any]], method: str) -> Callable[[Any, Any], Any]:
+        async def answer(request: Any, context: Any) -> Any:
+            try:
+                request = self._admit(request, context)
+                remaining = context.time_remaining()
+                async with _deadline(self._default_deadline_s if remaining is None else remaining):
+                    return await handler(request, context)
+            except Exception as error:  # noqa: BLE001 every error becomes a status here, and only here
+                await _abort(context, error, method)
+
+        return answer
+
+    def _stream_answers(self, handler: Callable[[Any, Any], Any], method: str) -> Callable[[Any, Any], Any]:
+        """Streams live until either side ends them, so they get no deadline of ours."""
+
+        async def answer(request: Any, context: Any) -> None:
+            try:
+                request = self._admit(request, context)
+                if inspect.iscoroutinefunction(handler):
+                    await handler(request, context)
+                    return
+                async with contextlib.aclosing(handler(request, context)) as messages:
+                    async for message in messages:
+                        await context.write(message)
+            except Exception as error:  # noqa: BLE001 every error becomes a status here, and only here
+                await _abort(context, error, method)
+
+        return answer
+
+    def _admit(self, request: Any, context: Any) -> Any:
+        """Set the tenant and check the request; the messages of a request stream are checked as they come."""
+        TENANT.set(self._credentials.tenant_of(context.invocation_metadata()))
+        if isinstance(request, Message):
+            self._rules.check(request)
+            return request
+        return self._checked(request)
+
+    async def _checked(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        async for request in requests:
+            self._rules.check(request)
+            yield request
+
+
+@contextlib.asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[None]:
+    limit = asyncio.timeout(max(seconds - min(_ANSWER_MARGIN_S, seconds / 10), 0.0))
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise TruelineError(
+            "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", f"there was no answer within {seconds:.3g} s"
+        ) from None
+
+
+async def _abort(context: Any, error: Exception, method: str) -> Never:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    status = rpc_status.to_status(map_failure_to_status(failure_of(error, method)))
+    await context.abort(status.code, status.details, status.trailing_metadata)
+    raise AssertionError("abort raises")

@@ -1,0 +1,28 @@
+"""Times at the border: google.protobuf.Timestamp and microseconds since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from trueline_server.errors import invalid_field
+
+# 0001-01-01 to 9999-12-31, the range that Timestamp's own documentation allows.
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799
+
+
+def microseconds_of(timestamp: Timestamp, field: str) -> int:
+    """Microseconds since 1970, finer digits cut off.
+
+    Raises:
+        TruelineError: INVALID_FIELD, if it lies outside the years 1 to 9999.
+
+    """
+    if not _FIRST_S <= timestamp.seconds <= _LAST_S or not 0 <= timestamp.nanos <= 999_999_999:
+        raise invalid_field(field, "is not a time between the years 1 and 9999")
+    return int(timestamp.seconds * 1_000_000 + timestamp.nanos // 1000)
+
+
+def timestamp_of(microseconds: int) -> Timestamp:
+    """A Timestamp of microseconds since 1970."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return Timestamp(seconds=seconds, nanos=rest * 1000)

@@ -1,0 +1,210 @@
+"""The tables of the warehouse as values, with the reasons for their keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DATABASE = "trueline"
+
+_CODED = "LowCardinality(String)"
+_INSTANT = "DateTime64(6, 'UTC')"
+_AMOUNT = "Decimal(38, 9)"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSettings:
+    """What operators choose about tables: days after which rows are deleted, 0 = never."""
+
+    events_ttl_days: int = 0
+    points_ttl_days: int = 0
+
+
+KEEP_ALL = TableSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: without the database.
+        columns: (name, type and default).
+        engine: of the MergeTree family.
+        order_by: the sorting key; the tenant comes first in every one.
+        indexes: skipping indexes, as in CREATE TABLE.
+        expires_by: the column that a TTL counts from; "" if the table has none.
+        expires_after: name of the TableSettings field with the days; "" if the table has none.
+
+    """
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    engine: str
+    order_by: tuple[str, ...]
+    indexes: tuple[str, ...] = ()
+    expires_by: str = ""
+    expires_after: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """With the database."""
+        return f"{DATABASE}.{self.name}"
+
+    def days(self, settings: TableSettings) -> int:
+        """Days after which its rows are deleted; 0 = never."""
+        return int(getattr(settings, self.expires_after)) if self.expires_after else 0
+
+
+# Every read names the tenant; nearly every one names events, of which a tenant has tens; then a span of time. In this
+# order such a read is a few contiguous ranges, and within a range the events lie in the order of time that retention,
+# funnels and panes want. The position comes last: it makes the order total, so equal times have one order everywhere.
+# No partitions: an import spans years, and a block over several partitions would be several parts, not one atomic one.
+# The writer looks up positions after a restart, and positions ascend with the parts, so a minmax index skips all but
+# the newest parts. Rows expire by acceptance, not by occurrence: an import of old history is kept as long as any other.
+EVENTS = Table(
+    name="events",
+    columns=(
+        ("tenant", _CODED),
+        ("source", _CODED),
+        ("id", "String"),
+        ("name", _CODED),
+        ("occurred_at", _INSTANT),
+        ("accepted_at", _INSTANT),
+        ("stored_at", f"{_INSTANT} DEFAULT now64(6)"),
+        ("user_id", "String"),
+        ("account_id", "String"),
+        ("anonymous_id", "String"),
+        ("device_id", "String"),
+        ("value", f"Nullable({_AMOUNT})"),
+        ("currency", _CODED),
+        ("properties", f"Map({_CODED}, String)"),
+        ("numbers", f"Map({_CODED}, Float64)"),
+        ("flags", f"Map({_CODED}, Bool)"),
+        ("position", "UInt64"),
+        ("watermark", _INSTANT),
+    ),
+    engine="MergeTree",
+    order_by=("tenant", "name", "occurred_at", "position"),
+    indexes=("by_position position TYPE minmax GRANULARITY 1",),
+    expires_by="accepted_at",
+    expires_after="events_ttl_days",
+)
+
+# A read is always one metric in one definition over a span of panes: a contiguous range, in the order of the answer.
+# A pane is written again with each event it gets; of rows with the same key the highest revision counts. The groups
+# come last, because a pane is read with all its groups far more often than one group over time. Watchers ask what has a
+# revision beyond the last they saw: revisions ascend with the parts, so a minmax index skips the old ones.
+POINTS = Table(
+    name="points",
+    columns=(
+        ("tenant", _CODED),
+        ("metric", _CODED),
+        ("definition", _CODED),
+        ("pane_start", _INSTANT),
+        ("pane_end", _INSTANT),
+        ("groups", "Array(String)"),
+        ("events", "UInt64"),
+        ("value_count", "UInt64"),
+        ("total", _AMOUNT),
+        ("smallest", f"Nullable({_AMOUNT})"),
+        ("largest", f"Nullable({_AMOUNT})"),
+        ("latest", f"Nullable({_AMOUNT})"),
+        ("latest_at", _INSTANT),
+        ("latest_position", "UInt64"),
+        ("distinct", "UInt64"),
+        ("sketch", "String"),
+        ("bins", "Map(Int32, UInt64)"),
+        ("late_events", "UInt64"),
+        ("revision", "UInt64"),
+        ("watermark", _INSTANT),
+        ("stored_at", f"{_INSTANT} DEFAULT now64(6)"),
+    ),
+    engine="ReplacingMergeTree(revision)",
+    order_by=("tenant", "metric", "definition", "pane_start", "groups"),
+    indexes=("by_revision revision TYPE minmax GRANULARITY 1",),
+    expires_by="stored_at",
+    expires_after="points_ttl_days",
+)
+
+# The distinct values of the panes of count_distinct, in the key of their point, so that a window's values lie together.
+# A value written twice is the same row; reads do not mind it and merges drop it.
+MEMBERS = Table(
+    name="members",
+    columns=(
+        ("tenant", _CODED),
+        ("metric", _CODED),
+        ("definition", _CODED),
+        ("pane_start", _INSTANT),
+        ("groups", "Array(String)"),
+        ("member", "String"),
+        ("stored_at", f"{_INSTANT} DEFAULT now64(6)"),
+    ),
+    engine="ReplacingMergeTree",
+    order_by=("tenant", "metric", "definition", "pane_start", "groups", "member"),
+    expires_by="stored_at",
+    expires_after="points_ttl_days",
+)
+
+# A handful of rows per tenant, read whole.
+CLOCKS = Table(
+    name="clocks",
+    columns=(
+        ("tenant", _CODED),
+        ("source", _CODED),
+        ("events", "UInt64"),
+        ("max_occurred_at", _INSTANT),
+        ("last_accepted_at", _INSTANT),
+        ("finished", "Bool"),
+        ("revision", "UInt64"),
+    ),
+    engine="ReplacingMergeTree(revision)",
+    order_by=("tenant", "source"),
+)
+
+# A row per metric and definition, read whole. Its presence says that the metric's history is in `points`.
+METRIC_STATUS = Table(
+    name="metric_status",
+    columns=(
+        ("tenant", _CODED),
+        ("metric", _CODED),
+        ("definition", _CODED),
+        ("too_late", "UInt64"),
+        ("overflowed", "UInt64"),
+        ("revision", "UInt64"),
+    ),
+    engine="ReplacingMergeTree(revision)",
+    order_by=("tenant", "metric", "definition"),
+)
+
+# A read asks for one KPI at an instant, as corrected since (the last computed_at) or as known then (the last one up to
+# known_at): both are the end of a range in this order. Every computation is kept, so that the past stays answerable.
+KPI_VALUES = Table(
+    name="kpi_values",
+    columns=(
+        ("tenant", _CODED),
+        ("kpi", _CODED),
+        ("at", _INSTANT),
+        ("computed_at", _INSTANT),
+        ("rule_revision", _CODED),
+        ("value", "Nullable(Float64)"),
+        ("missing", "String"),
+        ("numerator", "Nullable(Float64)"),
+        ("denominator", "Nullable(Float64)"),
+        ("period_start", f"Nullable({_INSTANT})"),
+        ("period_end", f"Nullable({_INSTANT})"),
+        ("watermark", _INSTANT),
+        ("position", "UInt64"),
+    ),
+    engine="MergeTree",
+    order_by=("tenant", "kpi", "at", "computed_at"),
+)
+
+# Which versions of the schema were applied. The one table without a tenant: it is about the database itself.
+SCHEMA_MIGRATIONS = Table(
+    name="schema_migrations",
+    columns=(("version", "UInt32"), ("name", "String"), ("applied_at", f"{_INSTANT} DEFAULT now64(6)")),
+    engine="MergeTree",
+    order_by=("version",),
+)
+
+TABLES = (EVENTS, POINTS, MEMBERS, CLOCKS, METRIC_STATUS, KPI_VALUES)

@@ -1,0 +1,238 @@
+"""The panes and groups that one metric of one tenant has in memory, as growing columns."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from trueline_rules.model import Aggregation, Metric
+
+from trueline_streams.amounts import Ints, neutral
+from trueline_streams.distinct import estimate, merged_sketch, sketch_of
+from trueline_streams.grouping import NUMERIC, Cells, NumberCells
+from trueline_streams.points import (
+    POINT_SCHEMA,
+    PointBatch,
+    amounts,
+    bin_maps,
+    constants,
+    counts,
+    group_lists,
+    instants,
+)
+from trueline_streams.records import EXACT_DISTINCT, PointRow
+
+_COUNTS = ("pane_start", "pane_end", "events", "value_count", "late_events", "revision", "watermark", "touched")
+_INSTANTS = ("pane_start", "pane_end", "latest_at", "watermark")
+_LATEST = ("latest_at", "latest_position")
+_NUMBERS = ("total", "smallest", "largest", "latest")
+# A sketch weighs about as much as one member for each of these bytes.
+_BYTES_PER_MEMBER = 64
+_LEAST, _MOST = neutral(np.dtype(object))
+_INITIAL = {"smallest": _LEAST, "largest": _MOST}
+
+Index = dict[Hashable, int]
+
+
+class CellStore:
+    """Cells by pane and group: numpy columns for what is added, lists for members, sketches and bins.
+
+    A cell is addressed by its row; rows move when cells are dropped. Numbers are Python integers in object columns,
+    because totals need up to 38 digits.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.numeric = metric.aggregation in NUMERIC
+        self.binned = metric.aggregation is Aggregation.QUANTILE
+        self.distinct = metric.aggregation is Aggregation.COUNT_DISTINCT
+        self.size = 0
+        self.member_weight = 0
+        self.index: Index = {}
+        self.groups: list[tuple[str, ...]] = []
+        self.members: list[set[str]] = []
+        self.sketches: list[bytes] = []
+        self.bins: list[dict[int, int]] = []
+        names = _COUNTS + (_LATEST if self.numeric else ())
+        self.ints: dict[str, Ints] = {name: np.zeros(16, dtype=np.int64) for name in names}
+        self.numbers: dict[str, npt.NDArray[Any]] = {}
+        if self.numeric:
+            self.numbers = {name: np.full(16, _INITIAL.get(name, 0), dtype=object) for name in _NUMBERS}
+
+    def key(self, pane_start_us: int, groups: tuple[str, ...]) -> Hashable:
+        """What `index` calls a cell."""
+        return (pane_start_us, groups) if self.metric.group_by else pane_start_us
+
+    def rows_of(self, cells: Cells) -> Ints:
+        """Row of each cell; -1 where it is not in memory."""
+        starts = cells.pane_start_us.tolist()
+        keys = starts if cells.groups is None else zip(starts, cells.groups, strict=True)
+        find = self.index.get
+        return np.fromiter((find(key, -1) for key in keys), dtype=np.int64, count=len(starts))
+
+    def add(self, pane_start_us: int, pane_end_us: int, groups: tuple[str, ...]) -> int:
+        """A new, empty cell; answers its row."""
+        row = self.size
+        if row == len(self.ints["events"]):
+            self._grow()
+        self.size = row + 1
+        self.index[self.key(pane_start_us, groups)] = row
+        self.ints["pane_start"][row] = pane_start_us
+        self.ints["pane_end"][row] = pane_end_us
+        self.groups.append(groups)
+        if self.distinct:
+            self.members.append(set())
+            self.sketches.append(b"")
+        if self.binned:
+            self.bins.append({})
+        return row
+
+    def _grow(self) -> None:
+        more = max(16, self.size)
+        for name, column in self.ints.items():
+            self.ints[name] = np.concatenate([column, np.zeros(more, dtype=np.int64)])
+        for name, values in self.numbers.items():
+            self.numbers[name] = np.concatenate([values, np.full(more, _INITIAL.get(name, 0), dtype=object)])
+
+    def put(self, point: PointRow, members: Sequence[str]) -> int:
+        """A cell as it was written; answers its row."""
+        row = self.add(point.pane_start_us, point.pane_end_us, point.groups)
+        for name in ("events", "value_count", "late_events", "revision"):
+            self.ints[name][row] = getattr(point, name)
+        self.ints["watermark"][row] = point.watermark_us
+        if self.numeric and point.latest is not None:
+            for name in _NUMBERS:
+                self.numbers[name][row] = getattr(point, name)
+            self.ints["latest_at"][row] = point.latest_at_us
+            self.ints["latest_position"][row] = point.latest_position
+        if self.binned:
+            self.bins[row] = dict(point.bins)
+        if self.distinct:
+            self.sketches[row] = point.sketch
+            self.members[row] = set() if point.sketch else set(members)
+            self.member_weight += self._weight(row)
+        return row
+
+    def merge(self, rows: Ints, cells: Cells, batch: int) -> None:
+        """Add what a batch says; a row may occur several times."""
+        ints = self.ints
+        for name, added in (
+            ("events", cells.events),
+            ("value_count", cells.value_count),
+            ("late_events", cells.late_events),
+        ):
+            np.add.at(ints[name], rows, added)
+        np.maximum.at(ints["revision"], rows, cells.last_position)
+        decides = ints["revision"][rows] == cells.last_position
+        ints["watermark"][rows[decides]] = cells.watermark_us[decides]
+        ints["touched"][rows] = batch
+        if cells.numbers is not None:
+            self._merge_numbers(rows, cells.numbers)
+        if cells.bins is not None:
+            targets = rows[cells.bins.cells].tolist()
+            for row, key, count in zip(targets, cells.bins.keys.tolist(), cells.bins.counts.tolist(), strict=True):
+                bins = self.bins[row]
+                bins[key] = bins.get(key, 0) + count
+
+    def _merge_numbers(self, rows: Ints, numbers: NumberCells) -> None:
+        there = np.nonzero(numbers.latest_position)[0]
+        rows = rows[there]
+        np.add.at(self.numbers["total"], rows, numbers.total[there].astype(object))
+        np.minimum.at(self.numbers["smallest"], rows, numbers.smallest[there].astype(object))
+        np.maximum.at(self.numbers["largest"], rows, numbers.largest[there].astype(object))
+        # Ascending by (occurred_at, position): where a row repeats, the last assignment stays.
+        order = np.lexsort((numbers.latest_position[there], numbers.latest_at_us[there]))
+        rows, there = rows[order], there[order]
+        at, position = numbers.latest_at_us[there], numbers.latest_position[there]
+        known_at, known_position = self.ints["latest_at"][rows], self.ints["latest_position"][rows]
+        newer = (known_position == 0) | (at > known_at) | ((at == known_at) & (position > known_position))
+        rows = rows[newer]
+        self.numbers["latest"][rows] = numbers.latest[there[newer]].astype(object)
+        self.ints["latest_at"][rows] = at[newer]
+        self.ints["latest_position"][rows] = position[newer]
+
+    def add_members(self, row: int, values: Sequence[str]) -> list[str]:
+        """Add distinct values to a cell; answers those that are new while the count is exact, in the order given."""
+        if self.sketches[row]:
+            self.sketches[row] = merged_sketch((self.sketches[row],), values)
+            return []
+        known = self.members[row]
+        new = list(dict.fromkeys(value for value in values if value not in known))
+        before = self._weight(row)
+        room = EXACT_DISTINCT - len(known)
+        known.update(new)
+        if len(new) > room:
+            self.sketches[row] = sketch_of(known)
+            self.members[row] = set()
+        self.member_weight += self._weight(row) - before
+        return new[:room]
+
+    def weights(self) -> list[int]:
+        """What the distinct values of each cell weigh, in members."""
+        return [self._weight(row) for row in range(self.size)]
+
+    def _weight(self, row: int) -> int:
+        return len(self.members[row]) + len(self.sketches[row]) // _BYTES_PER_MEMBER
+
+    def keep(self, rows: Ints) -> None:
+        """Drop all cells but those of some rows (ascending), which move together."""
+        for columns in (self.ints, self.numbers):
+            for name, column in columns.items():
+                columns[name] = column[rows]
+        kept = rows.tolist()
+        self.groups = [self.groups[row] for row in kept]
+        for name in ("members", "sketches", "bins"):
+            values = getattr(self, name)
+            setattr(self, name, [values[row] for row in kept] if values else [])
+        self.size = len(kept)
+        self._renumber()
+
+    def _renumber(self) -> None:
+        starts = self.ints["pane_start"][: self.size].tolist()
+        self.index = {self.key(start, self.groups[row]): row for row, start in enumerate(starts)}
+        self.member_weight = sum(self.weights()) if self.distinct else 0
+
+    def points(self, tenant: str, rows: Ints) -> PointBatch:
+        """The cells of some rows as they go to the warehouse."""
+        size = len(rows)
+        ints = {name: column[rows] for name, column in self.ints.items()}
+        numbers = {name: column[rows] for name, column in self.numbers.items()}
+        nothing = np.zeros(size, dtype=np.int64)
+        there = ints["latest_position"] > 0 if self.numeric else None
+        listed = rows.tolist()
+        columns = {
+            "tenant": constants(tenant, size),
+            "metric": constants(self.metric.metadata.name, size),
+            "definition": constants(self.metric.definition, size),
+            "groups": group_lists([self.groups[row] for row in listed]),
+            "total": amounts(numbers.get("total", nothing), size),
+            "distinct": counts(np.array(self._distinct(listed), dtype=np.int64)),
+            "sketch": pa.array([self.sketches[row] for row in listed] if self.distinct else [b""] * size, pa.binary()),
+            "bins": bin_maps([self.bins[row] for row in listed] if self.binned else [{}] * size),
+        }
+        columns |= {name: instants(ints.get(name, nothing)) for name in _INSTANTS}
+        columns |= {name: amounts(numbers.get(name), size, there) for name in ("smallest", "largest", "latest")}
+        rest = (field.name for field in POINT_SCHEMA if field.name not in columns)
+        columns |= {name: counts(ints.get(name, nothing)) for name in rest}
+        return PointBatch(pa.Table.from_arrays([columns[name] for name in POINT_SCHEMA.names], schema=POINT_SCHEMA))
+
+    def _distinct(self, rows: list[int]) -> list[int]:
+        if not self.distinct:
+            return [0] * len(rows)
+        return [estimate(self.sketches[row]) if self.sketches[row] else len(self.members[row]) for row in rows]
+
+    def packed(self) -> tuple[Any, ...]:
+        """All cells as plain values that pickle small."""
+        ints = {name: column[: self.size].tobytes() for name, column in self.ints.items()}
+        numbers = {name: column[: self.size].tolist() for name, column in self.numbers.items()}
+        return self.size, ints, numbers, self.groups, self.members, self.sketches, self.bins
+
+    def unpack(self, packed: tuple[Any, ...]) -> None:
+        """Take over what `packed` gave."""
+        self.size, ints, numbers, self.groups, self.members, self.sketches, self.bins = packed
+        self.ints = {name: np.frombuffer(data, dtype=np.int64).copy() for name, data in ints.items()}
+        self.numbers = {name: np.array(values, dtype=object) for name, values in numbers.items()}
+        self._renumber()

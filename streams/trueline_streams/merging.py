@@ -1,0 +1,259 @@
+"""Phase 2: partial results merge into the panes of a metric of a tenant; what changed comes out as absolute rows."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from bytewax.operators import StatefulBatchLogic
+
+from trueline_streams.amounts import Ints
+from trueline_streams.cells import CellStore
+from trueline_streams.grouping import Cells, Partial
+from trueline_streams.panes import PaneSet, pane_number
+from trueline_streams.points import PointBatch
+from trueline_streams.records import (
+    OVERFLOW_GROUP,
+    Clock,
+    FlowSettings,
+    MemberRows,
+    MetricPlan,
+    MetricStatusRow,
+    PaneLoader,
+)
+
+# Plans by name and definition of the metric.
+Plans = Mapping[tuple[str, str], MetricPlan]
+# A snapshot: tenant, name and definition of the metric, packed state.
+Packed = tuple[str, str, str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What one partial changed; `batch` names the log batch it belongs to."""
+
+    batch: int
+    points: PointBatch | None
+    members: tuple[MemberRows, ...]
+    status: MetricStatusRow | None
+
+
+class MetricState:
+    """The live panes of one metric of one tenant, its counters, and which panes exist.
+
+    In memory are the panes touched last; another is loaded when it is touched. What a pane holds depends only on the
+    events up to a position, never on batches or on what was in memory.
+    """
+
+    def __init__(self, plan: MetricPlan, tenant: str, newest_us: int | None) -> None:
+        self._plan = plan
+        self._tenant = tenant
+        self.store = CellStore(plan.metric)
+        # Real groups of each pane in memory; the key tells that the pane is there whole.
+        self._panes: dict[int, int] = {}
+        # Panes after the newest event of the tenant cannot have been touched before this state was born.
+        floor = None if newest_us is None else pane_number(newest_us, plan.metric.step) + 1
+        self._touched = PaneSet(floor=floor)
+        self._too_late = 0
+        self._overflowed = 0
+        self._status_position = 0
+
+    def merge(self, partial: Partial, loader: PaneLoader, settings: FlowSettings) -> MergeResult:
+        """Take in one partial. Partials come in log order, each once."""
+        points: PointBatch | None = None
+        members: tuple[MemberRows, ...] = ()
+        counted = self._status_position
+        if partial.too_late:
+            self._too_late += partial.too_late
+            self._status_position = max(counted, partial.too_late_position)
+        if partial.cells is not None:
+            rows = self._rows(partial, partial.cells, loader)
+            self.store.merge(rows, partial.cells, partial.batch)
+            members = self._merge_members(rows, partial.cells)
+            points = self.store.points(self._tenant, np.unique(rows))
+            self._evict(settings)
+        status = self._status() if self._status_position > counted else None
+        return MergeResult(partial.batch, points, members, status)
+
+    def _rows(self, partial: Partial, cells: Cells, loader: PaneLoader) -> Ints:
+        rows = self.store.rows_of(cells)
+        missing = np.nonzero(rows < 0)[0]
+        if not len(missing):
+            return rows
+        if self._load(partial, cells, missing, loader):
+            rows = self.store.rows_of(cells)
+            missing = np.nonzero(rows < 0)[0]
+        # Groups are admitted in log order.
+        missing = missing[np.argsort(cells.first_position[missing], kind="stable")]
+        starts, ends = cells.pane_start_us[missing].tolist(), cells.pane_end_us[missing].tolist()
+        for cell, start, end in zip(missing.tolist(), starts, ends, strict=True):
+            groups = () if cells.groups is None else cells.groups[cell]
+            rows[cell] = self._admit(start, end, groups, cells, cell)
+        return rows
+
+    def _load(self, partial: Partial, cells: Cells, missing: Ints, loader: PaneLoader) -> bool:
+        """Bring panes back that exist and are not in memory; remember the others as touched."""
+        step = self._plan.metric.step
+        lost = []
+        for start in np.unique(cells.pane_start_us[missing]).tolist():
+            if start not in self._panes:
+                self._panes[start] = 0
+                number = pane_number(start, step)
+                if self._touched.may_have(number):
+                    lost.append(start)
+                self._touched.add(number)
+        if not lost:
+            return False
+        plan = self._plan
+        for point, members in loader.load(self._tenant, plan.metric, plan.events, lost, partial.before_position):
+            self.store.put(point, members)
+            if point.groups != self._overflow_groups():
+                self._panes[point.pane_start_us] += 1
+        return True
+
+    def _admit(self, start: int, end: int, groups: tuple[str, ...], cells: Cells, cell: int) -> int:
+        overflow = self._overflow_groups()
+        if groups and groups != overflow:
+            if self._panes[start] < self._plan.metric.max_groups:
+                self._panes[start] += 1
+            else:
+                groups = overflow
+                self._overflowed += int(cells.events[cell])
+                self._status_position = max(self._status_position, int(cells.last_position[cell]))
+        row = self.store.index.get(self.store.key(start, groups))
+        return self.store.add(start, end, groups) if row is None else row
+
+    def _overflow_groups(self) -> tuple[str, ...]:
+        return (OVERFLOW_GROUP,) * len(self._plan.metric.group_by)
+
+    def _merge_members(self, rows: Ints, cells: Cells) -> tuple[MemberRows, ...]:
+        if cells.members is None or not len(cells.members.cells):
+            return ()
+        owners, values = cells.members.cells, cells.members.values
+        borders = np.nonzero(np.diff(owners))[0] + 1
+        begins = [0, *borders.tolist()]
+        ends = [*borders.tolist(), len(owners)]
+        targets = rows[owners[begins]].tolist()
+        texts = [values[code] for code in cells.members.codes.tolist()]
+        store, metric, changed = self.store, self._plan.metric, []
+        for row, begin, end in zip(targets, begins, ends, strict=True):
+            new = store.add_members(row, texts[begin:end])
+            if new:
+                start = int(store.ints["pane_start"][row])
+                groups = store.groups[row]
+                changed.append(
+                    MemberRows(self._tenant, metric.metadata.name, metric.definition, start, groups, tuple(new))
+                )
+        return tuple(changed)
+
+    def _status(self) -> MetricStatusRow:
+        metric = self._plan.metric
+        return MetricStatusRow(
+            tenant=self._tenant,
+            metric=metric.metadata.name,
+            definition=metric.definition,
+            too_late=self._too_late,
+            overflowed=self._overflowed,
+            revision=self._status_position,
+        )
+
+    def _evict(self, settings: FlowSettings) -> None:
+        """Drop the panes touched longest ago, to three quarters of the limits, so that it seldom happens."""
+        store = self.store
+        if store.size <= settings.max_cells and store.member_weight <= settings.max_members:
+            return
+        starts, owners = np.unique(store.ints["pane_start"][: store.size], return_inverse=True)
+        touched = np.zeros(len(starts), dtype=np.int64)
+        np.maximum.at(touched, owners, store.ints["touched"][: store.size])
+        order = np.lexsort((starts, touched))[::-1]
+        cells = np.bincount(owners)[order].cumsum()
+        kept = cells <= settings.max_cells * 3 // 4
+        if store.distinct:
+            members = np.bincount(owners, weights=store.weights())[order].cumsum()
+            kept &= members <= settings.max_members * 3 // 4
+        # The pane touched last stays whatever it weighs: groups and sketches bound it, and it is wanted next.
+        kept[0] = True
+        if kept.all():
+            return
+        stay = np.zeros(len(starts), dtype=bool)
+        stay[order[kept]] = True
+        store.keep(np.nonzero(stay[owners])[0])
+        still = starts[stay].tolist()
+        self._panes = {start: self._panes[start] for start in still}
+
+    def packed(self) -> bytes:
+        """All of it, for a snapshot."""
+        counters = (self._too_late, self._overflowed, self._status_position)
+        return pickle.dumps((self._panes, self._touched.packed(), counters, self.store.packed()), protocol=5)
+
+    @classmethod
+    def unpacked(cls, plan: MetricPlan, tenant: str, packed: bytes) -> MetricState:
+        """What `packed` gave."""
+        state = cls(plan, tenant, None)
+        # Written by `packed` into the data directory, which nobody else writes.
+        state._panes, touched, counters, store = pickle.loads(packed)  # noqa: S301
+        state._touched = PaneSet(*touched)
+        state._too_late, state._overflowed, state._status_position = counters
+        state.store.unpack(store)
+        return state
+
+
+class MergeLogic(StatefulBatchLogic[Partial, MergeResult, Packed]):
+    """Bytewax's hull around a MetricState; unpacks a resumed one when it is first needed.
+
+    The state of a metric that is no longer planned is discarded at once: it would miss the events of the meantime if
+    the metric came back.
+    """
+
+    def __init__(
+        self, plans: Plans, loader: PaneLoader, settings: FlowSettings, clock: Clock, resume_state: Packed | None
+    ) -> None:
+        self._plans = plans
+        self._loader = loader
+        self._settings = settings
+        self._clock = clock
+        self._resumed = resume_state
+        self._named = ("", "", "") if resume_state is None else resume_state[:3]
+        self._state: MetricState | None = None
+
+    def on_batch(self, values: list[Partial]) -> tuple[list[MergeResult], bool]:
+        """Merge partials in log order; one result each."""
+        return [self._merge(partial) for partial in values], False
+
+    def _merge(self, partial: Partial) -> MergeResult:
+        if self._state is None:
+            plan = self._plans[partial.metric, partial.definition]
+            if self._resumed is None:
+                self._state = MetricState(plan, partial.tenant, partial.newest_us)
+                self._named = (partial.tenant, partial.metric, partial.definition)
+            else:
+                self._state = MetricState.unpacked(plan, partial.tenant, self._resumed[3])
+                self._resumed = None
+        return self._state.merge(partial, self._loader, self._settings)
+
+    def notify_at(self) -> datetime | None:
+        """At once for the state of a metric that is no longer planned."""
+        if self._planned():
+            return None
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._clock())
+
+    def _planned(self) -> bool:
+        return self._named[1:] in self._plans or not self._named[1]
+
+    def on_notify(self) -> tuple[list[MergeResult], bool]:
+        """Discard the state of a metric that is no longer planned."""
+        return [], not self._planned()
+
+    def on_eof(self) -> tuple[list[MergeResult], bool]:
+        """A flow that stops is not the end of time: nothing is closed."""
+        return [], False
+
+    def snapshot(self) -> Packed:
+        """Whose state, and the state."""
+        if self._resumed is not None:
+            return self._resumed
+        packed = b"" if self._state is None else self._state.packed()
+        return (*self._named, packed)

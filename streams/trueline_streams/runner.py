@@ -1,0 +1,125 @@
+"""Runs the dataflow in a thread of this process: starts it, starts it again after a failure, stops it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from bytewax._bytewax import cli_main
+from trueline_stores.log.port import EventLog
+
+from trueline_streams.flow import build_flow
+from trueline_streams.records import ChangeWriter, Clock, FlowSettings, MetricPlan, PaneLoader
+from trueline_streams.recovery import recovery_config, resume_position
+from trueline_streams.sink import ChangeSink
+from trueline_streams.source import LogSource, Progress
+
+_LOG = logging.getLogger(__name__)
+
+
+class FlowRunner:
+    """The dataflow as a thread that does not die silently.
+
+    A flow that fails (a store was out of reach, say) is reported in `error` and by the log, and starts again from its
+    last snapshot after a pause, which doubles up to `longest_pause_s` until something is written again.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        writer: ChangeWriter,
+        clock: Clock,
+        *,
+        plans: Sequence[MetricPlan],
+        loader: PaneLoader,
+        settings: FlowSettings,
+        directory: Path,
+        first_pause_s: float = 0.5,
+        longest_pause_s: float = 30.0,
+    ) -> None:
+        self._log = log
+        self._writer = writer
+        self._clock = clock
+        self._plans = tuple(plans)
+        self._loader = loader
+        self._settings = settings
+        self._directory = directory
+        self._first_pause_s = first_pause_s
+        self._longest_pause_s = longest_pause_s
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._failures = 0
+        self._failed_at = 0
+        self.progress = Progress()
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why the flow failed last; None if it never did or has written something since."""
+        return self._error if self.progress.written <= self._failed_at else None
+
+    @property
+    def failures(self) -> int:
+        """How often the flow has failed since `start`."""
+        return self._failures
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the flow runs and has got over its last failure."""
+        return self._thread is not None and self._thread.is_alive() and self.error is None
+
+    def resume_position(self) -> int:
+        """The log position behind which `start` will read on; see recovery.resume_position. Call it before."""
+        return resume_position(self._directory)
+
+    def start(self) -> None:
+        """Start the thread. Once only."""
+        if self._thread is not None:
+            raise RuntimeError("the dataflow was started already")
+        self._thread = threading.Thread(target=self._run, name="dataflow", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the flow to finish what is underway, save its state and end."""
+        self._stop.set()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end; whether it has come."""
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        pause_s = self._first_pause_s
+        while not self._stop.is_set():
+            before = self.progress.written
+            try:
+                self._run_once()
+            # Whatever it was, the flow must come back; a panic of Bytewax's engine is a BaseException.
+            except BaseException as error:  # noqa: BLE001
+                if self.progress.written > before:
+                    pause_s = self._first_pause_s
+                self._failed(error, pause_s)
+                self._stop.wait(pause_s)
+                pause_s = min(pause_s * 2, self._longest_pause_s)
+
+    def _run_once(self) -> None:
+        source = LogSource(self._log, self._settings, progress=self.progress, stop=self._stop, clock=self._clock)
+        sink = ChangeSink(self._writer, self.progress)
+        flow = build_flow(source, sink, self._clock, plans=self._plans, loader=self._loader, settings=self._settings)
+        cli_main(  # type: ignore[no-untyped-call]
+            flow,
+            recovery_config=recovery_config(self._directory),
+            epoch_interval=timedelta(microseconds=self._settings.epoch_interval_us),
+        )
+
+    def _failed(self, error: BaseException, pause_s: float) -> None:
+        self._failures += 1
+        self._failed_at = self.progress.written
+        self._error = error
+        _LOG.error("the dataflow failed after position %d; it starts again in %.1f s", self._failed_at, pause_s,
+                   exc_info=error)  # fmt: skip

@@ -1,0 +1,36 @@
+"""What tests share: the real data, and the one chDB that a process can have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from trueline_stores.warehouse.client import Warehouse
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The real data with its oracles: TRUELINE_DATA, else ../shared/data beside the repository; skips if absent."""
+    path = Path(os.environ.get("TRUELINE_DATA") or _REPOSITORY.parent / "shared" / "data")
+    if not path.is_dir():
+        pytest.skip(f"the real data is not at {path}; set TRUELINE_DATA")
+    return path
+
+
+@pytest.fixture(scope="session")
+def chdb_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of this process's chDB: a process can open only one, so whoever needs one opens this."""
+    return tmp_path_factory.mktemp("warehouse")
+
+
+@pytest.fixture(scope="session")
+def warehouse(chdb_path: Path) -> Iterator[Warehouse]:
+    """A warehouse with its tables. Every test uses tenants of its own."""
+    opened = Warehouse.chdb(chdb_path)
+    opened.migrate()
+    yield opened
+    opened.close()

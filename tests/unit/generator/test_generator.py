@@ -1,0 +1,143 @@
+"""The synthetic business: exact numbers, the same bytes for the same seed, and a believable life of its users."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trueline_server.generator import FEWEST_EVENTS, SOURCE, generate
+from trueline_stores.event_schema import EVENT_SCHEMA
+
+END = datetime(2025, 6, 12, 10, 30, tzinfo=UTC)
+
+
+def _table(events: int, seed: int = 7, end: datetime = END, days: int = 120) -> pa.Table:
+    return pa.Table.from_batches(generate(events=events, seed=seed, end=end, days=days), schema=EVENT_SCHEMA)
+
+
+def _bytes(batches: list[pa.RecordBatch]) -> list[bytes]:
+    return [bytes(batch.serialize()) for batch in batches]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    events=st.integers(FEWEST_EVENTS, 4_000),
+    seed=st.integers(0, 10_000),
+    days=st.integers(14, 200),
+    seconds=st.integers(0, 86_400),
+)
+def test_exact_number_in_order(events: int, seed: int, days: int, seconds: int) -> None:
+    """Whatever is asked for, exactly that many events come, by time, before the end, with ids counting up."""
+    end = datetime(2025, 6, 12, tzinfo=UTC) + timedelta(seconds=seconds)
+
+    table = _table(events, seed, end, days)
+
+    times = table["occurred_at"].to_pylist()
+    assert events == table.num_rows
+    assert sorted(times) == times
+    assert times[-1] < end
+    assert times[0] >= end - timedelta(days=days + 1)
+    assert [f"sp-{seed}-{number:09d}" for number in range(1, events + 1)] == table["id"].to_pylist()
+
+
+def test_batches_are_valid_and_labelled() -> None:
+    """Every batch is valid Arrow with the event schema, and every event says by its source that it is synthetic."""
+    for batch in generate(events=70_000, seed=1, end=END):
+        batch.validate(full=True)
+        assert batch.schema == EVENT_SCHEMA
+        assert {SOURCE} == set(batch["source"].to_pylist())
+        assert batch.num_rows <= 65_536
+
+
+def test_same_seed_same_bytes() -> None:
+    """The same arguments make the same bytes; another seed makes other events."""
+    first = _bytes(list(generate(events=30_000, seed=3, end=END)))
+
+    assert first == _bytes(list(generate(events=30_000, seed=3, end=END)))
+    assert first != _bytes(list(generate(events=30_000, seed=4, end=END)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"events": 999}, "events must be at least 1000, got 999"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"days": 13}, "days must be at least 14"),
+        ({"end": END.replace(tzinfo=None)}, "end must have a time zone"),
+    ],
+)
+def test_wrong_arguments(change: dict[str, object], message: str) -> None:
+    """An argument out of its range is refused before anything is generated, with the range."""
+    arguments: dict[str, object] = {"events": 1_000, "seed": 1, "end": END, "days": 120}
+    with pytest.raises(ValueError, match=message):
+        generate(**(arguments | change))  # type: ignore[arg-type]
+
+
+class _Business:
+    """What plain Python finds in a generated stream."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.joined: dict[str, datetime] = {}
+        self.activated: dict[str, datetime] = {}
+        self.days: defaultdict[str, set[date]] = defaultdict(set)
+        self.months: defaultdict[tuple[int, int], set[str]] = defaultdict(set)
+        self.money: defaultdict[tuple[int, int], float] = defaultdict(float)
+        self.spent: defaultdict[tuple[int, int], float] = defaultdict(float)
+        self.inviters: defaultdict[tuple[int, int], set[str]] = defaultdict(set)
+        self.invited: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+        for event in table.to_pylist():
+            self._take(event)
+
+    def _take(self, event: dict[str, object]) -> None:
+        at, user, name = event["occurred_at"], event["user_id"], event["name"]
+        assert isinstance(at, datetime)
+        month = (at.year, at.month)
+        if name == "marketing_spend":
+            assert user is None
+            self.spent[month] += float(event["value"])  # type: ignore[arg-type]
+            return
+        assert isinstance(user, str)
+        if name == "user_signed_up":
+            assert user not in self.joined
+            self.joined[user] = at
+        elif name == "invite_accepted":
+            self.invited[month].append(user)
+            assert dict(event["properties"])["inviter"] in self.joined  # type: ignore[call-overload]
+        elif name == "workflow_created":
+            self.activated.setdefault(user, at)
+        elif name == "invite_sent":
+            self.inviters[month].add(user)
+        elif name in ("payment_succeeded", "payment_refunded"):
+            assert event["currency"] == "USD"
+            self.money[month] += float(event["value"])  # type: ignore[arg-type]
+        assert user in self.joined, f"{name} of {user} before the signup"
+        self.days[user].add(at.date())
+        self.months[month].add(user)
+
+    def retention(self, day: int) -> float:
+        cohort = [u for u, at in self.joined.items() if at.date() + timedelta(days=day) < END.date()]
+        back = sum(self.joined[u].date() + timedelta(days=day) in self.days[u] for u in cohort)
+        return back / len(cohort)
+
+
+def test_believable_business() -> None:
+    """Over 200,000 events each KPI of the default pack lands near its target, so that a board shows all of them."""
+    business = _Business(_table(200_000))
+    april, may = (2025, 4), (2025, 5)
+    recent = [u for u, at in business.joined.items() if END - timedelta(days=30) <= at]
+    active_then = business.months[april]
+    churn = len(active_then - business.months[may]) / len(active_then)
+    arpu = business.money[may] / len(business.months[may])
+    signups = sum((at.year, at.month) == may for at in business.joined.values())
+    acquisition = business.spent[may] / signups
+    invitees = sum(user in business.activated for user in business.invited[may])
+
+    assert 0.20 < business.retention(7) < 0.30
+    assert 0.11 < business.retention(30) < 0.20
+    assert 0.30 < sum(u in business.activated for u in recent) / len(recent) < 0.45
+    assert 0.03 < churn < 0.08
+    assert 2.5 < arpu / churn / acquisition < 5.0
+    assert 0.05 < business.money[may] / business.money[april] - 1 < 0.20
+    assert 0.25 < invitees / len(business.inviters[may]) < 0.55
