@@ -170,7 +170,7 @@ class Record:
             return None
         wrong = self.rest[0].wrong(key)
         if wrong is not None:
-            site.problem(path, f"has the key {quoted(key)}: it {wrong.partition(', is ')[0]}", at=node)
+            site.problem(path, f"has a key that {wrong}", at=node)
             return None
         return key
 

@@ -32,6 +32,7 @@ class Text:
         least: fewest characters.
         most: most bytes of UTF-8.
         lines: may have several lines.
+        near: known texts, to tell which one a text that does not match was meant to be.
         check: answers what is wrong with a text, None if nothing is; JSON Schema does not see it.
 
     """
@@ -41,6 +42,7 @@ class Text:
     least: int = 1
     most: int = 1024
     lines: bool = False
+    near: tuple[str, ...] = ()
     check: Callable[[str], str | None] | None = None
 
     def take(self, node: yaml.Node, path: Path, site: Site) -> Any:
@@ -64,7 +66,7 @@ class Text:
         if not self.lines and _CONTROL.search(value):
             return f"must be {self.noun} on one line, is {quoted(value)}"
         if self.pattern and not re.fullmatch(self.pattern, value):
-            return f"must be {self.noun}, is {quoted(value)}"
+            return f"must be {self.noun}, is {quoted(value)}{hint(value, self.near)}"
         return self.check(value) if self.check is not None else None
 
     def schema(self) -> dict[str, Any]:

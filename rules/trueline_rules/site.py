@@ -23,6 +23,15 @@ MERGE = "tag:yaml.org,2002:merge"
 MAP = "tag:yaml.org,2002:map"
 LIST = "tag:yaml.org,2002:seq"
 
+_SCALARS = {
+    TEXT: "",
+    BOOLEAN: "the boolean ",
+    WHOLE: "the number ",
+    FRACTION: "the number ",
+    INSTANT: "the date ",
+    MERGE: "the merge key ",
+}
+
 # What a shape answers for a value that is wrong; the problem is noted by then.
 BAD = object()
 
@@ -51,20 +60,24 @@ class Site:
         self.file = file
         self._problems = problems
         self._before = len(problems)
+        self._refused = False
         self._values: dict[Path, Place] = {(): start}
         self._keys: dict[Path, Place] = {}
 
     @property
     def sound(self) -> bool:
-        """True if nothing was found wrong since the document began."""
-        return len(self._problems) == self._before
+        """True if nothing was found wrong since the document began, and nothing in it was refused before."""
+        return not self._refused and len(self._problems) == self._before
 
     def read(self, shape: Shape, node: yaml.Node, path: Path, key: yaml.Node | None = None) -> Any:
         """Read a value by its shape and remember where it stands."""
         self._values[path] = place_of(self.file, node.start_mark)
         if key is not None:
             self._keys[path] = place_of(self.file, key.start_mark)
-        return BAD if node.tag == REFUSED else shape.take(node, path, self)
+        if node.tag == REFUSED:
+            self._refused = True
+            return BAD
+        return shape.take(node, path, self)
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Where a value (or, with `key`, its key) stands; if it is absent, where the nearest thing around it does."""
@@ -103,10 +116,9 @@ def show_node(node: yaml.Node) -> str:
         return "is a map" if node.tag == MAP else f"has the tag {quoted(node.tag)}"
     if isinstance(node, yaml.SequenceNode):
         return "is a list" if node.tag == LIST else f"has the tag {quoted(node.tag)}"
-    kinds = {BOOLEAN: "the boolean ", WHOLE: "the number ", FRACTION: "the number ", INSTANT: "the date ", TEXT: ""}
     if node.tag == NULL:
         return "is empty"
-    if node.tag in kinds:
+    if node.tag in _SCALARS:
         value = quoted(node.value)
-        return f"is {kinds[node.tag]}{value if node.tag == TEXT else value[1:-1]}"
+        return f"is {_SCALARS[node.tag]}{value if node.tag == TEXT else value[1:-1]}"
     return f"has the tag {quoted(node.tag)}"

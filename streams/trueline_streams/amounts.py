@@ -10,6 +10,7 @@ import pyarrow as pa
 from trueline_stores.event_schema import AMOUNT
 
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 # int64 where all values fit, else Python integers (dtype object).
 Units = npt.NDArray[Any]
 
@@ -31,7 +32,7 @@ def units_of(amounts: pa.Array) -> Units:
     return wide
 
 
-def amounts_of(units: Units, valid: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+def amounts_of(units: Units, valid: Mask | None = None) -> pa.Array:
     """The AMOUNT array of scaled integers; rows that are not valid become null."""
     words = np.empty((len(units), 2), dtype=np.int64)
     narrow = narrowed(units)

@@ -7,26 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from trueline_rules.model import Aggregation, Metric
 
 from trueline_streams.amounts import Ints, neutral
 from trueline_streams.distinct import estimate, merged_sketch, sketch_of
 from trueline_streams.grouping import NUMERIC, Cells, NumberCells
-from trueline_streams.points import (
-    POINT_SCHEMA,
-    PointBatch,
-    amounts,
-    bin_maps,
-    constants,
-    counts,
-    group_lists,
-    instants,
-)
+from trueline_streams.points import PointColumns
 from trueline_streams.records import EXACT_DISTINCT, PointRow
 
 _COUNTS = ("pane_start", "pane_end", "events", "value_count", "late_events", "revision", "watermark", "touched")
-_INSTANTS = ("pane_start", "pane_end", "latest_at", "watermark")
 _LATEST = ("latest_at", "latest_position")
 _NUMBERS = ("total", "smallest", "largest", "latest")
 # A sketch weighs about as much as one member for each of these bytes.
@@ -89,6 +78,23 @@ class CellStore:
         if self.binned:
             self.bins.append({})
         return row
+
+    def add_all(self, starts_us: Ints, ends_us: Ints) -> Ints:
+        """New, empty cells of a metric without groups, one a pane; answers their rows."""
+        rows = np.arange(self.size, self.size + len(starts_us))
+        self.size += len(rows)
+        if self.size > len(self.ints["events"]):
+            self._grow()
+        self.index.update(zip(starts_us.tolist(), rows.tolist(), strict=True))
+        self.ints["pane_start"][rows] = starts_us
+        self.ints["pane_end"][rows] = ends_us
+        self.groups.extend([()] * len(rows))
+        if self.distinct:
+            self.members.extend(set() for _ in rows)
+            self.sketches.extend([b""] * len(rows))
+        if self.binned:
+            self.bins.extend({} for _ in rows)
+        return rows
 
     def _grow(self) -> None:
         more = max(16, self.size)
@@ -155,24 +161,30 @@ class CellStore:
         self.ints["latest_position"][rows] = position[newer]
 
     def add_members(self, row: int, values: Sequence[str]) -> list[str]:
-        """Add distinct values to a cell; answers those that are new while the count is exact, in the order given."""
+        """Add values, each once; answers those that are new while the count of the cell is exact, in their order."""
         if self.sketches[row]:
+            self.member_weight -= self._weight(row)
             self.sketches[row] = merged_sketch((self.sketches[row],), values)
+            self.member_weight += self._weight(row)
             return []
         known = self.members[row]
-        new = list(dict.fromkeys(value for value in values if value not in known))
-        before = self._weight(row)
+        # Most panes of an import are new.
+        new = [value for value in values if value not in known] if known else list(values)
         room = EXACT_DISTINCT - len(known)
         known.update(new)
+        self.member_weight += len(new)
         if len(new) > room:
+            self.member_weight -= len(known)
             self.sketches[row] = sketch_of(known)
             self.members[row] = set()
-        self.member_weight += self._weight(row) - before
+            self.member_weight += self._weight(row)
         return new[:room]
 
-    def weights(self) -> list[int]:
+    def weights(self) -> Ints:
         """What the distinct values of each cell weigh, in members."""
-        return [self._weight(row) for row in range(self.size)]
+        members = np.fromiter(map(len, self.members), dtype=np.int64, count=self.size)
+        sketches = np.fromiter(map(len, self.sketches), dtype=np.int64, count=self.size)
+        return members + sketches // _BYTES_PER_MEMBER
 
     def _weight(self, row: int) -> int:
         return len(self.members[row]) + len(self.sketches[row]) // _BYTES_PER_MEMBER
@@ -193,35 +205,25 @@ class CellStore:
     def _renumber(self) -> None:
         starts = self.ints["pane_start"][: self.size].tolist()
         self.index = {self.key(start, self.groups[row]): row for row, start in enumerate(starts)}
-        self.member_weight = sum(self.weights()) if self.distinct else 0
+        self.member_weight = int(self.weights().sum()) if self.distinct else 0
 
-    def points(self, tenant: str, rows: Ints) -> PointBatch:
+    def points(self, tenant: str, rows: Ints) -> PointColumns:
         """The cells of some rows as they go to the warehouse."""
-        size = len(rows)
-        ints = {name: column[rows] for name, column in self.ints.items()}
-        numbers = {name: column[rows] for name, column in self.numbers.items()}
-        nothing = np.zeros(size, dtype=np.int64)
-        there = ints["latest_position"] > 0 if self.numeric else None
         listed = rows.tolist()
-        columns = {
-            "tenant": constants(tenant, size),
-            "metric": constants(self.metric.metadata.name, size),
-            "definition": constants(self.metric.definition, size),
-            "groups": group_lists([self.groups[row] for row in listed]),
-            "total": amounts(numbers.get("total", nothing), size),
-            "distinct": counts(np.array(self._distinct(listed), dtype=np.int64)),
-            "sketch": pa.array([self.sketches[row] for row in listed] if self.distinct else [b""] * size, pa.binary()),
-            "bins": bin_maps([self.bins[row] for row in listed] if self.binned else [{}] * size),
-        }
-        columns |= {name: instants(ints.get(name, nothing)) for name in _INSTANTS}
-        columns |= {name: amounts(numbers.get(name), size, there) for name in ("smallest", "largest", "latest")}
-        rest = (field.name for field in POINT_SCHEMA if field.name not in columns)
-        columns |= {name: counts(ints.get(name, nothing)) for name in rest}
-        return PointBatch(pa.Table.from_arrays([columns[name] for name in POINT_SCHEMA.names], schema=POINT_SCHEMA))
+        return PointColumns(
+            tenant=tenant,
+            metric=self.metric.metadata.name,
+            definition=self.metric.definition,
+            size=len(listed),
+            groups=[self.groups[row] for row in listed],
+            ints={name: column[rows] for name, column in self.ints.items()},
+            units={name: column[rows] for name, column in self.numbers.items()},
+            distinct=self._distinct(listed) if self.distinct else None,
+            sketches=[self.sketches[row] for row in listed] if self.distinct else None,
+            bins=[dict(self.bins[row]) for row in listed] if self.binned else None,
+        )
 
     def _distinct(self, rows: list[int]) -> list[int]:
-        if not self.distinct:
-            return [0] * len(rows)
         return [estimate(self.sketches[row]) if self.sketches[row] else len(self.members[row]) for row in rows]
 
     def packed(self) -> tuple[Any, ...]:

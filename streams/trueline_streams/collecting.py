@@ -70,7 +70,7 @@ class Collector:
 
 def _changes(batch: int, pending: _Pending) -> Changes:
     parts = sorted(pending.parts, key=_tenant)
-    points = PointBatch.joined(result.points for result in pending.results if result.points is not None)
+    points = PointBatch.of([result.points for result in pending.results if result.points is not None])
     return Changes(
         position=batch,
         events=tuple(part.stamped for part in parts if part.stamped is not None),

@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from trueline_rules.model import ANY, Span
 
-from trueline_streams.amounts import Ints, Units, narrowed, units_of
+from trueline_streams.amounts import Ints, Mask, Units, narrowed, units_of
 from trueline_streams.fields import PROPERTY_PREFIX, text_of_flag, text_of_number, units_of_number, units_of_text
 from trueline_streams.panes import panes_of
 
-Mask = npt.NDArray[np.bool_]
 # Below this a double times 1e9 is exact enough that rounding it equals rounding its shortest decimal.
 _EXACT_SCALED = 2.0**50
 # How close to a tie a scaled double may be before its decimal text decides.
@@ -57,6 +56,7 @@ class BatchColumns:
         self.watermark_us = self._instants("watermark")
         self.position = _whole(events["position"]).to_numpy(zero_copy_only=False).astype(np.int64)
         self._texts: dict[str, TextColumn] = {}
+        self._labels: dict[str, TextColumn] = {}
         self._numbers: dict[str, NumberColumn] = {}
         self._panes: dict[str, tuple[Ints, Ints]] = {}
         self._rows: dict[tuple[Any, ...], Ints] = {}
@@ -87,6 +87,14 @@ class BatchColumns:
             else:
                 self._texts[field] = _coded(_whole(self._events[field]))
         return self._texts[field]
+
+    def label(self, field: str) -> TextColumn:
+        """The field as a group's label: an absent one is the same as an empty one."""
+        if field not in self._labels:
+            column = self.text(field)
+            values = [*column.values, ""]
+            self._labels[field] = TextColumn(np.where(column.codes < 0, values.index(""), column.codes), values)
+        return self._labels[field]
 
     def number(self, field: str) -> NumberColumn:
         """The field ("value" or a property) as a number."""

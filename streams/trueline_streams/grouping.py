@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from trueline_rules.model import Aggregation
 
-from trueline_streams.amounts import Ints, Units, extremes_by, sums_by
-from trueline_streams.columns import BatchColumns, Mask
+from trueline_streams.amounts import Ints, Mask, Units, extremes_by, sums_by
+from trueline_streams.columns import BatchColumns
 from trueline_streams.quantiles import bins_of
 from trueline_streams.records import MetricPlan
 
@@ -154,10 +154,10 @@ _NO_ROWS: Ints = np.empty(0, dtype=np.int64)
 
 def _cells(plan: MetricPlan, columns: BatchColumns, found: _Rows) -> Cells:
     metric, rows = plan.metric, found.rows
-    labels = [columns.text(field) for field in metric.group_by]
+    labels = [columns.label(field) for field in metric.group_by]
     codes = _pane_codes(plan, found.starts)
     for label in labels:
-        codes = _dense(codes * (len(label.values) + 1) + label.codes[rows] + 1)[0]
+        codes = _dense(codes * len(label.values) + label.codes[rows])[0]
     cells, size = _dense(codes)
     # Where an index repeats, the last assignment stays: so these are the first and last row of each cell.
     first, last = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
@@ -166,12 +166,8 @@ def _cells(plan: MetricPlan, columns: BatchColumns, found: _Rows) -> Cells:
     last[cells] = order
     groups = None
     if labels:
-        # The code -1 (absent) reads the "" at the end.
-        texts = [[*label.values, ""] for label in labels]
-        groups = list(
-            zip(*([text[code] for code in label.codes[rows[first]].tolist()]
-                  for label, text in zip(labels, texts, strict=True)), strict=True)
-        )  # fmt: skip
+        texts = ([label.values[code] for code in label.codes[rows[first]].tolist()] for label in labels)
+        groups = list(zip(*texts, strict=True))
     events = np.bincount(cells, minlength=size)
     late = found.watermarks >= found.ends
     values = _values(plan, columns, rows, cells, size)

@@ -13,8 +13,8 @@ from bytewax.operators import StatefulBatchLogic
 from trueline_streams.amounts import Ints
 from trueline_streams.cells import CellStore
 from trueline_streams.grouping import Cells, Partial
-from trueline_streams.panes import PaneSet, pane_number
-from trueline_streams.points import PointBatch
+from trueline_streams.panes import PaneSet, pane_numbers
+from trueline_streams.points import PointColumns
 from trueline_streams.records import (
     OVERFLOW_GROUP,
     Clock,
@@ -36,7 +36,7 @@ class MergeResult:
     """What one partial changed; `batch` names the log batch it belongs to."""
 
     batch: int
-    points: PointBatch | None
+    points: PointColumns | None
     members: tuple[MemberRows, ...]
     status: MetricStatusRow | None
 
@@ -48,22 +48,25 @@ class MetricState:
     events up to a position, never on batches or on what was in memory.
     """
 
-    def __init__(self, plan: MetricPlan, tenant: str, newest_us: int | None) -> None:
+    def __init__(
+        self, plan: MetricPlan, tenant: str, *, newest_us: int | None = None, refused: tuple[int, int] = (0, 0)
+    ) -> None:
+        """`newest_us` and `refused`: of the tenant and the metric before the first partial; see Partial, PaneLoader."""
         self._plan = plan
         self._tenant = tenant
         self.store = CellStore(plan.metric)
         # Real groups of each pane in memory; the key tells that the pane is there whole.
         self._panes: dict[int, int] = {}
         # Panes after the newest event of the tenant cannot have been touched before this state was born.
-        floor = None if newest_us is None else pane_number(newest_us, plan.metric.step) + 1
+        step = plan.metric.step
+        floor = None if newest_us is None else int(pane_numbers(np.array([newest_us]), step)[0]) + 1
         self._touched = PaneSet(floor=floor)
-        self._too_late = 0
-        self._overflowed = 0
+        self._too_late, self._overflowed = refused
         self._status_position = 0
 
     def merge(self, partial: Partial, loader: PaneLoader, settings: FlowSettings) -> MergeResult:
         """Take in one partial. Partials come in log order, each once."""
-        points: PointBatch | None = None
+        points: PointColumns | None = None
         members: tuple[MemberRows, ...] = ()
         counted = self._status_position
         if partial.too_late:
@@ -86,37 +89,37 @@ class MetricState:
         if self._load(partial, cells, missing, loader):
             rows = self.store.rows_of(cells)
             missing = np.nonzero(rows < 0)[0]
+        if cells.groups is None:
+            rows[missing] = self.store.add_all(cells.pane_start_us[missing], cells.pane_end_us[missing])
+            return rows
         # Groups are admitted in log order.
         missing = missing[np.argsort(cells.first_position[missing], kind="stable")]
         starts, ends = cells.pane_start_us[missing].tolist(), cells.pane_end_us[missing].tolist()
         for cell, start, end in zip(missing.tolist(), starts, ends, strict=True):
-            groups = () if cells.groups is None else cells.groups[cell]
-            rows[cell] = self._admit(start, end, groups, cells, cell)
+            rows[cell] = self._admit(start, end, cells.groups[cell], cells, cell)
         return rows
 
     def _load(self, partial: Partial, cells: Cells, missing: Ints, loader: PaneLoader) -> bool:
         """Bring panes back that exist and are not in memory; remember the others as touched."""
-        step = self._plan.metric.step
-        lost = []
-        for start in np.unique(cells.pane_start_us[missing]).tolist():
-            if start not in self._panes:
-                self._panes[start] = 0
-                number = pane_number(start, step)
-                if self._touched.may_have(number):
-                    lost.append(start)
-                self._touched.add(number)
+        plan = self._plan
+        there = self._panes
+        starts = [start for start in np.unique(cells.pane_start_us[missing]).tolist() if start not in there]
+        if not starts:
+            return False
+        there.update(dict.fromkeys(starts, 0))
+        columns = np.array(starts, dtype=np.int64)
+        lost = columns[self._touched.touch(pane_numbers(columns, plan.metric.step))].tolist()
         if not lost:
             return False
-        plan = self._plan
         for point, members in loader.load(self._tenant, plan.metric, plan.events, lost, partial.before_position):
             self.store.put(point, members)
             if point.groups != self._overflow_groups():
-                self._panes[point.pane_start_us] += 1
+                there[point.pane_start_us] += 1
         return True
 
     def _admit(self, start: int, end: int, groups: tuple[str, ...], cells: Cells, cell: int) -> int:
         overflow = self._overflow_groups()
-        if groups and groups != overflow:
+        if groups != overflow:
             if self._panes[start] < self._plan.metric.max_groups:
                 self._panes[start] += 1
             else:
@@ -192,13 +195,21 @@ class MetricState:
     @classmethod
     def unpacked(cls, plan: MetricPlan, tenant: str, packed: bytes) -> MetricState:
         """What `packed` gave."""
-        state = cls(plan, tenant, None)
+        state = cls(plan, tenant)
         # Written by `packed` into the data directory, which nobody else writes.
         state._panes, touched, counters, store = pickle.loads(packed)  # noqa: S301
         state._touched = PaneSet(*touched)
         state._too_late, state._overflowed, state._status_position = counters
         state.store.unpack(store)
         return state
+
+
+def born(plan: MetricPlan, partial: Partial, loader: PaneLoader) -> MetricState:
+    """The state of a metric before its first partial; what was before that lies in the warehouse."""
+    if partial.newest_us is None:
+        return MetricState(plan, partial.tenant)
+    refused = loader.refused(plan, partial.tenant, partial.before_position)
+    return MetricState(plan, partial.tenant, newest_us=partial.newest_us, refused=refused)
 
 
 class MergeLogic(StatefulBatchLogic[Partial, MergeResult, Packed]):
@@ -227,7 +238,7 @@ class MergeLogic(StatefulBatchLogic[Partial, MergeResult, Packed]):
         if self._state is None:
             plan = self._plans[partial.metric, partial.definition]
             if self._resumed is None:
-                self._state = MetricState(plan, partial.tenant, partial.newest_us)
+                self._state = born(plan, partial, self._loader)
                 self._named = (partial.tenant, partial.metric, partial.definition)
             else:
                 self._state = MetricState.unpacked(plan, partial.tenant, self._resumed[3])

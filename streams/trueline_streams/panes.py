@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from trueline_rules.model import Span
 
-from trueline_streams.amounts import Ints
+from trueline_streams.amounts import Ints, Mask
 
 DAY_US = 86_400_000_000
 WEEK_US = 7 * DAY_US
@@ -31,9 +31,9 @@ def panes_of(occurred_us: Ints, step: Span) -> tuple[Ints, Ints]:
     return starts, starts + width
 
 
-def pane_number(start_us: int, step: Span) -> int:
-    """A small integer that is unique among the panes of a step; panes of calendar steps count in days."""
-    return start_us // (DAY_US if step.calendar else step.us)
+def pane_numbers(starts_us: Ints, step: Span) -> Ints:
+    """A small integer for each pane, unique among those of a step; panes of calendar steps count in days."""
+    return starts_us // (DAY_US if step.calendar else step.us)
 
 
 class PaneSet:
@@ -50,21 +50,31 @@ class PaneSet:
         self._max_chunks = max_chunks
         self.floor = floor
 
-    def add(self, number: int) -> None:
-        """Remember a pane."""
-        chunk = number >> _CHUNK_BITS
-        self._chunks[chunk] = self._chunks.get(chunk, 0) | 1 << (number & (_CHUNK - 1))
-        if len(self._chunks) > self._max_chunks:
+    def touch(self, numbers: Ints) -> Mask:
+        """Remember panes (distinct, ascending). Answers which of them may have been touched before."""
+        before = np.zeros(len(numbers), dtype=bool) if self.floor is None else numbers < self.floor
+        chunks = numbers >> _CHUNK_BITS
+        for rows in np.split(np.arange(len(numbers)), np.nonzero(np.diff(chunks))[0] + 1):
+            if len(rows):
+                before[rows] |= self._touch_chunk(int(chunks[rows[0]]), numbers[rows] & (_CHUNK - 1))
+        while len(self._chunks) > self._max_chunks:
             lowest = min(self._chunks)
             del self._chunks[lowest]
             above = (lowest + 1) << _CHUNK_BITS
             self.floor = above if self.floor is None else max(self.floor, above)
+        return before
 
-    def may_have(self, number: int) -> bool:
-        """False only for a pane that was never touched."""
-        if self.floor is not None and number < self.floor:
-            return True
-        return bool(self._chunks.get(number >> _CHUNK_BITS, 0) >> (number & (_CHUNK - 1)) & 1)
+    def _touch_chunk(self, chunk: int, bits: Ints) -> Mask:
+        flags = np.zeros(_CHUNK, dtype=bool)
+        flags[bits] = True
+        added = int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
+        known = self._chunks.get(chunk, 0)
+        self._chunks[chunk] = known | added
+        flags[:] = False
+        if known & added:
+            packed = np.frombuffer(known.to_bytes(_CHUNK // 8, "little"), dtype=np.uint8)
+            flags = np.unpackbits(packed, bitorder="little").astype(bool)
+        return flags[bits]
 
     def packed(self) -> tuple[dict[int, int], int | None]:
         """What the constructor takes."""

@@ -195,3 +195,11 @@ class PaneLoader(Protocol):
         them while their count is exact, else none: then the row has the sketch).
         """
         ...
+
+    def refused(self, plan: MetricPlan, tenant: str, before_position: int) -> tuple[int, int]:
+        """Events with positions below `before_position` that a metric did not take in.
+
+        Answers how many came too late, and how many went to the group OVERFLOW_GROUP. Asked once for a metric that
+        starts where its tenant has events already.
+        """
+        ...

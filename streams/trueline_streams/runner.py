@@ -12,19 +12,22 @@ from bytewax._bytewax import cli_main
 from trueline_stores.log.port import EventLog
 
 from trueline_streams.flow import build_flow
+from trueline_streams.patience import Patience, PatientLoader, PatientWriter
 from trueline_streams.records import ChangeWriter, Clock, FlowSettings, MetricPlan, PaneLoader
 from trueline_streams.recovery import recovery_config, resume_position
 from trueline_streams.sink import ChangeSink
 from trueline_streams.source import LogSource, Progress
 
 _LOG = logging.getLogger(__name__)
+_FLOW = "running the dataflow"
 
 
 class FlowRunner:
     """The dataflow as a thread that does not die silently.
 
-    A flow that fails (a store was out of reach, say) is reported in `error` and by the log, and starts again from its
-    last snapshot after a pause, which doubles up to `longest_pause_s` until something is written again.
+    While a store is out of reach the flow stands still and tries again; see Patience. Should the flow fail
+    nevertheless, it starts again from its last snapshot after a pause, which doubles up to `longest_pause_s` until
+    something is written again. Both are told by `error`, `healthy` and the program's log.
     """
 
     def __init__(
@@ -40,35 +43,36 @@ class FlowRunner:
         first_pause_s: float = 0.5,
         longest_pause_s: float = 30.0,
     ) -> None:
+        self._stop = threading.Event()
+        self._patience = Patience(self._stop, first_pause_s=first_pause_s, longest_pause_s=longest_pause_s)
         self._log = log
-        self._writer = writer
+        self._writer = PatientWriter(writer, self._patience)
         self._clock = clock
         self._plans = tuple(plans)
-        self._loader = loader
+        self._loader = PatientLoader(loader, self._patience)
         self._settings = settings
         self._directory = directory
         self._first_pause_s = first_pause_s
         self._longest_pause_s = longest_pause_s
-        self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._error: BaseException | None = None
-        self._failures = 0
-        self._failed_at = 0
+        self._failed_at = -1
         self.progress = Progress()
 
     @property
     def error(self) -> BaseException | None:
-        """Why the flow failed last; None if it never did or has written something since."""
-        return self._error if self.progress.written <= self._failed_at else None
+        """What is wrong at present; None if all is well."""
+        if self.progress.written > self._failed_at:
+            self._patience.succeeded(_FLOW)
+        return self._patience.error
 
     @property
     def failures(self) -> int:
-        """How often the flow has failed since `start`."""
-        return self._failures
+        """How often something has failed since `start`."""
+        return self._patience.failures
 
     @property
     def healthy(self) -> bool:
-        """Whether the flow runs and has got over its last failure."""
+        """Whether the flow runs and nothing is wrong at present."""
         return self._thread is not None and self._thread.is_alive() and self.error is None
 
     def resume_position(self) -> int:
@@ -103,12 +107,16 @@ class FlowRunner:
             except BaseException as error:  # noqa: BLE001
                 if self.progress.written > before:
                     pause_s = self._first_pause_s
-                self._failed(error, pause_s)
+                self._failed_at = self.progress.written
+                self._patience.failed(_FLOW, error)
+                _LOG.exception("the dataflow failed after position %d; next try in %.1f s", self._failed_at, pause_s)
                 self._stop.wait(pause_s)
                 pause_s = min(pause_s * 2, self._longest_pause_s)
 
     def _run_once(self) -> None:
-        source = LogSource(self._log, self._settings, progress=self.progress, stop=self._stop, clock=self._clock)
+        source = LogSource(
+            self._log, self._settings, progress=self.progress, patience=self._patience, clock=self._clock
+        )
         sink = ChangeSink(self._writer, self.progress)
         flow = build_flow(source, sink, self._clock, plans=self._plans, loader=self._loader, settings=self._settings)
         cli_main(  # type: ignore[no-untyped-call]
@@ -116,10 +124,3 @@ class FlowRunner:
             recovery_config=recovery_config(self._directory),
             epoch_interval=timedelta(microseconds=self._settings.epoch_interval_us),
         )
-
-    def _failed(self, error: BaseException, pause_s: float) -> None:
-        self._failures += 1
-        self._failed_at = self.progress.written
-        self._error = error
-        _LOG.error("the dataflow failed after position %d; it starts again in %.1f s", self._failed_at, pause_s,
-                   exc_info=error)  # fmt: skip

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from trueline_stores.log.port import EventLog, LogEntry
 
+from trueline_streams.patience import Patience
 from trueline_streams.records import Clock, FlowSettings
 
 PARTITION = "log"
@@ -59,12 +60,12 @@ class LogSource(FixedPartitionedSource[LogBatch, int]):
     """
 
     def __init__(
-        self, log: EventLog, settings: FlowSettings, *, progress: Progress, stop: threading.Event, clock: Clock
+        self, log: EventLog, settings: FlowSettings, *, progress: Progress, patience: Patience, clock: Clock
     ) -> None:
         self.log = log
         self.settings = settings
         self.progress = progress
-        self.stop = stop
+        self.patience = patience
         self.clock = clock
 
     def list_parts(self) -> list[str]:
@@ -92,7 +93,7 @@ class LogPartition(StatefulSourcePartition[LogBatch, int]):
 
     def next_batch(self) -> list[LogBatch]:
         """The next batch; [] while there is nothing to do; StopIteration when asked to stop."""
-        if self._source.stop.is_set():
+        if self._source.patience.stop.is_set():
             raise StopIteration
         self._awake = None
         if self._source.progress.written < self._after:
@@ -102,7 +103,7 @@ class LogPartition(StatefulSourcePartition[LogBatch, int]):
         if wait_us > 0:
             self._sleep(min(wait_us, self._source.settings.poll_interval_us))
             return []
-        entries = self._log.read(self._after, self._source.settings.max_batch_events)
+        entries = self._read()
         if not entries:
             # Waiting in here costs nothing: nothing is underway.
             self._log.wait_beyond(self._after, self._source.settings.poll_interval_us / 1e6)
@@ -111,6 +112,17 @@ class LogPartition(StatefulSourcePartition[LogBatch, int]):
         self._after = last
         self._handed_out_us = self._source.clock()
         return [LogBatch(first, last, first <= self._replayed_to, tuple(entries))]
+
+    def _read(self) -> list[LogEntry]:
+        patience = self._source.patience
+        try:
+            return patience.call(
+                "reading the event log", lambda: self._log.read(self._after, self._source.settings.max_batch_events)
+            )
+        except Exception as error:
+            if patience.stop.is_set():
+                raise StopIteration from error
+            raise
 
     def _pause_us(self) -> int:
         if self._handed_out_us is None or self._log.end() - self._after >= self._source.settings.max_batch_events:

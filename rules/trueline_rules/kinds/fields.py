@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trueline_rules.names import hint, quoted
+from trueline_rules.names import quoted
 from trueline_rules.records import Either, ListOf
 from trueline_rules.scalars import Text
 
@@ -59,17 +59,13 @@ ROLE = Text(
 )
 
 
-def _known_field(*known: str) -> Text:
-    def check(name: str) -> str | None:
-        if name in known or (name.startswith(PROPERTY) and len(name) > len(PROPERTY)):
-            return None
-        return f"is {quoted(name)}, which is no event field{hint(name, (*known, 'properties.<key>'))}"
-
-    return Text("an event field", f"{'|'.join(known)}|properties\\..+", most=140, check=check)
+def _event_field(*known: str) -> Text:
+    pattern = f"{'|'.join(known)}|properties\\..+"
+    return Text("an event field", pattern, most=140, near=(*known, f"{PROPERTY}<key>"))
 
 
-LABEL_FIELD = _known_field(*LABELS)
-ANY_FIELD = _known_field(*LABELS, "value")
+LABEL_FIELD = _event_field(*LABELS)
+ANY_FIELD = _event_field(*LABELS, "value")
 
 
 def event_names(written: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -59,6 +59,9 @@ def _write(args: argparse.Namespace, batches: Iterator[Any], summary: dict[str, 
     start = time.monotonic()
     try:
         _follow("writing synthetic events", args.events, write_batches(batches, args.out))
+    except BrokenPipeError:
+        # The reader has seen enough; the command line ends quietly.
+        raise
     except OSError as error:
         return _fail(f"cannot write '{args.out}': {error.strerror or error}")
     _report(args, summary | {"file": args.out}, time.monotonic() - start)

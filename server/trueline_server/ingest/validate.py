@@ -49,12 +49,13 @@ class _Findings:
         self._count = count
         self._found: dict[int, Rejection] = {}
 
-    def add(self, bad: Mask | None, field: str, reason: str, tell: Callable[[int], str]) -> None:
-        """Refuse events (a mask over the batch); tell(row) is the message."""
+    def add(self, bad: Mask | None, field: str, reason: str, message: str | Callable[[int], str]) -> None:
+        """Refuse events (a mask over the batch); the message may depend on the row."""
         if bad is not None and bad.any():
             for row in np.flatnonzero(bad).tolist():
                 if row not in self._found:
-                    self._found[row] = Rejection(row, field, reason, tell(row))
+                    told = message if isinstance(message, str) else message(row)
+                    self._found[row] = Rejection(row, field, reason, told)
 
     def add_all(self, flaws: Iterable[Rejection]) -> None:
         """Refuse events for what was found while reading."""
@@ -85,10 +86,10 @@ def find_rejections(batch: EventBatch, limits: EventLimits, now_us: int) -> list
     """
     findings = _Findings(batch.count)
     lengths = text_lengths(batch.ids)
-    findings.add(lengths == 0, "id", "MISSING_FIELD", lambda _: _missing("id"))
+    findings.add(lengths == 0, "id", "MISSING_FIELD", _missing("id"))
     _check_length(findings, lengths, "id", MAX_TEXT_BYTES)
     for field in ("source", "name"):
-        findings.add(batch.texts[field].codes < 0, field, "MISSING_FIELD", lambda _, field=field: _missing(field))
+        findings.add(batch.texts[field].codes < 0, field, "MISSING_FIELD", _missing(field))
         _check_text(findings, batch.texts[field], field, MAX_TEXT_BYTES)
     _check_times(findings, batch, limits, now_us)
     for field in ("user_id", "account_id", "anonymous_id", "device_id"):
@@ -121,12 +122,12 @@ def _check_length(findings: _Findings, lengths: Codes, field: str, limit: int) -
 
 def _check_times(findings: _Findings, batch: EventBatch, limits: EventLimits, now_us: int) -> None:
     times = batch.occurred_at_us
-    findings.add(batch.unset_times, "occurred_at", "MISSING_FIELD", lambda _: _missing("occurred_at"))
+    findings.add(batch.unset_times, "occurred_at", "MISSING_FIELD", _missing("occurred_at"))
     findings.add(
         (times < 0) | (times > _LAST_US),
         "occurred_at",
         "INVALID_TIMESTAMP",
-        lambda _: "occurred_at is no time between the years 1970 and 9999 (UTC)",
+        "occurred_at is no time between the years 1970 and 9999 (UTC)",
     )
     findings.add(
         times > now_us + limits.max_future_s * 1_000_000,
@@ -173,7 +174,7 @@ def _check_properties(findings: _Findings, batch: EventBatch, limits: EventLimit
                 _twice(columns, batch.count),
                 f"properties[{key}]",
                 "INVALID_FIELD",
-                lambda _, key=key: f"properties[{key}] stands twice in the event: send one of them",
+                f"properties[{key}] stands twice in the event: send one of them",
             )
 
 
@@ -183,14 +184,14 @@ def _check_property(findings: _Findings, column: PropertyColumn, limits: EventLi
     every = np.ones(len(values), dtype=bool)
     if not key_bytes:
         field = "properties[]"
-        findings.add(findings.spread(column, every), field, "MISSING_FIELD", lambda _: "properties has an empty key")
+        findings.add(findings.spread(column, every), field, "MISSING_FIELD", "properties has an empty key")
     if key_bytes > MAX_TEXT_BYTES:
         start = column.key[:32]
         findings.add(
             findings.spread(column, every),
             f"properties[{start}…]",
             "FIELD_TOO_LARGE",
-            lambda _: f"the key {start}… of a property has {key_bytes} bytes; at most {MAX_TEXT_BYTES} are kept",
+            f"the key {start}… of a property has {key_bytes} bytes; at most {MAX_TEXT_BYTES} are kept",
         )
         return
     field = f"properties[{column.key}]"
@@ -199,14 +200,14 @@ def _check_property(findings: _Findings, column: PropertyColumn, limits: EventLi
             findings.spread(column, ~np.isfinite(values.astype(np.float64))),
             field,
             "VALUE_OUT_OF_RANGE",
-            lambda _: f"{field} is not a finite number: send a finite one, a text, or leave it out",
+            f"{field} is not a finite number: send a finite one, a text, or leave it out",
         )
     elif column.kind is Kind.STRING and text_lengths(column.texts).max(initial=0) > limits.max_property_bytes:
         findings.add(
             findings.spread(column, column.lengths() > limits.max_property_bytes),
             field,
             "FIELD_TOO_LARGE",
-            lambda _: f"{field} has more than {limits.max_property_bytes} bytes",
+            f"{field} has more than {limits.max_property_bytes} bytes",
         )
 
 

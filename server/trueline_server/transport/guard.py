@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Never
 
 import grpc
@@ -30,6 +30,11 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self._credentials = credentials
         self._rules = rules
         self._default_deadline_s = default_deadline_s
+        self._draining = asyncio.Event()
+
+    def drain(self) -> None:
+        """Refuse new calls and end the streams with UNAVAILABLE NOT_SERVING; unary calls in progress go on."""
+        self._draining.set()
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], call: grpc.HandlerCallDetails
@@ -71,19 +76,29 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         async def answer(request: Any, context: Any) -> None:
             try:
                 request = self._admit(request, context)
-                if inspect.iscoroutinefunction(handler):
-                    await handler(request, context)
-                    return
-                async with contextlib.aclosing(handler(request, context)) as messages:
-                    async for message in messages:
-                        await context.write(message)
+                await self._until_draining(_send_all(handler, request, context))
             except Exception as error:  # noqa: BLE001 every error becomes a status here, and only here
                 await _abort(context, error, method)
 
         return answer
 
+    async def _until_draining(self, sending: Coroutine[None, None, None]) -> None:
+        sender = asyncio.ensure_future(sending)
+        draining = asyncio.ensure_future(self._draining.wait())
+        try:
+            await asyncio.wait({sender, draining}, return_when=asyncio.FIRST_COMPLETED)
+            if not sender.done():
+                raise _not_serving()
+        finally:
+            for task in (sender, draining):
+                task.cancel()
+            await asyncio.gather(sender, draining, return_exceptions=True)
+        await sender
+
     def _admit(self, request: Any, context: Any) -> Any:
         """Set the tenant and check the request; the messages of a request stream are checked as they come."""
+        if self._draining.is_set():
+            raise _not_serving()
         TENANT.set(self._credentials.tenant_of(context.invocation_metadata()))
         if isinstance(request, Message):
             self._rules.check(request)
@@ -94,6 +109,20 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         async for request in requests:
             self._rules.check(request)
             yield request
+
+
+async def _send_all(handler: Callable[[Any, Any], Any], request: Any, context: Any) -> None:
+    """Run a streaming handler, whether it writes to the context itself or yields its messages."""
+    if inspect.iscoroutinefunction(handler):
+        await handler(request, context)
+        return
+    async with contextlib.aclosing(handler(request, context)) as messages:
+        async for message in messages:
+            await context.write(message)
+
+
+def _not_serving() -> TruelineError:
+    return TruelineError("UNAVAILABLE", "NOT_SERVING", "the server is stopping; try again", retry_after_s=1.0)
 
 
 @contextlib.asynccontextmanager

@@ -153,3 +153,30 @@ class ReadStatuses:
             f"WHERE tenant = {{tenant:String}}{chosen} ORDER BY metric, definition",
             {"tenant": self.tenant} | ({"definitions": list(self.definitions)} if self.definitions else {}),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPosition:
+    """The last log position that is wholly written: clocks are written last of all."""
+
+    def to_sql(self) -> Sql:
+        """The statement; one row (position), 0 if nothing is written."""
+        return f"SELECT max(revision) FROM {CLOCKS.full_name}", {}
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredMetrics:
+    """The metrics whose whole history is in `points`."""
+
+    def to_sql(self) -> Sql:
+        """The statement; rows (tenant, metric, definition)."""
+        return f"SELECT DISTINCT tenant, metric, definition FROM {METRIC_STATUS.full_name}", {}
+
+
+@dataclass(frozen=True, slots=True)
+class Tenants:
+    """The tenants that have events or end marks."""
+
+    def to_sql(self) -> Sql:
+        """The statement; rows (tenant)."""
+        return f"SELECT DISTINCT tenant FROM {CLOCKS.full_name} ORDER BY tenant", {}

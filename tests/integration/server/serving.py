@@ -23,9 +23,12 @@ async def serving(
     default_deadline_s: float = 60,
     max_bytes_per_call: int = 4 * 1024 * 1024,
     health: Health | None = None,
+    guards: list[Guard] | None = None,
 ) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to a server with these servicers (full service name -> servicer) behind the guard."""
     guard = Guard(Credentials(tokens or {}), FieldRules(), default_deadline_s)
+    if guards is not None:
+        guards.append(guard)
     server = make_server(guard, health or Health(tuple(servicers)), servicers, max_bytes_per_call)
     address = listen(server, "127.0.0.1:0")
     await server.start()
@@ -38,11 +41,16 @@ async def serving(
 
 def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
     """The ErrorInfo of a failed call."""
+    info = error_details_pb2.ErrorInfo()
+    assert status_of(error).details[0].Unpack(info)
+    return info
+
+
+def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    """The google.rpc.Status of a failed call."""
     status = rpc_status.from_call(RichCall(error))
     assert isinstance(status, status_pb2.Status)
-    info = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(info)
-    return info
+    return status
 
 
 class RichCall:

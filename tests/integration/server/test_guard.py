@@ -19,6 +19,7 @@ from trueline.v1 import (
     metric_service_pb2_grpc,
 )
 from trueline_server.errors import TruelineError
+from trueline_server.transport.guard import Guard
 from trueline_server.transport.health import Health
 from trueline_server.transport.tenant import current_tenant
 
@@ -296,6 +297,36 @@ def test_health_and_reflection_need_no_credential() -> None:
             names = {service.name for service in (await listing.read()).list_services_response.service}
             await listing.done_writing()
             assert {METRICS, "grpc.health.v1.Health"} <= names
+
+    asyncio.run(run())
+
+
+def test_draining_ends_streams_and_refuses_calls() -> None:
+    """A server that stops tells watchers and new callers NOT_SERVING with a delay; a call in progress is answered."""
+
+    async def run() -> None:
+        release = asyncio.Event()
+
+        async def query(request: metric_service_pb2.QueryMetricRequest) -> metric_service_pb2.QueryMetricResponse:
+            await release.wait()
+            return metric_service_pb2.QueryMetricResponse(position=7)
+
+        metrics, guards = Metrics(query), list[Guard]()
+        async with serving({METRICS: metrics}, guards=guards) as channel:
+            stub = metric_service_pb2_grpc.MetricServiceStub(channel)
+            request = metric_service_pb2.QueryMetricRequest(metric="m")
+            watch = stub.WatchMetrics(metric_service_pb2.WatchMetricsRequest())
+            await watch.read()
+            pending = asyncio.ensure_future(stub.QueryMetric(request))
+            await asyncio.wait_for(metrics.started.wait(), 10)
+            guards[0].drain()
+            for call in (watch.read(), stub.QueryMetric(request)):
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await call
+                assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+                assert info_of(refused.value).reason == "NOT_SERVING"
+            release.set()
+            assert (await pending).position == 7
 
     asyncio.run(run())
 

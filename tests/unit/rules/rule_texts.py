@@ -54,7 +54,8 @@ class Broken:
     seen: bool = True
 
 
-_COUNT = "  events: [x]\n  aggregation: count\n  window: 1h\n"
+_TALLY = "  aggregation: count\n  window: 1h\n"
+_COUNT = "  events: [x]\n" + _TALLY
 _SUM = "  events: [x]\n  aggregation: sum\n  field: value\n"
 _VALUES = _SUM + "  window: 1h\n"
 _HEAD = "apiVersion: trueline/v1\nkind: Metric\n"
@@ -76,46 +77,80 @@ ENVELOPE = (
     Broken("name is a number", metric(_COUNT, "§7"), "is the number 7; write it in quotes"),
     Broken("name is a boolean", metric(_COUNT, "§no"), "is the boolean no; write it in quotes"),
     Broken("name is a date", metric(_COUNT, "§2025-01-27"), "is the date 2025-01-27; write it in quotes"),
-    Broken("label of the wrong type", _HEAD + "metadata: {name: a, labels: {tier: §1}}\nspec:\n" + _COUNT, "labels.tier"),
-    Broken("label in capitals", _HEAD + "metadata: {name: a, labels: {§Tier: x}}\nspec:\n" + _COUNT, "the key 'Tier'"),
-    Broken("key that is no text", _HEAD + "metadata: {name: a, §1: x}\nspec:\n" + _COUNT, "a key that is the number 1", False),
+    Broken(
+        "label of the wrong type", _HEAD + "metadata: {name: a, labels: {tier: §1}}\nspec:\n" + _COUNT, "labels.tier"
+    ),
+    Broken(
+        "label in capitals",
+        _HEAD + "metadata: {name: a, labels: {§Tier: x}}\nspec:\n" + _COUNT,
+        "a label's name, is 'Tier'",
+    ),
+    Broken(
+        "key that is no text",
+        _HEAD + "metadata: {name: a, §1: x}\nspec:\n" + _COUNT,
+        "a key that is the number 1",
+        False,
+    ),
     Broken("duplicate key", metric(_COUNT + "  §window: 2h\n"), "the key 'window' twice; first on line 7", False),
-    Broken("duplicate document", metric(_COUNT) + "---\n" + metric(_COUNT, "§a"), "rules.yaml:3 is called already", False),
-    Broken("tag of Python", metric("  events: §!!python/name:os.system x\n" + _COUNT[14:]), "has the tag", False),
+    Broken(
+        "duplicate document", metric(_COUNT) + "---\n" + metric(_COUNT, "§a"), "rules.yaml:3 is called already", False
+    ),
+    Broken("tag of Python", metric("  events: §!!python/name:os.system x\n" + _TALLY), "has the tag", False),
     Broken("tag on a map", _HEAD + "metadata: §!!set {name: a}\nspec:\n" + _COUNT, "has the tag", False),
 )
 
 SYNTAX = (
-    Broken("bracket left open", metric("  events: [x\n  aggregation: count\n§"), "not valid YAML", False),
+    Broken("colon in a text", metric("  unit: users§: daily\n"), "not valid YAML", False),
     Broken("tab as indent", metric("§\tevents: [x]\n"), "not valid YAML", False),
     Broken("bell in the text", metric("  unit: a§\x07b\n"), "the character U+0007 is not allowed", False),
     Broken("half a surrogate pair", metric("  unit: a§\ud800b\n"), "the character U+D800 is not allowed", False),
-    Broken("alias", metric("  events: &e [x]\n  group_by: §*e\n" + _COUNT[14:]), "the alias '*e' is not allowed", False),
-    Broken("merge key", metric("  §<<: {window: 1h}\n" + _COUNT[:34]), "keys are text", False),
+    Broken("alias", metric("  events: &e [x]\n  group_by: §*e\n" + _TALLY), "the alias '*e' is not allowed", False),
+    Broken("merge key", metric(_COUNT + "  §<<: {unit: users}\n"), "keys are text", False),
     Broken("nested too deep", metric("  events: " + "[" * 30 + "§[" + "]" * 31), "deeper than 32 levels", False),
 )
 
 METRICS = (
     Broken("no aggregation", metric("  events: [x]\n  window: 1h\n").replace("spec", "§spec"), "lacks the key 'aggreg"),
-    Broken("unknown aggregation", metric("  events: [x]\n  aggregation: §cuont\n  window: 1h\n"), "did you mean 'count'"),
+    Broken(
+        "unknown aggregation", metric("  events: [x]\n  aggregation: §cuont\n  window: 1h\n"), "did you mean 'count'"
+    ),
     Broken("unknown key", metric(_COUNT + "  §windwo: 1h\n"), "spec has no key 'windwo'; did you mean 'window'?"),
-    Broken("neither events nor roles", metric(_COUNT[14:]).replace("spec", "§spec"), "needs either 'events' or 'roles'"),
+    Broken("neither events nor roles", metric(_TALLY).replace("spec", "§spec"), "needs either 'events' or 'roles'"),
     Broken("events and roles", metric(_COUNT + "  §roles: [payment]\n"), "'events' or 'roles', has both"),
-    Broken("events of the wrong type", metric("  events: §{x: 1}\n" + _COUNT[14:]), "a list of event name, is a map"),
-    Broken("no event", metric("  events: §[]\n" + _COUNT[14:]), "must have 1 to 1000 values, is empty"),
-    Broken("event twice", metric("  events: [x, §x]\n" + _COUNT[14:]), "spec.events[1] repeats 'x'"),
-    Broken("empty event name", metric("  events: [§'']\n" + _COUNT[14:]), "spec.events[0] must be an event name, is empty"),
-    Broken("event name too long", metric(f"  events: [§{'x' * 129}]\n" + _COUNT[14:]), "at most 128 bytes, has 129"),
-    Broken("any event and another", metric("  events: §['*', x]\n" + _COUNT[14:]), "every event, beside", False),
-    Broken("sum of nothing", metric(_SUM[:34] + "  window: 1h\n").replace("spec", "§spec"), "aggregation 'sum' needs"),
+    Broken("events of the wrong type", metric("  events: §{x: 1}\n" + _TALLY), "a list of event name, is a map"),
+    Broken("no event", metric("  events: §[]\n" + _TALLY), "must have 1 to 1000 values, is empty"),
+    Broken("event twice", metric("  events: [x, §x]\n" + _TALLY), "spec.events[1] repeats 'x'"),
+    Broken("empty event name", metric("  events: [§'']\n" + _TALLY), "spec.events[0] must be an event name, is empty"),
+    Broken("event name too long", metric(f"  events: [§{'x' * 129}]\n" + _TALLY), "at most 128 bytes, has 129"),
+    Broken("any event and another", metric("  events: §['*', x]\n" + _TALLY), "every event, beside", False),
+    Broken(
+        "sum of nothing",
+        metric("  events: [x]\n  aggregation: sum\n  window: 1h\n").replace("spec", "§spec"),
+        "aggregation 'sum' needs",
+    ),
     Broken("count of a field", metric(_COUNT + "  §field: value\n"), "spec.field does not go with aggregation 'count'"),
-    Broken("unknown field", metric(_COUNT + "  group_by: [§usr_id]\n"), "no event field; did you mean 'user_id'?"),
-    Broken("property without key", metric(_COUNT + "  group_by: [§properties.]\n"), "is no event field"),
-    Broken("group by the value", metric(_COUNT + "  group_by: [§value]\n"), "is 'value', which is no event field"),
-    Broken("sum of a text", metric(_VALUES.replace("value", "§user_id")), "must be value or properties.<key> for sum", False),
+    Broken("unknown field", metric(_COUNT + "  group_by: [§usr_id]\n"), "is 'usr_id'; did you mean 'user_id'?"),
+    Broken(
+        "property without key",
+        metric(_COUNT + "  group_by: [§properties.]\n"),
+        "must be an event field, is 'properties.'",
+    ),
+    Broken("group by the value", metric(_COUNT + "  group_by: [§value]\n"), "must be an event field, is 'value'"),
+    Broken(
+        "sum of a text",
+        metric(_VALUES.replace("value", "§user_id")),
+        "must be value or properties.<key> for sum",
+        False,
+    ),
     Broken("sum with quantile", metric(_VALUES + "  §quantile: 0.5\n"), "does not go with aggregation 'sum'"),
-    Broken("no quantile", metric(_VALUES.replace("sum", "quantile")).replace("spec", "§spec"), "lacks the key 'quantile'"),
-    Broken("quantile of 1", metric(_VALUES.replace("sum", "quantile") + "  quantile: §1\n"), "above 0 below 1, is the number 1"),
+    Broken(
+        "no quantile", metric(_VALUES.replace("sum", "quantile")).replace("spec", "§spec"), "lacks the key 'quantile'"
+    ),
+    Broken(
+        "quantile of 1",
+        metric(_VALUES.replace("sum", "quantile") + "  quantile: §1\n"),
+        "above 0 below 1, is the number 1",
+    ),
     Broken("where without values", metric(_COUNT + "  where: {name: §[]}\n"), "must have 1 to 1000 values"),
     Broken("where with a number", metric(_COUNT + "  where: {properties.n: [§1]}\n"), "write it in quotes"),
     Broken("where of an unknown field", metric(_COUNT + "  where: {§nmae: [x]}\n"), "did you mean 'name'?"),
@@ -124,7 +159,9 @@ METRICS = (
     Broken("window of years", metric(_SUM + "  window: §401d\n"), "must be at most 400d", False),
     Broken("step that does not divide", metric(_VALUES + "  step: §7m\n"), "must divide the window of 1h", False),
     Broken("step longer than the window", metric(_VALUES + "  step: §2h\n"), "must divide the window of 1h", False),
-    Broken("sliding month", metric(_SUM + "  window: month\n  step: §1d\n"), "windows with a month do not overlap", False),
+    Broken(
+        "sliding month", metric(_SUM + "  window: month\n  step: §1d\n"), "windows with a month do not overlap", False
+    ),
     Broken("too many panes", metric(_SUM + "  window: 1d\n  step: §5s\n"), "at least 1/10000 of the window", False),
     Broken("groups in fractions", metric(_COUNT + "  max_groups: §1.5\n"), "a whole number from 1 to 100000"),
     Broken("no groups", metric(_COUNT + "  max_groups: §0\n"), "a whole number from 1 to 100000"),
@@ -135,25 +172,49 @@ METRICS = (
 )
 
 KPIS = (
-    Broken("no target", kpi(TARGET[:38] + STATEMENT).replace("spec", "§spec"), "spec lacks the key 'target'"),
+    Broken(
+        "no target",
+        kpi("  unit: ratio\n  direction: higher\n" + STATEMENT).replace("spec", "§spec"),
+        "spec lacks the key 'target'",
+    ),
     Broken("target of zero", kpi(TARGET.replace("0.5", "§0") + STATEMENT), "a number above 0, is the number 0"),
     Broken("negative target", kpi(TARGET.replace("0.5", "§-0.5") + STATEMENT), "a number above 0, is the number -0.5"),
     Broken("infinite target", kpi(TARGET.replace("0.5", "§.inf") + STATEMENT), "is the number .inf", False),
-    Broken("target beyond a double", kpi(TARGET.replace("0.5", "§1.0e+999") + STATEMENT), "is the number 1.0e+999", False),
+    Broken(
+        "target beyond a double", kpi(TARGET.replace("0.5", "§1.0e+999") + STATEMENT), "is the number 1.0e+999", False
+    ),
     Broken("no number for a target", kpi(TARGET.replace("0.5", "§.nan") + STATEMENT), "is the number .nan", False),
     Broken("quoted target", kpi(TARGET.replace("0.5", "§'0.5'") + STATEMENT), "plain digits, without quotes"),
     Broken("direction", kpi(TARGET.replace("higher", "§hihger") + STATEMENT), "did you mean 'higher'?"),
     Broken("unknown basis", kpi(TARGET + "  basis: §asumed\n" + STATEMENT), "did you mean 'assumed'?"),
-    Broken("blank statement", kpi(TARGET + "  statement: §' '\n"), "spec.statement must be a SELECT statement, is empty", False),
+    Broken(
+        "blank statement",
+        kpi(TARGET + "  statement: §' '\n"),
+        "spec.statement must be a SELECT statement, is empty",
+        False,
+    ),
     Broken("no statement", kpi(TARGET).replace("spec", "§spec"), "lacks the key 'statement'"),
     Broken("statement that writes", kpi(TARGET + "  statement: §DROP TABLE events\n"), "must be one SELECT", False),
     Broken("two statements", kpi(TARGET + "  statement: §SELECT 1; SELECT 2\n"), "without a semicolon", False),
-    Broken("undeclared parameter", kpi(TARGET + "  parameters: {days: 7}\n  statement: §'SELECT {days:Int8} + {dyas:Int8}'\n"),
-           "reads the parameter 'dyas', which is not declared; did you mean 'days'?", False),
+    Broken(
+        "undeclared parameter",
+        kpi(TARGET + "  parameters: {days: 7}\n  statement: §'SELECT {days:Int8} + {dyas:Int8}'\n"),
+        "reads the parameter 'dyas', which is not declared; did you mean 'days'?",
+        False,
+    ),
     Broken("unread parameter", kpi(TARGET + "  parameters: {§days: 7}\n" + STATEMENT), "days is not read by", False),
-    Broken("parameter of the server", kpi(TARGET + "  parameters: {§at: 7}\n" + STATEMENT), "it is the instant judged", False),
-    Broken("parameter in capitals", kpi(TARGET + "  parameters: {§Days: 7}\n" + STATEMENT), "has the key 'Days'"),
-    Broken("parameter is a list", kpi(TARGET + "  parameters: {days: §[7]}\n" + STATEMENT), "must be a text, a number, true"),
+    Broken(
+        "parameter of the server",
+        kpi(TARGET + "  parameters: {§at: 7}\n" + STATEMENT),
+        "it is the instant judged",
+        False,
+    ),
+    Broken("parameter in capitals", kpi(TARGET + "  parameters: {§Days: 7}\n" + STATEMENT), "is 'Days'"),
+    Broken(
+        "parameter is a list",
+        kpi(TARGET + "  parameters: {days: §[7]}\n" + STATEMENT),
+        "must be a text, a number, true",
+    ),
     Broken("parameter is nothing", kpi(TARGET + "  parameters: {days: §}\n" + STATEMENT), "is empty"),
 )
 
@@ -165,8 +226,17 @@ SCORECARDS = (
     Broken("boolean weight", scorecard("  weights: {a: §true}\n" + BANDS), "is the boolean true"),
     Broken("no bands", scorecard("  weights: {a: 1}\n").replace("spec", "§spec"), "lacks the key 'bands'"),
     Broken("band above 100", scorecard("  weights: {a: 1}\n  bands: {on_track: §101, at_risk: 50}\n"), "from 0 to 100"),
-    Broken("bands upside down", scorecard("  weights: {a: 1}\n  bands: {on_track: 50, at_risk: §80}\n"), "at most on_track", False),
-    Broken("unknown band", scorecard("  weights: {a: 1}\n  bands: {on_track: 80, at_risk: 50, §off: 0}\n"), "known: at_risk"),
+    Broken(
+        "bands upside down",
+        scorecard("  weights: {a: 1}\n  bands: {on_track: 50, at_risk: §80}\n"),
+        "at most on_track",
+        False,
+    ),
+    Broken(
+        "unknown band",
+        scorecard("  weights: {a: 1}\n  bands: {on_track: 80, at_risk: 50, §good: 0}\n"),
+        "bands has no key 'good'",
+    ),
 )
 
 _FOUR = "id: id, source: s, name: n, occurred_at: t"
@@ -191,27 +261,52 @@ MAPPINGS = (
     Broken("field from a list", _fields(_FOUR + ", user_id: §[u]"), "must be a column or a map, is a list"),
     Broken("column and constant", _fields(_FOUR + ", currency: {column: c, §constant: GBP}"), "has both"),
     Broken("neither column nor constant", _fields(_FOUR + ", §currency: {absent: ['']}"), "has neither"),
-    Broken("unknown key of a source", _fields(_FOUR + ", currency: {§colum: c}").replace("colum:", "colum:"), "mean 'column'?"),
-    Broken("optional id", _fields("id: {column: id, required: §false}, source: s, name: n, occurred_at: t"), "must be true"),
-    Broken("same id for all", _fields("id: §{constant: x}, source: s, name: n, occurred_at: t"), "put {line} into", False),
-    Broken("unknown placeholder", _fields("id: {constant: §'{lien}'}, source: s, name: n, occurred_at: t"),
-           "did you mean '{line}'?", False),
-    Broken("open brace", _fields("id: {constant: §'{line'}, source: s, name: n, occurred_at: t"), "is no placeholder", False),
+    Broken("unknown key of a source", _fields(_FOUR + ", currency: {constant: c, §colum: c}"), "mean 'column'?"),
+    Broken(
+        "optional id", _fields("id: {column: id, required: §false}, source: s, name: n, occurred_at: t"), "must be true"
+    ),
+    Broken(
+        "same id for all", _fields("id: §{constant: x}, source: s, name: n, occurred_at: t"), "put {line} into", False
+    ),
+    Broken(
+        "unknown placeholder",
+        _fields("id: {constant: §'{lien}'}, source: s, name: n, occurred_at: t"),
+        "did you mean '{line}'?",
+        False,
+    ),
+    Broken(
+        "open brace",
+        _fields("id: {constant: §'{line'}, source: s, name: n, occurred_at: t"),
+        "is no placeholder",
+        False,
+    ),
     Broken("absent is a text", _fields(_FOUR + ", user_id: {column: u, absent: §''}"), "must be a list of text"),
     Broken("format of a text", _fields(_FOUR + ", user_id: {column: u, §format: epoch_s}"), "has no key 'format'"),
     Broken("type of a field", _fields(_FOUR + ", value: {column: u, §type: number}"), "has no key 'type'"),
-    Broken("unknown time format", _fields("id: id, source: s, name: n, occurred_at: {column: t, format: §epoch_sec}"),
-           "did you mean 'epoch_s'?", False),
-    Broken("pattern without a year", _fields("id: id, source: s, name: n, occurred_at: {column: t, format: §'%d %H:%M'}"),
-           "does not hold a whole date", False),
-    Broken("broken pattern", _fields("id: id, source: s, name: n, occurred_at: {column: t, format: §'%Q'}"),
-           "no strptime pattern", False),
+    Broken(
+        "unknown time format",
+        _fields("id: id, source: s, name: n, occurred_at: {column: t, format: §epoch_sec}"),
+        "did you mean 'epoch_s'?",
+        False,
+    ),
+    Broken(
+        "pattern without a year",
+        _fields("id: id, source: s, name: n, occurred_at: {column: t, format: §'%d %H:%M'}"),
+        "does not hold a whole date",
+        False,
+    ),
+    Broken(
+        "broken pattern",
+        _fields("id: id, source: s, name: n, occurred_at: {column: t, format: §'%Q'}"),
+        "no strptime pattern",
+        False,
+    ),
     Broken("unknown type of a property", _property("qty: {column: q, type: §int}"), "is 'int'"),
     Broken("two object columns", _property("'*': §[a, b]"), "must be a column, is a list"),
     Broken("key too long", _property(f"§{'k' * 129}: q"), "must have at most 128 bytes"),
-    Broken("role in capitals", _role("§Payment: [x]"), "has the key 'Payment': it must be a role name"),
-    Broken("role called as a view", _role("§events: [x]"), "it must be another name", False),
-    Broken("role called as a lenient view", _role("§payment_if_any: [x]"), "it must be another name", False),
+    Broken("role in capitals", _role("§Payment: [x]"), "has a key that must be a role name"),
+    Broken("role called as a view", _role("§events: [x]"), "must be another name", False),
+    Broken("role called as a lenient view", _role("§payment_if_any: [x]"), "must be another name", False),
     Broken("role of nothing", _role("payment: §[]"), "must have 1 to 1000 values, is empty"),
     Broken("role without events", _role("§payment: {occurrence: 1}"), "lacks the key 'events'"),
     Broken("occurrence of zero", _role("payment: {events: [x], occurrence: §0}"), "from 1 to 1e+06"),

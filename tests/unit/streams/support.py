@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-
-from tests.unit.streams.reference import End, Event, Key, Reference
 from trueline_rules.model import Aggregation, Metadata, Metric, Span
 from trueline_stores.event_schema import EVENT_SCHEMA
 from trueline_stores.log.port import LogEntry
@@ -28,6 +26,8 @@ from trueline_streams.records import (
     PointRow,
 )
 from trueline_streams.source import LogBatch
+
+from tests.unit.streams.reference import End, Event, Key, Reference
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -190,6 +190,12 @@ class ReferenceLoader:
         reference = feed_all(Reference(plans, self.max_disorder_us), self.appends, before_position)
         return reference.load(tenant, metric, pane_starts_us)
 
+    def refused(self, plan: MetricPlan, tenant: str, before_position: int) -> tuple[int, int]:
+        """Feed a reference up to the position and look."""
+        reference = feed_all(Reference([plan], self.max_disorder_us), self.appends, before_position)
+        status = reference.statuses.get((tenant, plan.metric.metadata.name))
+        return (status.too_late, status.overflowed) if status else (0, 0)
+
 
 class PlainFlow:
     """The steps of the dataflow called one after the other, with snapshots that can be gone back to."""
@@ -260,15 +266,18 @@ def run_plain(
 
 def assert_same(warehouse: InMemoryWarehouse, reference: Reference) -> None:
     """The warehouse holds what the reference holds, and each row ever written was right at its revision."""
-    assert warehouse.points == reference.points
-    for written, point in warehouse.written.items():
-        assert point == reference.history[written]
+    assert differing(warehouse.points, reference.points) == {}
+    assert differing(warehouse.written, {each: reference.history[each] for each in warehouse.written}) == {}
     exact = {key for key, point in reference.points.items() if not point.sketch}
-    assert {key: found for key, found in warehouse.members.items() if key in exact} == {
-        key: found for key, found in reference.members.items() if key in exact
-    }
-    assert warehouse.clocks == reference.clocks
-    assert warehouse.statuses == reference.statuses
-    assert {position: event[2] for position, event in warehouse.events.items()} == reference.watermarks
+    members = {key: found for key, found in warehouse.members.items() if key in exact}
+    assert differing(members, {key: found for key, found in reference.members.items() if key in exact}) == {}
+    assert differing(warehouse.clocks, reference.clocks) == {}
+    assert differing(warehouse.statuses, reference.statuses) == {}
+    watermarks = {position: event[2] for position, event in warehouse.events.items()}
+    assert differing(watermarks, reference.watermarks) == {}
 
 
+def differing(found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> dict[Any, tuple[Any, Any]]:
+    """What two mappings do not share: key -> (found, wanted)."""
+    keys = found.keys() | wanted.keys()
+    return {key: (found.get(key), wanted.get(key)) for key in keys if found.get(key) != wanted.get(key)}

@@ -1,4 +1,4 @@
-"""Whatever the batch borders, crashes, evictions and disorder: the columnar flow equals plain Python, event by event."""
+"""Whatever the batches, crashes, evictions and disorder: the columnar flow equals plain Python, event by event."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from trueline_streams.records import FlowSettings
 
 from tests.unit.streams.reference import End, Event, Reference
 from tests.unit.streams.support import (
@@ -25,7 +26,6 @@ from tests.unit.streams.support import (
     plan_of,
     run_plain,
 )
-from trueline_streams.records import FlowSettings
 
 DISORDER = 30 * SECOND
 # Some hours around the end of a month, which is not the end of a week.
@@ -51,9 +51,7 @@ PLANS = [
     plan_of(metric_of("least", "min", field="value", window="week"), LATENESS),
     plan_of(metric_of("most", "max", field="properties.price", window="month", late_by="event"), LATENESS),
     plan_of(metric_of("p90", "quantile", field="value", quantile=0.9, window="1h"), LATENESS, shift_us=10 * SECOND),
-    plan_of(
-        metric_of("last", "latest", field="value", where={"properties.vip": ("true",)}, group_by=("source",)), DAY
-    ),
+    plan_of(metric_of("last", "latest", field="value", where={"properties.vip": ("true",)}, group_by=("source",)), DAY),
     plan_of(metric_of("by_price", "count", group_by=("properties.price",), max_groups=3, window="1h"), LATENESS),
 ]
 
@@ -63,7 +61,9 @@ times = st.one_of(
 )
 amounts = st.one_of(
     st.none(),
-    st.sampled_from([Decimal(0), Decimal("0.01"), Decimal("-5.5"), Decimal(100), Decimal(10) ** 18, -(Decimal(10) ** 18)]),
+    st.sampled_from(
+        [Decimal(0), Decimal("0.01"), Decimal("-5.5"), Decimal(100), Decimal(10) ** 18, -(Decimal(10) ** 18)]
+    ),
     st.decimals(-1000, 1000, places=9),
 )
 prices = st.sampled_from(["9.99", "1e3", "cheap", "-0.000000001", "", 9.99, 10.0, 0.25, -3.5, True, 1e17, "1e19"])
@@ -92,7 +92,9 @@ appends = st.lists(
     max_size=12,
 )
 borders = st.lists(st.integers(1, 4), max_size=8)
-slow = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+slow = settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 @slow
@@ -132,6 +134,25 @@ def test_a_crash_at_any_moment_changes_nothing(data: st.DataObject, log: list[Ap
         sizes = data.draw(borders)
         crashes = max(0, crashes - 1)
     assert_same(warehouse, feed_all(Reference(PLANS, DISORDER), log))
+
+
+@slow
+@given(appends, borders, st.integers(0, 12))
+def test_a_metric_defined_later_starts_from_what_was(log: list[Append], sizes: list[int], born: int) -> None:
+    """A metric that joins a running flow leaves, in what it touches, the rows of one that was always there."""
+    plain = FlowSettings(max_disorder_us=DISORDER)
+    loader = ReferenceLoader(log, PLANS, DISORDER)
+    early, warehouse = PlainFlow(PLANS[:1], loader, plain), InMemoryWarehouse()
+    entries = entries_of(log)
+    for batch in log_batches(entries[:born], sizes):
+        warehouse.write(early.process(batch))
+    late = PlainFlow(PLANS, loader, plain)
+    late.restore(early.snapshot())
+    for batch in log_batches(entries[born:], sizes):
+        warehouse.write(late.process(batch))
+    reference = feed_all(Reference(PLANS, DISORDER), log)
+    assert {key: reference.points[key] for key in warehouse.points} == warehouse.points
+    assert {key: reference.statuses[key] for key in warehouse.statuses} == warehouse.statuses
 
 
 @slow

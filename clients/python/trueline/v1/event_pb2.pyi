@@ -67,10 +67,10 @@ class Event(_message.Message):
 
     Test vectors (BLAKE2b with a digest of 16 bytes, no key):
       {id "a", source "s", name "n", occurred_at 1970-01-01T00:00:01Z}
-        @VECTOR1@
+        8ba120ea52a0f03cf573dd37729b3bcb
       {id "o-1", source "shop", name "order_placed", occurred_at 2011-03-07T09:45:00.123456Z, user_id "u1",
        value 139.12, currency "GBP", properties {"country": "Österreich", "lines": 7.0, "gift": true}}
-        @VECTOR2@
+        fe02572cfafbaf7c715502cda77adbc0
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -1,0 +1,1 @@
+"""What the README's performance table comes from: `python -m benchmarks NAME` measures one thing."""

@@ -1,0 +1,159 @@
+"""The `trueline` command: finds the verb, loads only that one, and turns what goes wrong into words and a status."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from trueline_cli import options
+
+# Verb -> what it is for. Each is a module of trueline_cli.verbs, imported when it is used.
+VERBS = {
+    "ingest": "send files of events: JSON lines, CSV, Parquet",
+    "score": "the board: alignment score and every KPI",
+    "kpis": "the KPIs with value, target and status",
+    "actions": "what to do next, by the points of score it would win",
+    "metrics": "list, show and watch metrics",
+    "watch": "the alignment score as it changes",
+    "quality": "how far the events can be trusted",
+    "status": "what the server has taken in and processed",
+}
+# Verbs of the server extra, found through entry points when they are used: looking for them takes longer than --help.
+SERVER_VERBS = {
+    "up": "run a server, and play events into it",
+    "demo": "play a generated business into a fresh server, print the board",
+    "generate": "make the events of a synthetic podcast business",
+    "doctor": "check this machine and a data directory",
+}
+_GROUP = "trueline.commands"
+_EXAMPLES = """examples:
+  trueline demo
+  trueline ingest events.jsonl.gz --mapping shop.yaml
+  trueline score --output json
+  trueline metrics watch daily_active_users"""
+INTERRUPTED = 130
+
+
+class Command(Protocol):
+    """A verb."""
+
+    help: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the verb's own arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; answers the exit status: 0 = yes, 1 = something was found or failed, 2 = wrong use."""
+
+
+class MissingExtraError(Exception):
+    """The verb needs the backend, which is not installed."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; answers the exit status: 0 = yes, 1 = a finding or a failure, 2 = wrong use."""
+    try:
+        status = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough. Python would complain once more when it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def _run(argv: list[str]) -> int:
+    parser = _main_parser()
+    chosen = parser.parse_args(argv)
+    if chosen.version:
+        from importlib.metadata import version
+
+        print(f"trueline {version('trueline')}")
+        return 0
+    if chosen.verb is None:
+        parser.print_help()
+        return 2
+    if chosen.verb not in VERBS and chosen.verb not in SERVER_VERBS:
+        parser.error(_unknown(chosen.verb))
+    try:
+        command = load(chosen.verb)
+    except MissingExtraError as error:
+        print(f"trueline {chosen.verb}: {error}", file=sys.stderr)
+        return 1
+    verb_parser = options.verb_parser(chosen.verb)
+    command.configure(verb_parser)
+    rest = chosen.rest
+    del chosen.rest, chosen.version
+    return _guarded(command, verb_parser.parse_args(rest, chosen))
+
+
+def load(verb: str) -> Command:
+    """The command of a verb.
+
+    Raises:
+        MissingExtraError: it needs the server extra, which is not installed.
+
+    """
+    if verb in VERBS:
+        command: Command = importlib.import_module(f"trueline_cli.verbs.{verb}").command
+        return command
+    from importlib.metadata import entry_points
+
+    needed = f'\'{verb}\' needs the backend; install it with: pip install "trueline[server]"'
+    found = list(entry_points(group=_GROUP, name=verb))
+    if not found:
+        raise MissingExtraError(needed)
+    try:
+        loaded: Command = found[0].load()
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{needed} ({error.name} is missing)") from error
+    return loaded
+
+
+def _guarded(command: Command, args: argparse.Namespace) -> int:
+    from trueline.errors import TruelineError
+
+    try:
+        return command.run(args)
+    except options.UsageError as error:
+        print(f"trueline {args.verb}: {error}", file=sys.stderr)
+        return 2
+    except TruelineError as error:
+        from trueline_cli.explain import explain
+
+        print(f"trueline {args.verb}: {explain(error)}", file=sys.stderr)
+        return 1
+
+
+def _main_parser() -> argparse.ArgumentParser:
+    width = max(map(len, (*VERBS, *SERVER_VERBS)))
+    verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, text in VERBS.items())
+    server = "\n".join(f"  {verb:<{width}}  {text}" for verb, text in SERVER_VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog="trueline",
+        usage="trueline [options] VERB ...",
+        description="Events in, live metrics and KPIs out.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            f"verbs:\n{verbs}\n\nverbs of the backend, pip install \"trueline[server]\":\n{server}\n\n"
+            f"`trueline VERB --help` tells more. Exit status: 0 yes, 1 a finding or a failure, 2 wrong use.\n\n{_EXAMPLES}"
+        ),
+    )
+    options.add_global(parser, defaults=True)
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument("verb", nargs="?", metavar="VERB", help=argparse.SUPPRESS)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def _unknown(verb: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(verb, (*VERBS, *SERVER_VERBS), 1)
+    return f"there is no verb '{verb}'" + (f"; did you mean '{near[0]}'?" if near else "; see trueline --help")

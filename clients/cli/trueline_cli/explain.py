@@ -1,0 +1,24 @@
+"""Errors of the server in plain words, with the way out."""
+
+from __future__ import annotations
+
+from trueline.errors import TruelineError
+
+
+def explain(error: TruelineError) -> str:
+    """What went wrong and what to do about it; one line, and one more for each broken rule of the request."""
+    lines = [error.message]
+    if error.code == "UNAVAILABLE":
+        lines[0] += "; start one with `trueline up`, or name another with --address" if not error.reason else ""
+    elif error.code == "UNAUTHENTICATED":
+        lines[0] += "; give the credential with --token or TRUELINE_TOKEN"
+    elif error.code == "DEADLINE_EXCEEDED":
+        lines[0] += "; allow more with --timeout"
+    nearest = error.metadata.get("nearest")
+    if nearest and nearest not in error.message:
+        lines[0] += f"; did you mean '{nearest}'?"
+    if error.retry_after is not None:
+        lines[0] += f" (try again in {error.retry_after:g} s)"
+    told = [f"{violation.field}: {violation.description}" for violation in error.violations]
+    lines += [f"  {text}" for text in told if text not in error.message and text.replace(": ", " ") not in error.message]
+    return "\n".join(lines)

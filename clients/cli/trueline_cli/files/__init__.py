@@ -1,0 +1,1 @@
+"""Files of events: opened, cut into blocks of records, converted to columns."""

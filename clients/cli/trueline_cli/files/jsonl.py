@@ -1,0 +1,95 @@
+"""Reads JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from trueline_cli.files.block import BLOCK_RECORDS, MISSING, BadLine, Block
+from trueline_cli.files.opened import LONGEST_LINE, OpenedFile
+
+_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+_decode = json.JSONDecoder().raw_decode
+
+
+class JsonRecords:
+    """Objects of JSON lines."""
+
+    def __init__(self, objects: list[dict[str, Any]]) -> None:
+        self._objects = objects
+
+    def column(self, name: str) -> list[Any]:
+        """The members of that name; dots reach into nested objects where no member has the whole name."""
+        if "." not in name:
+            return [record.get(name, MISSING) for record in self._objects]
+        return [self._nested(record, name) for record in self._objects]
+
+    def unknown(self, known: frozenset[str]) -> dict[int, str]:
+        """Row -> the first of its members that is not known."""
+        found = {}
+        for row, record in enumerate(self._objects):
+            if not record.keys() <= known:
+                found[row] = next(key for key in record if key not in known)
+        return found
+
+    @staticmethod
+    def _nested(record: dict[str, Any], name: str) -> Any:
+        if name in record:
+            return record[name]
+        found: Any = record
+        for part in name.split("."):
+            found = found.get(part, MISSING) if isinstance(found, dict) else MISSING
+        return found
+
+
+def read_jsonl(opened: OpenedFile) -> Iterator[Block]:
+    """The records of JSON lines; lines with white space only are passed over."""
+    block, lines, objects = Block(), [], []
+    for first, raw_lines in opened.lines():
+        for number, raw in enumerate(raw_lines, first):
+            try:
+                text = raw.decode()
+                if number == 1:
+                    text = text.removeprefix(_BOM)
+                # The decoder starts where it is told to, and JSON lines begin with their object.
+                record, end = _decode(text) if text[:1] == "{" else _decode_loose(text)
+                if end != len(text) and text[end:].strip():
+                    raise ValueError(f"there is more after the object, from column {end + 1} on")  # noqa: TRY301
+            except (ValueError, RecursionError) as error:
+                block.bad.append(_bad(opened.name, number, raw, error))
+                continue
+            if type(record) is dict:
+                lines.append(number)
+                objects.append(record)
+            elif record is not MISSING:
+                block.bad.append(BadLine(opened.name, number, "", "CORRUPT_LINE", "is JSON, but not an object"))
+            if len(lines) == BLOCK_RECORDS:
+                block.lines, block.records = lines, JsonRecords(objects)
+                yield block
+                block, lines, objects = Block(), [], []
+    if lines or block.bad:
+        block.lines, block.records = lines, JsonRecords(objects)
+        yield block
+
+
+def _decode_loose(text: str) -> tuple[Any, int]:
+    stripped = text.strip()
+    if not stripped:
+        return MISSING, len(text)
+    record, end = _decode(stripped)
+    return record, end + len(text) - len(text.lstrip())
+
+
+def _bad(file: str, line: int, raw: bytes, error: Exception) -> BadLine:
+    if len(raw) > LONGEST_LINE:
+        message = f"is longer than {LONGEST_LINE >> 20} MiB"
+    elif isinstance(error, UnicodeDecodeError):
+        message = f"is not UTF-8: byte 0x{raw[error.start]:02x} at byte {error.start + 1}"
+    elif isinstance(error, json.JSONDecodeError):
+        message = f"is not JSON: {error.msg[0].lower()}{error.msg[1:]} at column {error.colno}"
+    elif isinstance(error, RecursionError):
+        message = "is not JSON that can be read: nested too deeply"
+    else:
+        message = f"is not JSON: {error}"
+    return BadLine(file, line, "", "CORRUPT_LINE", message)

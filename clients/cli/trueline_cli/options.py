@@ -1,0 +1,105 @@
+"""Options that verbs share, and how times, labels and durations are written on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trueline import TruelineClient
+
+DEFAULT_ADDRESS = "127.0.0.1:7171"
+# Short, so that a person learns soon that no server is there.
+_ATTEMPTS = 3
+
+
+class UsageError(Exception):
+    """The command was used wrongly in a way that argparse cannot see."""
+
+
+def add_global(parser: argparse.ArgumentParser, *, defaults: bool) -> None:
+    """The options of every verb; they may stand before or after it."""
+
+    def default(value: object) -> object:
+        return value if defaults else argparse.SUPPRESS
+
+    group = parser.add_argument_group("connection and output")
+    group.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        default=default(os.environ.get("TRUELINE_ADDRESS") or DEFAULT_ADDRESS),
+        help=f"the server (env TRUELINE_ADDRESS, default {DEFAULT_ADDRESS})",
+    )
+    group.add_argument(
+        "--token",
+        default=default(os.environ.get("TRUELINE_TOKEN") or None),
+        help="the credential (env TRUELINE_TOKEN)",
+    )
+    group.add_argument(
+        "--output", choices=("table", "json"), default=default("table"), help="for people or for scripts (table)"
+    )
+    group.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        default=default(60.0),
+        help="longest time for one call with its retries (60)",
+    )
+
+
+def verb_parser(verb: str) -> argparse.ArgumentParser:
+    """The parser of one verb. A verb of the server may give an option of the same name its own meaning."""
+    parser = argparse.ArgumentParser(
+        prog=f"trueline {verb}", formatter_class=argparse.RawDescriptionHelpFormatter, conflict_handler="resolve"
+    )
+    add_global(parser, defaults=False)
+    return parser
+
+
+def describe(parser: argparse.ArgumentParser, text: str, examples: Sequence[str]) -> None:
+    """What a verb does, and examples at the end of its help."""
+    parser.description = text
+    parser.epilog = "examples:\n" + "\n".join(f"  {example}" for example in examples)
+
+
+def connect(args: argparse.Namespace) -> TruelineClient:
+    """A client for the server that the options name."""
+    from trueline import RetryPolicy, TruelineClient
+
+    retry = RetryPolicy(attempts=_ATTEMPTS)
+    return TruelineClient(args.address, token=args.token, timeout=args.timeout, retry=retry)
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number of seconds")
+    return value
+
+
+def instant(text: str) -> datetime:
+    """A time in RFC 3339 with offset, or a date (midnight UTC)."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        value = None
+    if value is None or (value.tzinfo is None and len(text) != len("2024-05-06")):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a time with offset like 2024-05-06T07:00:00Z, nor a date like 2024-05-06"
+        )
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+def label(text: str) -> tuple[str, str]:
+    """A label as key=value."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a label like plan=pro")
+    return key, value

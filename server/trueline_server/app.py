@@ -1,0 +1,119 @@
+"""Runs a server until it is told to stop: signals, drain, exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from trueline_rules.errors import RuleFileError
+from trueline_stores.errors import DirectoryHeldError, StoreError
+
+from trueline_server.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    from trueline_server.bootstrap import RunningServer
+
+# What a shell reports of a process that SIGINT ended.
+EXIT_INTERRUPTED = 130
+
+# Runs beside the server once it listens; when it returns, its exit status ends the server, None lets it go on.
+Activity = Callable[["RunningServer"], Awaitable[int | None]]
+
+
+async def serve(settings: Settings, activity: Activity | None = None) -> int:
+    """Serve until SIGTERM, SIGINT or the end of the activity; then drain. A second signal ends the process at once.
+
+    Prints `listening on HOST:PORT` when calls are answered.
+
+    Raises:
+        SettingError, StoreError, RuleFileError: the server cannot start; whatever was opened is closed again.
+
+    """
+    from trueline_server.bootstrap import open_server
+
+    stop = asyncio.Event()
+    _end_on_signals(stop)
+    async with open_server(settings) as server:
+        print(f"listening on {server.address}", flush=True)  # noqa: T201 scripts wait for this line
+        if activity is None:
+            await stop.wait()
+            return 0
+        running = asyncio.ensure_future(activity(server))
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            status = running.result() if running.done() else 0
+            if status is None:
+                await stop.wait()
+            return status or 0
+        finally:
+            for task in (running, stopping):
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+
+def run(settings: Settings, activity: Activity | None = None) -> int:
+    """Serve in this process; answers the exit status. Errors of the start are told on standard error."""
+    configure_logging()
+    try:
+        return asyncio.run(serve(settings, activity))
+    except DirectoryHeldError as error:
+        return _refuse(error.message)
+    except (SettingError, StoreError, RuleFileError) as error:
+        return _refuse(f"the server cannot start: {error}")
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def configure_logging() -> None:
+    """Log to standard error: what Trueline tells, and warnings of its libraries."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("grpc").addFilter(_is_news)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """grpc logs each call whose caller went away as an error; that is every watch that ends."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__name__ not in {"CancelledError", "ExecuteBatchError"}
+
+
+def _end_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        if stop.is_set():
+            os._exit(EXIT_INTERRUPTED)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+
+
+def _refuse(message: str) -> int:
+    print(f"trueline: {message}", file=sys.stderr)  # noqa: T201 the process ends with this
+    return 1
+
+
+def main() -> int:
+    """`python -m trueline_server.app`: a server with settings from the environment alone."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingError as error:
+        print(f"trueline: {error}", file=sys.stderr)  # noqa: T201 the process ends with this
+        return 2
+    return run(settings)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,77 @@
+"""Plays events into a running server through the command line's own verbs, and prints the board."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trueline_server.bootstrap import RunningServer
+
+# Wildcard hosts are where to listen, not where to connect.
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What to play.
+
+    Attributes:
+        synthetic: events to generate; 0 = none.
+        seed: of the generated business.
+        events: file to ingest; "" = none.
+        mapping: file or name of the mapping that reads it; "" = the server's.
+        token: credential of the calls; "" = none.
+        output: "table" or "json".
+
+    """
+
+    synthetic: int = 0
+    seed: int = 1
+    events: str = ""
+    mapping: str = ""
+    token: str = ""
+    output: str = "table"
+
+    async def run(self, server: RunningServer) -> int:
+        """Ingest or generate, wait until all of it is in the metrics, print the board. Answers an exit status."""
+        address = reachable(server.address)
+        if self.synthetic:
+            status = await self._cli(address, "generate", "--events", str(self.synthetic), "--seed", str(self.seed))
+        elif self.events:
+            mapping = ("--mapping", self.mapping) if self.mapping else ()
+            status = await self._cli(address, "ingest", self.events, *mapping)
+        else:
+            return 0
+        if status > 1:
+            return status
+        await server.caught_up()
+        board = await self._cli(address, "score")
+        return max(status, board)
+
+    async def _cli(self, address: str, *verb: str) -> int:
+        environment = {**os.environ, **({"TRUELINE_TOKEN": self.token} if self.token else {})}
+        process = await asyncio.create_subprocess_exec(
+            *command_line(address, self.output, verb), env=environment, stdin=asyncio.subprocess.DEVNULL
+        )
+        try:
+            return await process.wait()
+        except asyncio.CancelledError:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+            raise
+
+
+def command_line(address: str, output: str, verb: Sequence[str]) -> list[str]:
+    """The arguments of a process that runs a verb of the command line against a server."""
+    name, *arguments = verb
+    return [sys.executable, "-m", "trueline_cli", name, *arguments, "--address", address, "--output", output]
+
+
+def reachable(address: str) -> str:
+    """Where a client on this machine finds a server that listens on an address."""
+    host, _, port = address.rpartition(":")
+    return f"{_WILDCARDS.get(host, host)}:{port}"

@@ -1,0 +1,1 @@
+"""KPIs: their evaluation, the alignment score, priority actions and data quality."""

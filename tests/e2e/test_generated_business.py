@@ -1,0 +1,71 @@
+"""The generated business through the real command line and server: a board with all KPIs, labelled synthetic."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trueline import Band, TruelineClient
+
+from benchmarks.server_process import ServerProcess
+
+EVENTS = 60_000
+END = "2025-06-12T10:30:00Z"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server with the default pack."""
+    with ServerProcess(tmp_path_factory.mktemp("generated")) as process:
+        yield process
+
+
+def _generate(server: ServerProcess, *more: str) -> tuple[int, dict[str, Any], str]:
+    command = [sys.executable, "-m", "trueline_cli", "generate", "--events", str(EVENTS), "--seed", "5", "--end", END]
+    options = ["--address", server.address, "--output", "json", *more]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+def test_board_with_all_kpis(server: ServerProcess) -> None:
+    """Every KPI has a value, not all are on track, and both the server and the score say that it is synthetic."""
+    status, summary, errors = _generate(server)
+    assert (status, summary["accepted"]) == (0, EVENTS), errors
+
+    with TruelineClient(server.address) as client:
+        score = client.alignment_score(min_position=summary["position"], timeout=120.0)
+        state = client.status()
+
+    assert {item.kpi.name: item.kpi.missing for item in score.items if item.kpi.value is None} == {}
+    assert len(score.items) == 8
+    assert score.coverage == pytest.approx(1.0)
+    assert score.score is not None
+    assert 60 < score.score < 100
+    assert {Band.ON_TRACK} < {item.kpi.band for item in score.items}
+    assert score.synthetic
+    assert state.synthetic
+    assert state.events == EVENTS
+
+
+def test_again_is_all_duplicates(server: ServerProcess) -> None:
+    """The same seed and end again change nothing: every event is there already."""
+    _generate(server)
+    status, summary, errors = _generate(server)
+
+    assert errors == ""
+    assert (status, summary["accepted"], summary["duplicates"]) == (0, 0, EVENTS)
+
+
+def test_no_server() -> None:
+    """Without a server the command ends with status 1 and says how to start one."""
+    command = [sys.executable, "-m", "trueline_cli", "generate", "--events", "1000", "--address", "127.0.0.1:9"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "trueline up" in done.stderr
+    assert not Path("127.0.0.1:9").exists()

@@ -1,0 +1,122 @@
+"""Running the real flow in a thread over a log in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from trueline_stores.log.memory import InMemoryEventLog
+from trueline_streams.records import Changes, ChangeWriter, FlowSettings, MetricPlan
+from trueline_streams.runner import FlowRunner
+
+from tests.unit.streams.reference import End
+from tests.unit.streams.support import Append, InMemoryWarehouse, ReferenceLoader, batch_of
+
+
+def machine_us() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class TurnedClock:
+    """A clock for the log that says what a test sets."""
+
+    def __init__(self) -> None:
+        self.now_us = 0
+
+    def __call__(self) -> int:
+        return self.now_us
+
+
+class Crash(BaseException):
+    """What no retry catches, so that it takes the whole flow down."""
+
+
+class FailingWriter:
+    """A ChangeWriter that fails on chosen writes, before or after they happened; counted from 1."""
+
+    def __init__(
+        self,
+        warehouse: InMemoryWarehouse,
+        error: type[BaseException],
+        *,
+        before: Sequence[int] = (),
+        after: Sequence[int] = (),
+    ) -> None:
+        self.warehouse = warehouse
+        self.error = error
+        self.before = before
+        self.after = after
+        self.calls = 0
+
+    def write(self, changes: Changes) -> None:
+        """Write, unless this call is to fail."""
+        self.calls += 1
+        if self.calls in self.before:
+            raise self.error("the warehouse is out of reach")
+        self.warehouse.write(changes)
+        if self.calls in self.after:
+            raise self.error("the answer of the warehouse was lost")
+
+
+class Filling:
+    """Appends to a log in memory one by one, with ids made unique."""
+
+    def __init__(self) -> None:
+        self.clock = TurnedClock()
+        self.log = InMemoryEventLog(self.clock)
+
+    def append(self, append: Append) -> int:
+        """Append; answers the last position."""
+        tenant, accepted_us, content = append
+        self.clock.now_us = accepted_us
+        if isinstance(content, End):
+            return self.log.finish(tenant, content.source).result()
+        digests = b"".join(number.to_bytes(16, "big") for number in range(len(content)))
+        result = self.log.append(tenant, batch_of(content), digests).result()
+        assert result.accepted == len(content)
+        return result.last_position
+
+
+def flow_runner(
+    filling: Filling,
+    writer: ChangeWriter,
+    plans: Sequence[MetricPlan],
+    directory: Path,
+    appends: Sequence[Append],
+    **settings: Any,
+) -> FlowRunner:
+    """A runner that does not pause between batches, nor long after failures."""
+    fast = {"publish_interval_us": 0, "poll_interval_us": 5_000, "epoch_interval_us": 0} | settings
+    chosen = FlowSettings(**fast)
+    loader = ReferenceLoader(appends, plans, chosen.max_disorder_us)
+    return FlowRunner(
+        filling.log,
+        writer,
+        machine_us,
+        plans=plans,
+        loader=loader,
+        settings=chosen,
+        directory=directory,
+        first_pause_s=0.01,
+        longest_pause_s=0.02,
+    )
+
+
+@contextlib.contextmanager
+def running(runner: FlowRunner) -> Iterator[FlowRunner]:
+    """Started, and stopped at the end."""
+    runner.start()
+    try:
+        yield runner
+    finally:
+        runner.stop()
+        assert runner.join(30)
+
+
+def reach(runner: FlowRunner, position: int) -> None:
+    """Wait until a position is written."""
+    assert runner.progress.wait(position, 30), (runner.progress.written, position, runner.error)
