@@ -93,7 +93,7 @@ def test_every_snippet_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     runnable = [snippet for snippet in todo if snippet.language in ("sh", "python")]
     if not rules and not runnable:
         return
-    with ServerProcess(tmp_path / "server", {"TRUELINE_RULES": rules} if rules else {}) as server:
+    with ServerProcess(tmp_path, {"TRUELINE_RULES": rules} if rules else {}) as server:
         for snippet in runnable:
             run(snippet, folder, server.address)
 

@@ -1,0 +1,113 @@
+"""`trueline up` and `trueline demo` as people run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CLI = [sys.executable, "-m", "trueline_cli"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment without settings of the person who runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TRUELINE_")} | more
+
+
+def test_demo_prints_the_board_and_leaves_nothing(tmp_path: Path) -> None:
+    """The generated business is played into a temporary server, the board says synthetic, and then all is gone."""
+    done = subprocess.run(
+        [*CLI, "demo", "--synthetic", "3,000"],
+        env=environment(TMPDIR=str(tmp_path)),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3,000 synthetic events" in done.stderr
+    assert "Alignment score" in done.stdout
+    assert "synthetic data" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_up_plays_a_file_with_its_mapping_and_a_token(tmp_path: Path) -> None:
+    """A file is read by its mapping, whose roles hold for the KPIs; the server's own token lets the player in."""
+    (tmp_path / "shop.yaml").write_text(
+        "apiVersion: trueline/v1\n"
+        "kind: EventMapping\n"
+        "metadata: {name: tiny-shop, description: Orders of a shop.}\n"
+        "spec:\n"
+        "  fields:\n"
+        "    id: {column: order, required: true}\n"
+        "    source: {constant: tiny}\n"
+        "    name: {constant: ordered}\n"
+        "    occurred_at: {column: at, format: rfc3339}\n"
+        "    user_id: {column: who}\n"
+        "  roles:\n"
+        "    activation: {events: [ordered]}\n"
+    )
+    (tmp_path / "orders.csv").write_text(
+        "order,at,who\n" + "".join(f"{n},2024-03-{n:02}T12:00:00Z,u{n % 2}\n" for n in range(1, 21))
+    )
+    flags = ["--listen", "127.0.0.1:0", "--data-dir", "data", "--output", "json"]
+    flags += ["--events", "orders.csv", "--mapping", "shop.yaml"]
+    done = subprocess.run(
+        [*CLI, "up", "--once", *flags],
+        env=environment(TRUELINE_TOKENS="hush=acme"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "hush" not in done.stdout + done.stderr
+    assert "events read as 'tiny-shop'" in done.stderr
+    ready, *rest = done.stdout.split("\n", 1)
+    assert ready.startswith("listening on 127.0.0.1:")
+    decoder, answers, text = json.JSONDecoder(), [], "".join(rest).lstrip()
+    while text:
+        answer, end = decoder.raw_decode(text)
+        answers.append(answer)
+        text = text[end:].lstrip()
+    board = answers[-1]
+    assert board["status"]["events"] == 20
+    assert [source["source"] for source in board["status"]["sources"]] == ["tiny"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_interrupted_while_playing(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C (to the whole group) or SIGTERM (to the server) ends the player and the server, without a stack."""
+    process = subprocess.Popen(
+        [*CLI, "up", "--listen", "127.0.0.1:0", "--data-dir", "data", "--synthetic", "50,000,000"],
+        env=environment(),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stderr is not None
+        while "playing" not in (line := process.stderr.readline()):
+            assert line, process.communicate()
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            os.kill(process.pid, number)
+        out, err = process.communicate(timeout=90)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    assert process.returncode in {0, 130}
+    assert "Traceback" not in out + err
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
