@@ -20,7 +20,9 @@ from trueline_rules.syntax import compose, place_of
 
 API_VERSION = "trueline/v1"
 
-_LABEL = Text("a label's name", "[a-z0-9][a-z0-9_./-]{0,62}", most=63)
+_LABEL = Text(
+    "a label's name of lowercase letters, digits and '_', '.', '/', '-'", "[a-z0-9][a-z0-9_./-]{0,62}", most=63
+)
 METADATA = Record(
     {
         "name": Key(DOCUMENT_NAME, "Name of the document, unique within its kind.", required=True),

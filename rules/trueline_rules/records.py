@@ -25,7 +25,7 @@ class ListOf:
     @property
     def noun(self) -> str:
         """A list, and of what."""
-        return f"a list of {self.item.noun.removeprefix('a ').removeprefix('an ')}"
+        return f"a list ({self.item.noun} each)"
 
     def take(self, node: yaml.Node, path: Path, site: Site) -> Any:
         """Answer a tuple of the values."""

@@ -120,8 +120,8 @@ class Number:
     @property
     def noun(self) -> str:
         """Kind and bounds, as people say them."""
-        bounds = (("from", self.least), ("above", self.above), ("to", self.most), ("below", self.below))
-        said = " ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+        bounds = (("from", self.least), ("above", self.above), ("up to", self.most), ("below", self.below))
+        said = " ".join(f"{word} {_plain(bound)}" for word, bound in bounds if bound is not None)
         return f"a{' whole' if self.whole else ''} number{' ' + said if said else ''}"
 
     def take(self, node: yaml.Node, path: Path, site: Site) -> Any:
@@ -195,6 +195,10 @@ class Scalar:
     def schema(self) -> dict[str, Any]:
         """Describe it as JSON Schema."""
         return {"anyOf": [Text(least=0).schema(), {"type": ["number", "boolean"]}]}
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else str(number)
 
 
 def parse_number(node: yaml.Node) -> int | float | None:

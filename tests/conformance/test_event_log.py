@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 from trueline_stores.errors import BackpressureError, StoreClosedError
-from trueline_stores.log import AppendResult, EventLog, LogEntry, SqliteEventLog
+from trueline_stores.log import AppendResult, EventLog, InMemoryEventLog, LogEntry, LogMemory, SqliteEventLog
 
 from tests.conformance.log_events import DAY_US, TurnedClock, batch_of, digests_for, ids_of, random_batch
 
@@ -35,7 +35,17 @@ def open_sqlite(tmp_path: Path) -> OpenLog:
     return opened
 
 
-BACKENDS = {"sqlite": open_sqlite}
+def open_memory(tmp_path: Path) -> OpenLog:
+    """Logs in one place in memory."""
+    memory = LogMemory()
+
+    def opened(*, clock: Callable[[], int] | None = None, max_waiting_rows: int = 100_000) -> EventLog:
+        return InMemoryEventLog(clock or TurnedClock(), memory, max_waiting_rows=max_waiting_rows)
+
+    return opened
+
+
+BACKENDS = {"sqlite": open_sqlite, "memory": open_memory}
 
 
 @pytest.fixture(params=list(BACKENDS))

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
-import os
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +16,7 @@ from trueline import Completeness, KpiValue, TruelineClient
 
 from benchmarks.server_process import ServerProcess
 from tests.e2e import twin as t
+from tests.e2e.command_line import Ingested, ingest
 from tests.oracles import reading as r
 
 RULES = Path(__file__).parent.parent / "oracles" / "rules"
@@ -40,12 +37,11 @@ MALFORMED_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The stream, a client of the server that it was played into, and what the command line said."""
+    """The stream, a client of the server that it was played into, and what the command line answered."""
 
     twin: t.Twin
     client: TruelineClient
-    summary: dict[str, Any]
-    status: int
+    ingested: Ingested
 
     @property
     def sales(self) -> list[t.Sale]:
@@ -62,12 +58,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     file.write_bytes(gzip.compress(("\n".join(twin.lines) + "\n").encode()))
     settings = {"TRUELINE_RULES": str(RULES), "TRUELINE_MAPPING": "online-retail-oracles"}
     with ServerProcess(folder, settings) as server, TruelineClient(server.address) as client:
-        command = [sys.executable, "-m", "trueline_cli", "ingest", str(file), "--output", "json"]
-        options = ["--mapping", str(RULES / "online-retail.yaml"), "--address", server.address]
-        done = subprocess.run([*command, *options], capture_output=True, text=True, env=os.environ, check=False)
-        assert done.stdout.strip(), done.stderr
+        ingested = ingest(file, RULES / "online-retail.yaml", server.address, folder)
         client.status(min_position=client.status().accepted_position, timeout=120.0)
-        yield Played(twin, client, json.loads(done.stdout), done.returncode)
+        yield Played(twin, client, ingested)
 
 
 def _midnight(at: datetime) -> datetime:
@@ -83,16 +76,16 @@ def _days(sales: list[t.Sale]) -> list[datetime]:
 
 def test_what_was_ingested(played: Played) -> None:
     """Each line is accepted, a duplicate or refused; the refused are told by line with a fitting reason."""
-    rejections = {rejection["line"]: rejection["reason"] for rejection in played.summary["rejections"]}
+    refused = played.ingested.refused
 
-    assert len(played.sales) == played.summary["accepted"] == played.client.status().events
-    assert played.twin.duplicates == played.summary["duplicates"]
-    assert played.twin.bad.keys() == rejections.keys()
+    assert len(played.sales) == played.ingested.summary["accepted"] == played.client.status().events
+    assert played.twin.duplicates == played.ingested.summary["duplicates"]
+    assert played.twin.bad.keys() == refused.keys()
     assert {
-        line: kind for line, kind in played.twin.bad.items() if rejections[line] not in MALFORMED_REASONS[kind]
+        line: kind for line, kind in played.twin.bad.items() if refused[line] not in MALFORMED_REASONS[kind]
     } == {}
     assert set(played.twin.bad.values()) == set(MALFORMED_REASONS)
-    assert played.status == 1
+    assert played.ingested.status == 1
 
 
 def test_counts_by_name_and_day(played: Played) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from trueline import TruelineClient
 
 from benchmarks.server_process import ServerProcess
+from tests.e2e.command_line import Ingested, ingest
 
 RULES = Path(__file__).parent / "rules"
 PROCESSED_S = 300.0
@@ -34,28 +30,19 @@ STREAMS = {
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream that was played into its tenant and is processed to its end.
-
-    Attributes:
-        client: of the tenant.
-        summary: what `trueline ingest --output json` printed.
-        errors: what it wrote to standard error.
-        status: its exit status.
-
-    """
+    """A stream that was played into its tenant and is processed to its end."""
 
     client: TruelineClient
-    summary: dict[str, Any]
-    errors: str
-    status: int
+    ingested: Ingested
 
 
 class Streams:
     """Plays streams on demand."""
 
-    def __init__(self, server: ServerProcess, events: Path) -> None:
+    def __init__(self, server: ServerProcess, events: Path, folder: Path) -> None:
         self._server = server
         self._events = events
+        self._folder = folder
         self._played: dict[str, Stream] = {}
 
     def __getitem__(self, tenant: str) -> Stream:
@@ -70,14 +57,11 @@ class Streams:
 
     def _play(self, tenant: str) -> Stream:
         file, mapping = STREAMS[tenant]
-        command = [sys.executable, "-m", "trueline_cli", "ingest", str(self._events / file)]
-        options = ["--mapping", str(RULES / mapping), "--address", self._server.address, "--output", "json"]
-        environment = {**os.environ, "TRUELINE_TOKEN": token_of(tenant)}
-        done = subprocess.run([*command, *options], capture_output=True, text=True, env=environment, check=False)
-        assert done.stdout.strip(), f"trueline ingest said nothing on standard output: {done.stderr}"
-        client = TruelineClient(self._server.address, token=token_of(tenant))
+        token = token_of(tenant)
+        ingested = ingest(self._events / file, RULES / mapping, self._server.address, self._folder, token)
+        client = TruelineClient(self._server.address, token=token)
         client.status(min_position=client.status().accepted_position, timeout=PROCESSED_S)
-        return Stream(client, json.loads(done.stdout), done.stderr, done.returncode)
+        return Stream(client, ingested)
 
 
 def token_of(tenant: str) -> str:
@@ -93,8 +77,9 @@ def streams(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "TRUELINE_MAPPING": "online-retail-oracles",
         "TRUELINE_TOKENS": ",".join(f"{token_of(tenant)}={tenant}" for tenant in STREAMS),
     }
-    with ServerProcess(tmp_path_factory.mktemp("oracle-server"), settings) as server:
-        streams = Streams(server, data_dir / "events")
+    folder = tmp_path_factory.mktemp("oracle-server")
+    with ServerProcess(folder, settings) as server:
+        streams = Streams(server, data_dir / "events", folder)
         yield streams
         streams.close()
 

@@ -43,12 +43,12 @@ def _too_late(client: TruelineClient) -> dict[str, int]:
 
 def test_duplicates_are_told(streams: Streams, expected: dict[str, Any]) -> None:
     """Each second copy is reported as a duplicate and changes nothing."""
-    summary = streams["duplicated"].summary
+    ingested = streams["duplicated"].ingested
 
-    assert expected["a_dup3pct"]["duplicates"] == summary["duplicates"]
-    assert expected["a_dup3pct"]["unique_after_dedup"] == summary["accepted"]
-    assert summary["rejected"] == 0
-    assert streams["duplicated"].status == 0
+    assert expected["a_dup3pct"]["duplicates"] == ingested.summary["duplicates"]
+    assert expected["a_dup3pct"]["unique_after_dedup"] == ingested.summary["accepted"]
+    assert ingested.refused == {}
+    assert ingested.status == 0
 
 
 def test_late_events_correct_their_windows(streams: Streams, retail: Path) -> None:
@@ -94,19 +94,19 @@ def test_late_events_dropped_from_days(streams: Streams, retail: Path, expected:
 
 def test_malformed_lines_are_told_by_line(streams: Streams, retail: Path, expected: dict[str, Any]) -> None:
     """Each bad line is refused with its line number and a reason that fits; every good line is accepted."""
-    stream = streams["malformed"]
+    ingested = streams["malformed"].ingested
     manifest = {int(row["line"]): row["kind"] for row in rows(retail / "dirty" / "c_malformed1pct.manifest.csv")}
-    rejections = {rejection["line"]: rejection["reason"] for rejection in stream.summary["rejections"]}
+    refused = ingested.refused
 
-    assert expected["c_malformed1pct"]["good"] == stream.summary["accepted"]
-    assert expected["c_malformed1pct"]["bad"] == stream.summary["rejected"]
-    assert manifest.keys() == rejections.keys()
-    assert expected["c_malformed1pct"]["bad_by_kind"] == dict(Counter(manifest[line] for line in rejections))
+    assert expected["c_malformed1pct"]["good"] == ingested.summary["accepted"]
+    assert expected["c_malformed1pct"]["bad"] == ingested.summary["refused"]
+    assert manifest.keys() == refused.keys()
+    assert expected["c_malformed1pct"]["bad_by_kind"] == dict(Counter(manifest[line] for line in refused))
     misnamed = {
-        line: (kind, rejections[line]) for line, kind in manifest.items() if rejections[line] not in REASONS[kind]
+        line: (kind, refused[line]) for line, kind in manifest.items() if refused[line] not in REASONS[kind]
     }
     assert misnamed == {}
-    assert stream.status == 1
+    assert ingested.status == 1
 
 
 def test_first_wins(streams: Streams, expected: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def test_everything_is_in(streams: Streams, saas: Path) -> None:
     """Every row of the file is one event."""
     summary = json.loads((saas / "oracle_saas_summary.json").read_text(encoding="utf-8"))
 
-    assert summary["rows"] == streams["saas"].summary["accepted"] == streams["saas"].client.status().events
+    assert summary["rows"] == streams["saas"].ingested.summary["accepted"] == streams["saas"].client.status().events
 
 
 def _hourly(client: TruelineClient, suffix: str) -> dict[datetime, tuple[int, int, Decimal]]:
@@ -82,8 +82,8 @@ def test_disorder_is_told(streams: Streams, saas: Path) -> None:
     stream = streams["saas-week"]
     too_late = {metric.name: metric.too_late for metric in stream.client.list_metrics()}
 
-    assert summary["malformed"] == stream.summary["rejected"]
-    assert summary["duplicates"] == stream.summary["duplicates"]
-    assert summary["lines"] == sum(stream.summary[key] for key in ("accepted", "duplicates", "rejected"))
+    assert summary["malformed"] == stream.ingested.summary["refused"]
+    assert summary["duplicates"] == stream.ingested.summary["duplicates"]
+    assert summary["lines"] == sum(stream.ingested.summary[key] for key in ("accepted", "duplicates", "refused"))
     assert too_late["saas_events_hourly_late_dropped"] == 33
     assert too_late["saas_events_hourly"] == 0

@@ -3,7 +3,7 @@
 A scenario has `metric` (the spec of a Metric as in rule files), `settings` (max_disorder, allowed_lateness, max_cells)
 and `steps`:
 
-- `events`: one append a tenant; `at` is a time of 2024-03-01, or a whole instant; name, source and tenant have defaults.
+- `events`: one append a tenant; `at` is a time of 2024-03-01 or an instant; name, source and tenant have defaults.
 - `end`: an end mark of a source. `restart`: stop the flow, start it again on its saved state.
 - `expect`: all points of the metric, by pane and groups, with the fields named (value = the metric's number).
 - `windows`: numbers of windows by their ends, merged from panes. `status`, `clocks`: the counters and all clocks.

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 from trueline_rules.loader import load_rules
+from trueline_rules.model import Direction, EventMapping, Kpi, Metadata, Role, RuleSet, Scorecard
 from trueline_stores.event_schema import AMOUNT, INSTANT
 from trueline_stores.warehouse.answers import Answer
 from trueline_stores.warehouse.client import Warehouse
@@ -42,6 +43,27 @@ class Happened:
     currency: str = "GBP"
     properties: Mapping[str, str] = field(default_factory=dict)
     accepted_at: str | None = None
+
+
+def kpi(name: str, statement: str, *, target: float = 1.0, direction: Direction = Direction.HIGHER) -> Kpi:
+    """A KPI of a test."""
+    return Kpi(
+        Metadata(name, owner="tests"), "ratio", direction, target, "a test", "assumed", f"raise {name}", {}, statement
+    )
+
+
+def rule_set(kpis: Sequence[Kpi], weights: Mapping[str, float], revision: str = "1") -> RuleSet:
+    """Rules of these KPIs and one scorecard, with the event names of BUSINESS."""
+    mapping = EventMapping(
+        Metadata("test"),
+        {},
+        {},
+        "",
+        {name: Role(view.events, view.occurrence) for name, view in BUSINESS.roles.items()},
+    )
+    card = Scorecard(Metadata("alignment"), weights, 80, 50)
+    by_name = {kpi.metadata.name: kpi for kpi in kpis}
+    return RuleSet(revision, {"test": mapping}, mapping, {}, by_name, {"alignment": card})
 
 
 def insert_happened(warehouse: Warehouse, tenant: str, events: Sequence[Happened], source: str = "test") -> None:
@@ -117,6 +139,18 @@ def roles(**names: str | tuple[str, int]) -> Views:
     return Views(
         {role: RoleView((of,)) if isinstance(of, str) else RoleView((of[0],), of[1]) for role, of in names.items()}
     )
+
+
+# How the events of the small businesses are read.
+BUSINESS = roles(
+    signup="signup",
+    activation="workflow",
+    payment="paid",
+    refund="refunded",
+    spend="spend",
+    invite="invite",
+    invite_accepted="accepted",
+)
 
 
 class PackKpis:

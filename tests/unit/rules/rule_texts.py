@@ -83,7 +83,7 @@ ENVELOPE = (
     Broken(
         "label in capitals",
         _HEAD + "metadata: {name: a, labels: {§Tier: x}}\nspec:\n" + _COUNT,
-        "a label's name, is 'Tier'",
+        "'-', is 'Tier'",
     ),
     Broken(
         "key that is no text",
@@ -117,7 +117,7 @@ METRICS = (
     Broken("unknown key", metric(_COUNT + "  §windwo: 1h\n"), "spec has no key 'windwo'; did you mean 'window'?"),
     Broken("neither events nor roles", metric(_TALLY).replace("spec", "§spec"), "needs either 'events' or 'roles'"),
     Broken("events and roles", metric(_COUNT + "  §roles: [payment]\n"), "'events' or 'roles', has both"),
-    Broken("events of the wrong type", metric("  events: §{x: 1}\n" + _TALLY), "a list of event name, is a map"),
+    Broken("events of the wrong type", metric("  events: §{x: 1}\n" + _TALLY), "a list (an event name each), is a map"),
     Broken("no event", metric("  events: §[]\n" + _TALLY), "must have 1 to 1000 values, is empty"),
     Broken("event twice", metric("  events: [x, §x]\n" + _TALLY), "spec.events[1] repeats 'x'"),
     Broken("empty event name", metric("  events: [§'']\n" + _TALLY), "spec.events[0] must be an event name, is empty"),
@@ -163,8 +163,8 @@ METRICS = (
         "sliding month", metric(_SUM + "  window: month\n  step: §1d\n"), "windows with a month do not overlap", False
     ),
     Broken("too many panes", metric(_SUM + "  window: 1d\n  step: §5s\n"), "at least 1/10000 of the window", False),
-    Broken("groups in fractions", metric(_COUNT + "  max_groups: §1.5\n"), "a whole number from 1 to 100000"),
-    Broken("no groups", metric(_COUNT + "  max_groups: §0\n"), "a whole number from 1 to 100000"),
+    Broken("groups in fractions", metric(_COUNT + "  max_groups: §1.5\n"), "a whole number from 1 up to 100000"),
+    Broken("no groups", metric(_COUNT + "  max_groups: §0\n"), "a whole number from 1 up to 100000"),
     Broken("groups in base 60", metric(_COUNT + "  max_groups: §1:30\n"), "is the number 1:30", False),
     Broken("late by what", metric(_COUNT + "  lateness: {by: §windows}\n"), "did you mean 'window'?"),
     Broken("lateness as a number", metric(_COUNT + "  lateness: {allowed: §48}\n"), "is the number 48; write it in"),
@@ -221,11 +221,17 @@ KPIS = (
 SCORECARDS = (
     Broken("no weights", scorecard(BANDS).replace("spec", "§spec"), "lacks the key 'weights'"),
     Broken("empty weights", scorecard("  weights: §{}\n" + BANDS), "must have 1 to 1000 keys, is empty"),
-    Broken("weight of zero", scorecard("  weights: {a: §0}\n" + BANDS), "a number above 0 to 1e+09, is the number 0"),
+    Broken(
+        "weight of zero",
+        scorecard("  weights: {a: §0}\n" + BANDS),
+        "a number above 0 up to 1000000000, is the number 0",
+    ),
     Broken("weight in words", scorecard("  weights: {a: §ten}\n" + BANDS), "spec.weights.a must be a number"),
     Broken("boolean weight", scorecard("  weights: {a: §true}\n" + BANDS), "is the boolean true"),
     Broken("no bands", scorecard("  weights: {a: 1}\n").replace("spec", "§spec"), "lacks the key 'bands'"),
-    Broken("band above 100", scorecard("  weights: {a: 1}\n  bands: {on_track: §101, at_risk: 50}\n"), "from 0 to 100"),
+    Broken(
+        "band above 100", scorecard("  weights: {a: 1}\n  bands: {on_track: §101, at_risk: 50}\n"), "from 0 up to 100"
+    ),
     Broken(
         "bands upside down",
         scorecard("  weights: {a: 1}\n  bands: {on_track: 50, at_risk: §80}\n"),
@@ -280,7 +286,7 @@ MAPPINGS = (
         "is no placeholder",
         False,
     ),
-    Broken("absent is a text", _fields(_FOUR + ", user_id: {column: u, absent: §''}"), "must be a list of text"),
+    Broken("absent is a text", _fields(_FOUR + ", user_id: {column: u, absent: §''}"), "must be a list (a text each)"),
     Broken("format of a text", _fields(_FOUR + ", user_id: {column: u, §format: epoch_s}"), "has no key 'format'"),
     Broken("type of a field", _fields(_FOUR + ", value: {column: u, §type: number}"), "has no key 'type'"),
     Broken(
@@ -309,7 +315,7 @@ MAPPINGS = (
     Broken("role called as a lenient view", _role("§payment_if_any: [x]"), "must be another name", False),
     Broken("role of nothing", _role("payment: §[]"), "must have 1 to 1000 values, is empty"),
     Broken("role without events", _role("§payment: {occurrence: 1}"), "lacks the key 'events'"),
-    Broken("occurrence of zero", _role("payment: {events: [x], occurrence: §0}"), "from 1 to 1e+06"),
+    Broken("occurrence of zero", _role("payment: {events: [x], occurrence: §0}"), "from 1 up to 1000000"),
     Broken("any event and another in a role", _role("payment: §['*', x]"), "every event, beside other names", False),
 )
 

@@ -136,7 +136,7 @@ def _definitions(rules: RuleSet) -> dict[str, str]:
     return {name: metric.definition for name, metric in rules.metrics.items()}
 
 
-@settings(max_examples=500000, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents=rule_documents())
 def test_what_is_written_and_read_again_is_the_same(documents: list[dict[str, Any]]) -> None:
     """load(dump(rules)) has the revision and definitions of rules, and each dump is valid by its schema."""
@@ -152,7 +152,7 @@ def test_what_is_written_and_read_again_is_the_same(documents: list[dict[str, An
     }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(documents=rule_documents(), data=st.data())
 def test_order_and_style_do_not_change_a_revision(documents: list[dict[str, Any]], data: st.DataObject) -> None:
     """The same documents in another order, written in flow style, are the same rule set."""
@@ -162,7 +162,7 @@ def test_order_and_style_do_not_change_a_revision(documents: list[dict[str, Any]
     assert _definitions(one) == _definitions(other)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(documents=rule_documents(), data=st.data())
 def test_any_change_of_a_document_changes_the_revision(documents: list[dict[str, Any]], data: st.DataObject) -> None:
     """Another description of one document makes another rule set, with the same definitions of metrics."""
@@ -182,7 +182,7 @@ def _problems(text: str) -> tuple[Problem, ...]:
     return ()
 
 
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=st.text(alphabet="abks: -[]{}&*!|>\"'#,\n\t%@~1.", max_size=80))
 def test_no_text_breaks_the_reader(text: str) -> None:
     """Any text either has documents or is refused with a place inside it."""
@@ -197,7 +197,7 @@ shapes = st.recursive(
 )
 
 
-@settings(max_examples=50000, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(kind=st.sampled_from(sorted(KINDS)), spec=shapes)
 def test_no_spec_breaks_the_reader(kind: str, spec: Any) -> None:
     """A spec of any shape is refused with problems wherever the schema refuses it."""
