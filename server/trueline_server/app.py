@@ -32,7 +32,7 @@ async def serve(settings: Settings, activity: Activity | None = None) -> int:
     Prints `listening on HOST:PORT` when calls are answered.
 
     Raises:
-        SettingError, StoreError, RuleFileError: the server cannot start; whatever was opened is closed again.
+        SettingError, StoreError, RuleFileError, OSError: the server cannot start; whatever was opened is closed again.
 
     """
     from trueline_server.bootstrap import open_server
@@ -66,7 +66,7 @@ def run(settings: Settings, activity: Activity | None = None) -> int:
         return asyncio.run(serve(settings, activity))
     except DirectoryHeldError as error:
         return _refuse(error.message)
-    except (SettingError, StoreError, RuleFileError) as error:
+    except (SettingError, StoreError, RuleFileError, OSError) as error:
         return _refuse(f"the server cannot start: {error}")
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -77,6 +77,8 @@ def configure_logging() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    for name in ("trueline_server", "trueline_streams", "trueline_stores"):
+        logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("grpc").addFilter(_is_news)
     logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
 

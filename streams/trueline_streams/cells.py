@@ -161,7 +161,7 @@ class CellStore:
         self.ints["latest_position"][rows] = position[newer]
 
     def add_members(self, row: int, values: Sequence[str]) -> list[str]:
-        """Add values, each once; answers those that are new while the count of the cell is exact, in their order."""
+        """Add values, each once; answers those that are new while the count of the cell is exact."""
         if self.sketches[row]:
             self.member_weight -= self._weight(row)
             self.sketches[row] = merged_sketch((self.sketches[row],), values)

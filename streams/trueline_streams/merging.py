@@ -140,7 +140,7 @@ class MetricState:
         begins = [0, *borders.tolist()]
         ends = [*borders.tolist(), len(owners)]
         targets = rows[owners[begins]].tolist()
-        texts = [values[code] for code in cells.members.codes.tolist()]
+        texts = np.array(values, dtype=object)[cells.members.codes].tolist()
         store, metric, changed = self.store, self._plan.metric, []
         for row, begin, end in zip(targets, begins, ends, strict=True):
             new = store.add_members(row, texts[begin:end])

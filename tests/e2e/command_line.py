@@ -9,6 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# Kind of a bad line -> reasons that say what is wrong with it.
+REASONS = {
+    "missing_id": {"MISSING_FIELD", "WRONG_TYPE"},
+    "nan_value": {"VALUE_OUT_OF_RANGE"},
+    "bad_timestamp": {"INVALID_TIMESTAMP", "MISSING_FIELD"},
+    "far_future": {"FAR_FUTURE"},
+    "huge_property": {"FIELD_TOO_LARGE"},
+    "truncated_json": {"CORRUPT_LINE"},
+    "wrong_type": {"WRONG_TYPE", "MISSING_FIELD", "CORRUPT_LINE"},
+    "conflicting_id": {"EVENT_CONFLICT"},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:

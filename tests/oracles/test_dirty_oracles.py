@@ -11,23 +11,13 @@ from typing import Any
 import pytest
 from trueline import Completeness, TruelineClient
 
+from tests.e2e.command_line import REASONS
 from tests.oracles.conftest import Streams
 from tests.oracles.reading import DAY, counts, counts_by_label, instant, points, rows, sums
 
 pytestmark = pytest.mark.oracle
 
 BUSY_DAY = "2011-03-07"
-# Kind of a bad line -> reasons that say what is wrong with it.
-REASONS = {
-    "missing_id": {"MISSING_FIELD"},
-    "nan_value": {"VALUE_OUT_OF_RANGE", "INVALID_JSON"},
-    "bad_timestamp": {"INVALID_TIMESTAMP", "MISSING_FIELD"},
-    "far_future": {"FAR_FUTURE"},
-    "huge_property": {"FIELD_TOO_LARGE"},
-    "truncated_json": {"INVALID_JSON"},
-    "wrong_type": {"INVALID_FIELD", "MISSING_FIELD", "INVALID_JSON"},
-    "conflicting_id": {"EVENT_CONFLICT"},
-}
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +92,7 @@ def test_malformed_lines_are_told_by_line(streams: Streams, retail: Path, expect
     assert expected["c_malformed1pct"]["bad"] == ingested.summary["refused"]
     assert manifest.keys() == refused.keys()
     assert expected["c_malformed1pct"]["bad_by_kind"] == dict(Counter(manifest[line] for line in refused))
-    misnamed = {
-        line: (kind, refused[line]) for line, kind in manifest.items() if refused[line] not in REASONS[kind]
-    }
+    misnamed = {line: (kind, refused[line]) for line, kind in manifest.items() if refused[line] not in REASONS[kind]}
     assert misnamed == {}
     assert ingested.status == 1
 

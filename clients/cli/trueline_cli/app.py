@@ -105,7 +105,7 @@ def load(verb: str) -> Command:
         return command
     from importlib.metadata import entry_points
 
-    needed = f'\'{verb}\' needs the backend; install it with: pip install "trueline[server]"'
+    needed = f"'{verb}' needs the backend; install it with: pip install \"trueline[server]\""
     found = list(entry_points(group=_GROUP, name=verb))
     if not found:
         raise MissingExtraError(needed)
@@ -141,8 +141,10 @@ def _main_parser() -> argparse.ArgumentParser:
         description="Events in, live metrics and KPIs out.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
-            f"verbs:\n{verbs}\n\nverbs of the backend, pip install \"trueline[server]\":\n{server}\n\n"
-            f"`trueline VERB --help` tells more. Exit status: 0 yes, 1 a finding or a failure, 2 wrong use.\n\n{_EXAMPLES}"
+            f'verbs:\n{verbs}\n\nverbs of the backend, pip install "trueline[server]":\n{server}\n\n'
+            "`trueline VERB --help` tells more.\n"
+            "Exit status: 0 yes, 1 a finding or a failure, 2 wrong use.\n\n"
+            f"{_EXAMPLES}"
         ),
     )
     options.add_global(parser, defaults=True)

@@ -47,7 +47,9 @@ def headline(score: AlignmentScore) -> Group:
 
 def kpi_table(score: AlignmentScore) -> Table:
     """A row for each KPI of the score."""
-    made = style.table("KPI", "value", "target", "status", "attained", "points", "", right=("value", "target", "points"))
+    made = style.table(
+        "KPI", "value", "target", "status", "attained", "points", "", right=("value", "target", "points")
+    )
     for item in score.items:
         kpi = item.kpi
         made.add_row(

@@ -20,5 +20,7 @@ def explain(error: TruelineError) -> str:
     if error.retry_after is not None:
         lines[0] += f" (try again in {error.retry_after:g} s)"
     told = [f"{violation.field}: {violation.description}" for violation in error.violations]
-    lines += [f"  {text}" for text in told if text not in error.message and text.replace(": ", " ") not in error.message]
+    lines += [
+        f"  {text}" for text in told if text not in error.message and text.replace(": ", " ") not in error.message
+    ]
     return "\n".join(lines)

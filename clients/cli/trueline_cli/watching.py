@@ -59,7 +59,7 @@ def watch_alignment(args: argparse.Namespace) -> int:
     """Watch the score until Ctrl-C, or with --once until the snapshot is complete."""
     latest: list[AlignmentScore] = []
 
-    def draw(message: Any, height: int) -> Any:
+    def draw(message: Any, _height: int) -> Any:
         from trueline_cli.board import board
 
         if isinstance(message, (ScoreSnapshot, ScoreChange)):

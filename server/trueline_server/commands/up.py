@@ -97,7 +97,7 @@ def serve_and_play(args: argparse.Namespace, settings: Settings, *, once: bool) 
         status = await play.run(server)
         if once:
             return status
-        _tell("serving until Ctrl-C")
+        _tell(f"playing ended with status {status}; serving until Ctrl-C" if status else "serving until Ctrl-C")
         return None
 
     return run(settings, activity)

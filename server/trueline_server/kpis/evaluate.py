@@ -153,8 +153,8 @@ class Evaluator:
         if found is None:
             try:
                 found = self._confinement.check(kpi.statement, views_of(rules), kpi.parameters)
-            except StatementRefusedError as error:
-                found = StatementRefusedError(error.message, metadata={"kpi": name})
+            except (StatementRefusedError, ValueError) as error:
+                found = StatementRefusedError(str(error), metadata={"kpi": name})
             with self._lock:
                 if self._revision == rules.revision:
                     self._checked[name] = found

@@ -7,7 +7,9 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from trueline.v1 import metric_service_pb2 as pb
@@ -142,18 +144,26 @@ class MetricHub:
 
     async def run(self) -> None:
         """Tick whenever something changed, at most once an interval, until cancelled."""
+        # A thread of its own: slow queries of others must not hold up every watcher.
+        pool = ThreadPoolExecutor(1, thread_name_prefix="metric-hub")
+        try:
+            await self._run(pool)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, pool: Executor) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
             for tenant in list(self._watchers):
                 try:
-                    await self._tick(tenant)
+                    await self._tick(tenant, pool)
                 except Exception:  # noqa: BLE001 whatever a read fails with, watchers stay and the next tick reads anew
                     _log.exception("reading changed metrics failed; the next tick tries again")
                     self._changed.set()
             await asyncio.sleep(self._interval_s)
 
-    async def _tick(self, tenant: str) -> None:
+    async def _tick(self, tenant: str, pool: Executor) -> None:
         position, dirty = self.position, self._dirty.pop(tenant, set())
         watchers = self._watchers[tenant]
         wanted = dirty if any(not w.metrics for w in watchers) else dirty & set().union(*(w.metrics for w in watchers))
@@ -161,9 +171,8 @@ class MetricHub:
         told = position
         if wanted:
             try:
-                changed = await asyncio.to_thread(
-                    self._reader.changed_since, tenant, sorted(wanted), self._told[tenant], limit=READ_LIMIT
-                )
+                read = partial(self._reader.changed_since, tenant, sorted(wanted), self._told[tenant], limit=READ_LIMIT)
+                changed = await asyncio.get_running_loop().run_in_executor(pool, read)
             except BaseException:
                 self._dirty[tenant] |= dirty
                 raise

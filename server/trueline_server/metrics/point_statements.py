@@ -18,6 +18,38 @@ _START = "toUnixTimestamp64Micro(pane_start)"
 
 
 @dataclass(frozen=True, slots=True)
+class _ValueColumns:
+    """What an aggregation reads: of a tumbling window's one pane, of each pane of a sliding one, of these merged."""
+
+    tumbling: tuple[str, ...] = ()
+    pane: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
+
+
+_TOTAL = _ValueColumns(("toString(total) AS total",), ("total",), ("toString(sum(pane.total)) AS total",))
+_NEWEST = "argMaxIf(pane.latest, (pane.latest_at, pane.latest_position), isNotNull(pane.latest))"
+# Amounts travel as text: drivers would make Decimals of them, which the reader has no use for.
+_VALUES: Mapping[Aggregation, _ValueColumns] = {
+    Aggregation.COUNT: _ValueColumns(),
+    Aggregation.SUM: _TOTAL,
+    Aggregation.AVG: _TOTAL,
+    Aggregation.MIN: _ValueColumns(
+        ("toString(smallest) AS smallest",), ("smallest",), ("toString(min(pane.smallest)) AS smallest",)
+    ),
+    Aggregation.MAX: _ValueColumns(
+        ("toString(largest) AS largest",), ("largest",), ("toString(max(pane.largest)) AS largest",)
+    ),
+    Aggregation.LATEST: _ValueColumns(
+        ("toString(latest) AS latest",), ("latest", "latest_at", "latest_position"), (f"toString({_NEWEST}) AS latest",)
+    ),
+    Aggregation.QUANTILE: _ValueColumns(("bins",), ("bins",), ("sumMap(pane.bins) AS bins",)),
+    Aggregation.COUNT_DISTINCT: _ValueColumns(
+        ("distinct", "notEmpty(sketch) AS sketched"), ("sketch",), ("max(notEmpty(pane.sketch)) AS sketched",)
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class PaneRange:
     """Panes of one metric of one tenant.
 
@@ -102,20 +134,19 @@ class WindowPoints:
             tail += "\nLIMIT {limit:UInt64}"
             values["limit"] = self.limit
         if not windows.sliding:
-            columns = [f"{_END} AS end_us", "groups", *_SUMS, "revision", *_tumbling_columns(metric)]
+            columns = [f"{_END} AS end_us", "groups", *_SUMS, "revision", *_VALUES[metric.aggregation].tumbling]
             condition = f"{where} AND {beyond}" if beyond else where
             return f"SELECT {', '.join(columns)}\nFROM {POINTS.full_name} FINAL\nWHERE {condition}{tail}", values
-        needed = ["groups", *_SUMS, "revision", *_pane_columns(metric)]
+        needed = ["groups", *_SUMS, "revision", *_VALUES[metric.aggregation].pane]
         columns = ["end_us", "groups", *(f"sum({name}) AS {name}" for name in _SUMS), "max(revision) AS revision"]
-        columns = [*columns, *_merged_columns(metric)]
+        columns = [*columns, *_VALUES[metric.aggregation].merged]
         values["first"] = self.panes.first_us
         ends = (
             f"range(greatest(pane_end_us, {{first:Int64}}), "
             f"least(pane_end_us + {windows.reach_us}, {{last:Int64}}) + 1, {windows.step_us})"
         )
-        # Merged columns take the names of the panes' columns, which are renamed so that none shadows another.
         source = (
-            f"SELECT arrayJoin({ends}) AS end_us, {', '.join(f'{name}' for name in needed)}\n"
+            f"SELECT arrayJoin({ends}) AS end_us, {', '.join(needed)}\n"
             f"FROM (SELECT {_END} AS pane_end_us, {', '.join(needed)} FROM {POINTS.full_name} FINAL WHERE {where})"
         )
         having = f"\nWHERE {beyond}" if beyond else ""
@@ -123,61 +154,6 @@ class WindowPoints:
             f"SELECT {', '.join(columns)}\nFROM (\n{source}\n) AS pane{having}\nGROUP BY end_us, groups{tail}",
             values,
         )
-
-
-def _tumbling_columns(metric: Metric) -> list[str]:
-    match metric.aggregation:
-        case Aggregation.SUM | Aggregation.AVG:
-            return ["toString(total) AS total"]
-        case Aggregation.MIN:
-            return ["toString(smallest) AS smallest"]
-        case Aggregation.MAX:
-            return ["toString(largest) AS largest"]
-        case Aggregation.LATEST:
-            return ["toString(latest) AS latest"]
-        case Aggregation.QUANTILE:
-            return ["bins"]
-        case Aggregation.COUNT_DISTINCT:
-            return ["distinct", "notEmpty(sketch) AS sketched"]
-        case _:
-            return []
-
-
-def _pane_columns(metric: Metric) -> list[str]:
-    match metric.aggregation:
-        case Aggregation.SUM | Aggregation.AVG:
-            return ["total"]
-        case Aggregation.MIN:
-            return ["smallest"]
-        case Aggregation.MAX:
-            return ["largest"]
-        case Aggregation.LATEST:
-            return ["latest", "latest_at", "latest_position"]
-        case Aggregation.QUANTILE:
-            return ["bins"]
-        case Aggregation.COUNT_DISTINCT:
-            return ["sketch"]
-        case _:
-            return []
-
-
-def _merged_columns(metric: Metric) -> list[str]:
-    match metric.aggregation:
-        case Aggregation.SUM | Aggregation.AVG:
-            return ["toString(sum(pane.total)) AS total"]
-        case Aggregation.MIN:
-            return ["toString(min(pane.smallest)) AS smallest"]
-        case Aggregation.MAX:
-            return ["toString(max(pane.largest)) AS largest"]
-        case Aggregation.LATEST:
-            newest = "argMaxIf(pane.latest, (pane.latest_at, pane.latest_position), isNotNull(pane.latest))"
-            return [f"toString({newest}) AS latest"]
-        case Aggregation.QUANTILE:
-            return ["sumMap(pane.bins) AS bins"]
-        case Aggregation.COUNT_DISTINCT:
-            return ["max(notEmpty(pane.sketch)) AS sketched"]
-        case _:
-            return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,19 +174,19 @@ class DistinctSteps:
         where, values = self.panes.key_conditions()
         values["first"] = self.panes.first_us
         # Windows beyond the last are cut off by the condition on the ends.
-        change = (
+        turn = (
             "arrayJoin(arrayConcat("
             "arrayMap(each -> (greatest(each, {first:Int64}), 1), ends), "
             f"arrayMap((each, next) -> (greatest(least(each + {windows.window_us}, next), {{first:Int64}}), -1), "
             "ends, arrayPushBack(arrayPopFront(ends), 4611686018427387904))"
-            ")) AS change"
+            ")) AS turn"
         )
         return (
-            "SELECT groups, change.1 AS end_us, sum(change.2) AS change\nFROM (\n"
-            f"  SELECT groups, {change}\n  FROM (\n"
+            "SELECT groups, turn.1 AS end_us, sum(turn.2) AS change\nFROM (\n"
+            f"  SELECT groups, {turn}\n  FROM (\n"
             f"    SELECT groups, member, arraySort(groupUniqArray({_START} + {windows.step_us})) AS ends\n"
             f"    FROM {MEMBERS.full_name}\n    WHERE {where}\n    GROUP BY groups, member\n  )\n)\n"
-            "WHERE end_us <= {last:Int64}\nGROUP BY groups, end_us\nHAVING change != 0\nORDER BY groups, end_us",
+            "WHERE turn.1 <= {last:Int64}\nGROUP BY groups, end_us\nHAVING change != 0\nORDER BY groups, end_us",
             values,
         )
 
@@ -320,7 +296,7 @@ class ChangedPanes:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedPoints:
+class ChangedTumblingPoints:
     """Points of a tumbling metric whose state has a revision in (after, until]; columns as WindowPoints."""
 
     tenant: str
@@ -336,7 +312,7 @@ class ChangedPoints:
             if name in self.labels:
                 where += f" AND groups[{number}] = {{label{number}:String}}"
                 values[f"label{number}"] = self.labels[name]
-        columns = [f"{_END} AS end_us", "groups", *_SUMS, "revision", *_tumbling_columns(self.metric)]
+        columns = [f"{_END} AS end_us", "groups", *_SUMS, "revision", *_VALUES[self.metric.aggregation].tumbling]
         # The state with the highest revision of each point; FINAL would read the panes that did not change too.
         return (
             f"SELECT {', '.join(columns)}\nFROM {POINTS.full_name}\n"

@@ -3,138 +3,166 @@
 from __future__ import annotations
 
 import threading
-import time
+from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from trueline_stores.errors import StoreClosedError
+from trueline_stores.log.identities import DIGEST_BYTES
 from trueline_stores.log.port import AppendResult, LogEntry
+from trueline_stores.log.waiting import Waiting, WaitingAppend, WaitingMark, WaitingQueue
 
-_DIGEST_BYTES = 16
-_CLOSED = "the event log is closed"
-Identity = tuple[str, str, str]
-T = TypeVar("T")
+_COMMIT_ROWS = 20_000
+
+
+@dataclass(slots=True)
+class LogMemory:
+    """What a log in memory knows. A log that is opened on the memory of a closed one goes on where that ended."""
+
+    entries: list[LogEntry] = field(default_factory=list)
+    # (tenant, source, id) -> digest and time of acceptance.
+    identities: dict[tuple[str, str, str], tuple[bytes, int]] = field(default_factory=dict)
+    end: int = 0
+    accepted_at_us: int = 0
+
+
+@dataclass(slots=True)
+class _Append(WaitingAppend):
+    """A batch with its digests as they came; SQLite's claims are not needed."""
+
+    digests: bytes = b""
 
 
 class InMemoryEventLog:
-    """An EventLog that keeps its entries in a list. What it accepts is as durable as the process."""
+    """A backend of EventLog that keeps its entries in a list. What it accepts is as durable as its memory.
 
-    def __init__(self, clock_us: Callable[[], int] = lambda: time.time_ns() // 1000) -> None:
-        self._clock_us = clock_us
+    Args:
+        clock: answers microseconds since 1970 (UTC).
+        memory: of a log that was closed; None = an empty one.
+        max_waiting_rows: rows that may wait for the committer before appends fail with BackpressureError.
+
+    """
+
+    def __init__(
+        self, clock: Callable[[], int], memory: LogMemory | None = None, *, max_waiting_rows: int = 100_000
+    ) -> None:
+        self._clock = clock
+        self._memory = memory if memory is not None else LogMemory()
         self._changed = threading.Condition()
-        self._entries: list[LogEntry] = []
-        self._identities: dict[Identity, tuple[bytes, int]] = {}
-        self._end = 0
-        self._accepted_at_us = 0
         self._closed = False
+        self._queue = WaitingQueue(max_waiting_rows)
+        self._committer = threading.Thread(target=self._work, name="event-log-committer", daemon=True)
+        self._committer.start()
 
     def append(self, tenant: str, events: pa.RecordBatch, digests: bytes) -> Future[AppendResult]:
-        """Append the rows whose (tenant, source, id) is new."""
-        with self._changed:
-            if self._closed:
-                return _refused(Future())
-            now_us = self._now_us()
-            new: list[int] = []
-            duplicates: list[int] = []
-            conflicts: list[int] = []
-            names = zip(events["source"].to_pylist(), events["id"].to_pylist(), strict=True)
-            for row, (source, name) in enumerate(names):
-                digest = digests[row * _DIGEST_BYTES : (row + 1) * _DIGEST_BYTES]
-                known = self._identities.setdefault((tenant, source, name), (digest, -row - 1))
-                if known[1] == -row - 1:
-                    self._identities[tenant, source, name] = (digest, now_us)
-                    new.append(row)
-                elif known[0] == digest:
-                    duplicates.append(row)
-                else:
-                    conflicts.append(row)
-            if new:
-                kept = events if len(new) == events.num_rows else events.take(pa.array(new))
-                self._add(LogEntry(self._end + 1, self._end + len(new), tenant, now_us, kept))
-            last = self._end if new else 0
-            return _done(AppendResult(len(new), tuple(duplicates), tuple(conflicts), last, now_us))
+        """See EventLog.append."""
+        if len(digests) != events.num_rows * DIGEST_BYTES:
+            raise ValueError(f"digests have {len(digests)} bytes for {events.num_rows} rows of {DIGEST_BYTES} bytes")
+        waiting = _Append(tenant, events, (), digests=digests)
+        self._queue.put(waiting)
+        return waiting.future
 
     def finish(self, tenant: str, source: str) -> Future[int]:
-        """Append an end mark for a source; resolves to its position."""
-        with self._changed:
-            if self._closed:
-                return _refused(Future())
-            position = self._end + 1
-            self._add(LogEntry(position, position, tenant, self._now_us(), None, source))
-            return _done(position)
+        """See EventLog.finish."""
+        waiting = WaitingMark(tenant, source)
+        self._queue.put(waiting)
+        return waiting.future
 
     def read(self, after: int, max_events: int) -> list[LogEntry]:
-        """Entries beyond a position, whole, until max_events rows are reached."""
+        """See EventLog.read."""
         with self._changed:
             if self._closed:
-                raise StoreClosedError(_CLOSED)
+                raise StoreClosedError("the event log is closed")
+            entries = self._memory.entries
             found: list[LogEntry] = []
             rows = 0
-            for entry in self._entries[self._first_beyond(after) :]:
+            for number in range(bisect_right(entries, after, key=_last_position), len(entries)):
                 if rows >= max_events:
                     break
-                found.append(entry)
-                rows += entry.last_position - entry.first_position + 1
+                found.append(entries[number])
+                rows += entries[number].last_position - entries[number].first_position + 1
             return found
 
     def end(self) -> int:
-        """Last position; 0 for an empty log."""
-        return self._end
+        """See EventLog.end."""
+        return self._memory.end
 
     def wait_beyond(self, position: int, timeout_s: float) -> bool:
-        """Wait until the log ends beyond a position, or is closed; whether it does."""
+        """See EventLog.wait_beyond."""
         with self._changed:
-            self._changed.wait_for(lambda: self._end > position or self._closed, timeout_s)
-            return self._end > position
+            self._changed.wait_for(lambda: self._memory.end > position or self._closed, timeout_s)
+            return self._memory.end > position
 
     def start(self) -> int:
-        """First position still kept; end() + 1 if nothing is."""
+        """See EventLog.start."""
         with self._changed:
-            return self._entries[0].first_position if self._entries else self._end + 1
+            entries = self._memory.entries
+            return entries[0].first_position if entries else self._memory.end + 1
 
     def prune(self, *, entries_before_us: int, identities_before_us: int) -> None:
-        """Forget entries and identities accepted before an instant each."""
+        """See EventLog.prune."""
         with self._changed:
-            self._entries = [entry for entry in self._entries if entry.accepted_at_us >= entries_before_us]
-            self._identities = {
-                identity: known for identity, known in self._identities.items() if known[1] >= identities_before_us
+            memory = self._memory
+            memory.entries = [entry for entry in memory.entries if entry.accepted_at_us >= entries_before_us]
+            memory.identities = {
+                identity: known for identity, known in memory.identities.items() if known[1] >= identities_before_us
             }
 
     def close(self) -> None:
-        """Refuse further appends and wake who waits. Idempotent."""
+        """See EventLog.close."""
+        self._queue.close()
+        self._committer.join()
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def _add(self, entry: LogEntry) -> None:
-        self._entries.append(entry)
-        self._end = entry.last_position
-        self._changed.notify_all()
+    def _work(self) -> None:
+        while items := self._queue.take(_COMMIT_ROWS):
+            now_us = self._clock()
+            with self._changed:
+                self._memory.accepted_at_us = max(self._memory.accepted_at_us, now_us)
+                answers = [self._commit(item) for item in items]
+                self._changed.notify_all()
+            # Answered outside the lock: callbacks run here and may read the log.
+            for answer in answers:
+                answer()
 
-    def _now_us(self) -> int:
-        self._accepted_at_us = max(self._accepted_at_us, self._clock_us())
-        return self._accepted_at_us
+    def _commit(self, item: Waiting) -> Callable[[], None]:
+        if isinstance(item, _Append):
+            append, result = item, self._accept(item)
+            return lambda: append.future.set_result(result)
+        assert isinstance(item, WaitingMark)
+        mark, position = item, self._memory.end + 1
+        self._add(LogEntry(position, position, mark.tenant, self._memory.accepted_at_us, None, mark.source))
+        return lambda: mark.future.set_result(position)
 
-    def _first_beyond(self, after: int) -> int:
-        low, high = 0, len(self._entries)
-        while low < high:
-            middle = (low + high) // 2
-            if self._entries[middle].last_position <= after:
-                low = middle + 1
+    def _accept(self, item: _Append) -> AppendResult:
+        memory, events = self._memory, item.events
+        new: list[int] = []
+        duplicates: list[int] = []
+        conflicts: list[int] = []
+        for row, (one, source) in enumerate(zip(events["id"].to_pylist(), events["source"].to_pylist(), strict=True)):
+            digest = item.digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES]
+            known = memory.identities.get((item.tenant, source, one))
+            if known is None:
+                memory.identities[item.tenant, source, one] = (digest, memory.accepted_at_us)
+                new.append(row)
             else:
-                high = middle
-        return low
+                (duplicates if known[0] == digest else conflicts).append(row)
+        if new:
+            kept = events if len(new) == events.num_rows else events.take(pa.array(new))
+            first = memory.end + 1
+            self._add(LogEntry(first, memory.end + len(new), item.tenant, memory.accepted_at_us, kept))
+        last = memory.end if new else 0
+        return AppendResult(len(new), tuple(duplicates), tuple(conflicts), last, memory.accepted_at_us)
+
+    def _add(self, entry: LogEntry) -> None:
+        self._memory.entries.append(entry)
+        self._memory.end = entry.last_position
 
 
-def _done(value: T) -> Future[T]:
-    future: Future[T] = Future()
-    future.set_result(value)
-    return future
-
-
-def _refused(waiting: Future[T]) -> Future[T]:
-    waiting.set_exception(StoreClosedError(_CLOSED))
-    return waiting
+def _last_position(entry: LogEntry) -> int:
+    return entry.last_position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from trueline_stores.log.waiting import Waiting, WaitingAppend, WaitingJob, Wait
 # One transaction takes so many rows at most, so that the first of them does not wait long for the last.
 COMMIT_ROWS = 20_000
 PRUNE_ENTRIES = 64
+SPACE_TO_WORK_BYTES = 256 * 1024
 PRUNE_IDENTITIES = 20_000
 
 
@@ -244,13 +246,21 @@ def _entry(row: tuple[int, int, str, int, str | None, bytes | None]) -> LogEntry
     return LogEntry(first, last, tenant, accepted_at_us, events, finished_source)
 
 
+def _is_full(error: sqlite3.Error, path: str) -> bool:
+    """Whether an error means that there is no space. Some of SQLite's files report that as a plain failure to write."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF == sqlite3.SQLITE_IOERR:
+        return shutil.disk_usage(Path(path).parent).free < SPACE_TO_WORK_BYTES
+    return bool(code == sqlite3.SQLITE_FULL)
+
+
 @contextmanager
 def _store_errors(path: str) -> Iterator[None]:
     """Turn SQLite's errors into the stores' own."""
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        if _is_full(error, path):
             raise LogFullError(
                 f"the disk under {path} is full; nothing of the batch was accepted. Free some space and send it again",
                 retry_after_s=10.0,

@@ -106,8 +106,9 @@ class Transaction:
             payload = None if entry.events is None else encode_run(entry.events)
             row = (entry.first_position, entry.last_position, entry.tenant, entry.accepted_at_us, entry.finished_source)
             self._writer.execute(statements.ADD_ENTRY, (*row, payload))
-        self._identities.note_age(self._first_ticket, self._accepted_at_us)
         state = self.state()
+        if state.next_ticket > self._first_ticket:
+            self._identities.note_age(self._first_ticket, self._accepted_at_us)
         self._writer.execute(statements.WRITE_STATE, (state.end, state.next_ticket, state.accepted_at_us))
 
 

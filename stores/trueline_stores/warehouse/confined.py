@@ -169,6 +169,8 @@ class Confinement:
             "max_memory_usage": self._limits.memory_bytes,
             "max_threads": self._limits.threads,
             "join_use_nulls": 0,
+            # `sum(value) AS value, sum(value) AS numerator` means the column both times.
+            "prefer_column_name_to_alias": 1,
             "session_timezone": "UTC",
             "additional_table_filters": f"{{{filters}}}",
             # After it nothing can be set.
@@ -181,7 +183,14 @@ class Confinement:
         dummies = {"at": _instant(0)} if "at" in text.parameters else {}
         # In brackets, because there only a SELECT can stand, without FORMAT or INTO OUTFILE.
         sql = f"EXPLAIN AST SELECT * FROM (\n{text.sql}\n)"
-        rows = self._query(sql, {**parameters, **dummies}, {}, self._limits.seconds)
+        try:
+            rows = self._query(sql, {**parameters, **dummies}, {}, self._limits.seconds)
+        except StatementRefusedError as error:
+            if "Syntax error" not in error.message:
+                raise
+            raise StatementRefusedError(
+                "a statement is one SELECT that can stand in brackets: no INSERT, no FORMAT, no INTO OUTFILE"
+            ) from error
         return _inside(read_tree([str(next(iter(row.values()))) for row in rows]))
 
     def _walk(self, node: Node, own_names: frozenset[str], reads: set[str]) -> None:
@@ -245,10 +254,6 @@ class Confinement:
 
 def _refusal_of(said: str) -> str:
     """What ClickHouse said, for people: without the query, the stack and the list of what might have stood there."""
-    if "Syntax error" in said and "SETTINGS" in said:
-        return (
-            "a statement is one SELECT that can stand in brackets: no INSERT, no SETTINGS, no FORMAT, no INTO OUTFILE"
-        )
     first = re.split(r": while executing|: In scope|\. Expected one of|\. In query", said, maxsplit=1)[0]
     return f"the statement does not run: {' '.join(first.split())[:500]}"
 

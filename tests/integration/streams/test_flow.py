@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from trueline_streams.recovery import resume_position
-from trueline_streams.source import LogSource
 
 from tests.integration.streams.flow_support import Crash, FailingWriter, Filling, flow_runner, reach, running
 from tests.unit.streams.reference import End, Event, Reference
@@ -196,8 +195,3 @@ def test_a_new_runner_flags_what_may_have_been_written(tmp_path: Path) -> None:
         reach(runner, first)
         reach(runner, filling.append(log[1]))
     assert flags == [(1, True), (7, False)]
-
-
-def test_the_log_is_one_partition() -> None:
-    """One partition, so that there is one order."""
-    assert LogSource.list_parts(LogSource.__new__(LogSource)) == ["log"]

@@ -48,6 +48,11 @@ class BadLine:
 class Records(Protocol):
     """The records of a block, by column."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns that every record has; () where each record has its own."""
+        ...
+
     def column(self, name: str) -> list[Any]:
         """The cells of a column, MISSING where a record does not have it."""
         ...

@@ -114,12 +114,12 @@ def convert(
     for row, cell in enumerate(cells):
         value = None
         try:
-            if cell is not MISSING and not (absent and _marker(cell) in absent):
-                value = read(cell)
-            if required and (value is None or value == ""):
+            there = cell is not MISSING and not (absent and _marker(cell) in absent)
+            if required and (not there or cell == ""):
                 raise WrongError(  # noqa: TRY301
                     "is required and not there" if cell is MISSING else "is required and empty", "MISSING_FIELD"
                 )
+            value = read(cell) if there else None
         except WrongError as error:
             problems.setdefault(row, (field, error.reason, str(error)))
         except ValueError as error:

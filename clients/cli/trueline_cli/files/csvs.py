@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from trueline_cli.files.block import BLOCK_RECORDS, MISSING, BadLine, Block
@@ -16,6 +16,11 @@ class CsvRecords:
     def __init__(self, header: dict[str, int], rows: list[list[str]]) -> None:
         self._header = header
         self._rows = rows
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The header."""
+        return tuple(self._header)
 
     def column(self, name: str) -> list[Any]:
         """The cells under a header; all MISSING if there is no such column."""

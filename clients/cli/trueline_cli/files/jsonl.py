@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from trueline_cli.files.block import BLOCK_RECORDS, MISSING, BadLine, Block
@@ -18,6 +18,11 @@ class JsonRecords:
 
     def __init__(self, objects: list[dict[str, Any]]) -> None:
         self._objects = objects
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Every object has its own members."""
+        return ()
 
     def column(self, name: str) -> list[Any]:
         """The members of that name; dots reach into nested objects where no member has the whole name."""
@@ -68,6 +73,10 @@ def read_jsonl(opened: OpenedFile) -> Iterator[Block]:
                 block.lines, block.records = lines, JsonRecords(objects)
                 yield block
                 block, lines, objects = Block(), [], []
+        if opened.is_pipe and (lines or block.bad):
+            block.lines, block.records = lines, JsonRecords(objects)
+            yield block
+            block, lines, objects = Block(), [], []
     if lines or block.bad:
         block.lines, block.records = lines, JsonRecords(objects)
         yield block
@@ -87,7 +96,7 @@ def _bad(file: str, line: int, raw: bytes, error: Exception) -> BadLine:
     elif isinstance(error, UnicodeDecodeError):
         message = f"is not UTF-8: byte 0x{raw[error.start]:02x} at byte {error.start + 1}"
     elif isinstance(error, json.JSONDecodeError):
-        message = f"is not JSON: {error.msg[0].lower()}{error.msg[1:]} at column {error.colno}"
+        message = f"is not JSON: {error.msg[0].lower()}{error.msg[1:]} (column {error.colno})"
     elif isinstance(error, RecursionError):
         message = "is not JSON that can be read: nested too deeply"
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from trueline.results import EventMapping, FieldSource
 from trueline_cli.files import convert
 from trueline_cli.files.block import MISSING, BadLine, Block, MissingType
 from trueline_cli.files.convert import Problems, WrongError
+from trueline_cli.files.opened import UnreadableError
 from trueline_cli.files.times import reader_of, shown
 
 TEXTS = ("id", "source", "name", "user_id", "account_id", "anonymous_id", "device_id", "currency")
@@ -50,6 +51,7 @@ class Mapper:
 
     def batch(self, block: Block) -> tuple[ColumnBatch | None, list[BadLine]]:
         """The events of a block, and what is wrong with the others, by line."""
+        self._expect_columns(block)
         bad, problems = list(block.bad), Problems()
         columns = self._columns(block, problems) if block.lines else {}
         for row, (field, reason, message) in problems.items():
@@ -64,6 +66,12 @@ class Mapper:
         columns["ids"] = columns.pop("id")
         columns["occurred_at_us"] = columns.pop("occurred_at")
         return ColumnBatch(**columns, origins=origins), bad
+
+    def _expect_columns(self, block: Block) -> None:
+        names = _names(block)
+        for field, source in self._mapping.fields.items():
+            if names and source.required and source.constant is None and not _reaches(source.column, names):
+                raise UnreadableError(f"has no column '{source.column}', which {field} is read from")
 
     def _columns(self, block: Block, problems: Problems) -> dict[str, Any]:
         columns: dict[str, Any] = {}
@@ -82,7 +90,7 @@ class Mapper:
             "field": name,
             "problems": problems,
             "required": source.required,
-            "absent": self._absent(source, block),
+            "absent": self._absent(source, block, text=name in TEXTS),
         }
         if name == "occurred_at":
             return convert.convert(cells, self._time, **how)
@@ -108,10 +116,10 @@ class Mapper:
         return source.absent
 
     def _time(self, cell: Any) -> int:
-        try:
-            found = self._times.get(cell)
-        except TypeError:
-            found = None
+        # Only texts: to a dict, the number 1 and true are the same.
+        if type(cell) is not str:
+            return self._read_time(cell)
+        found = self._times.get(cell)
         if found is None:
             found = self._read_time(cell)
             if len(self._times) >= _CACHED_TIMES:
@@ -134,7 +142,7 @@ class Mapper:
         if not (self._native and block.written):
             return self._mapping.properties
         prefix = f"{_OBJECT}."
-        names = [name for name in block.records.names if name.startswith(prefix)]  # type: ignore[union-attr]
+        names = [name for name in _names(block) if name.startswith(prefix)]
         return {name.removeprefix(prefix): FieldSource(column=name, absent=("",)) for name in names}
 
     def _property(self, key: str, source: FieldSource, block: Block, problems: Problems) -> list[Any] | None:
@@ -210,12 +218,20 @@ class Mapper:
             known |= {f"{_OBJECT}.{key}" for key in self._named_properties(block)}
         assert block.records is not None
         for row, name in block.records.unknown(known).items():
-            problems.setdefault(row, (name, "UNKNOWN_FIELD", "is no field of an event; give a --mapping, or leave it out"))
+            problems.setdefault(
+                row, (name, "UNKNOWN_FIELD", "is no field of an event; give a --mapping, or leave it out")
+            )
+
+
+def _names(block: Block) -> Sequence[str]:
+    return block.records.names if block.records is not None else ()
+
+
+def _reaches(column: str, names: Sequence[str]) -> bool:
+    return column in names or column.partition(".")[0] in names
 
 
 def _picked(column: Any, rows: list[int]) -> Any:
     if isinstance(column, dict):
         return {key: [cells[row] for row in rows] for key, cells in column.items()}
     return None if column is None else [column[row] for row in rows]
-
-

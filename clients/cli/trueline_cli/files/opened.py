@@ -8,13 +8,20 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 _CHUNK = 1 << 20
 # A longer line is no event: the largest that a server takes is far below.
 LONGEST_LINE = 32 << 20
 
-KINDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+KINDS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
 
 
 class UnreadableError(Exception):
@@ -22,7 +29,7 @@ class UnreadableError(Exception):
 
 
 def kind_of(name: str) -> str:
-    """"jsonl", "csv" or "parquet", by the name's ending before .gz.
+    """ "jsonl", "csv" or "parquet", by the name's ending before .gz.
 
     Raises:
         UnreadableError: the ending tells nothing.
@@ -34,7 +41,9 @@ def kind_of(name: str) -> str:
     ending = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
     kind = KINDS.get(ending.lower())
     if kind is None:
-        raise UnreadableError(f"cannot tell what it holds: name it .jsonl, .csv or .parquet, each also .gz, not '{ending}'")
+        raise UnreadableError(
+            f"cannot tell what it holds: name it .jsonl, .csv or .parquet, each also .gz, not '{ending}'"
+        )
     return kind
 
 
@@ -49,18 +58,23 @@ class OpenedFile:
             if name == "-":
                 self._raw = sys.stdin.buffer
             else:
-                self._raw = Path(name).open("rb")
+                self._raw = Path(name).open("rb")  # noqa: SIM115  closed by close()
                 self.size = Path(name).stat().st_size
         except OSError as error:
             raise UnreadableError(error.strerror or str(error)) from error
-        self._stream: IO[bytes] = self._raw
+        self._stream: Any = self._raw
         if name.lower().endswith(".gz"):
             self._stream = gzip.GzipFile(fileobj=self._raw)
 
     @property
+    def is_pipe(self) -> bool:
+        """True for standard input, whose records are wanted when they come."""
+        return self.name == "-"
+
+    @property
     def short_name(self) -> str:
         """What {file} of a mapping stands for: the name without its folder, the same wherever the file lies."""
-        return "stdin" if self.name == "-" else Path(self.name).name
+        return "stdin" if self.is_pipe else Path(self.name).name
 
     @property
     def done(self) -> int:
@@ -116,7 +130,8 @@ class OpenedFile:
 
     def _chunks(self) -> Iterator[bytes]:
         try:
-            while chunk := self._stream.read(_CHUNK):
+            # read1 gives what is there: all bytes before a fault of the file, and what a pipe has by now.
+            while chunk := self._stream.read1(_CHUNK):
                 yield chunk
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UnreadableError(f"cannot be unpacked: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from trueline_cli.files.block import BLOCK_RECORDS, MISSING, Block
@@ -15,6 +15,11 @@ class ArrowRecords:
 
     def __init__(self, batch: Any) -> None:
         self._batch = batch
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns of the file."""
+        return tuple(self._batch.schema.names)
 
     def column(self, name: str) -> list[Any]:
         """The cells of a column; dots reach into structs where no column has the whole name."""

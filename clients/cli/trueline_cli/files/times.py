@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -42,7 +43,9 @@ def _rfc3339(cell: Any) -> int:
             except ValueError as error:
                 raise ValueError(f"'{cell}' is no time: {error}") from error
         if _NO_OFFSET.fullmatch(cell):
-            raise ValueError(f"'{cell}' has no offset from UTC; write 2024-05-06T07:00:00Z, or give the mapping a format")
+            raise ValueError(
+                f"'{cell}' has no offset from UTC; write 2024-05-06T07:00:00Z, or give the mapping a format"
+            )
         raise ValueError(f"{shown(cell)} is not a time like 2024-05-06T07:00:00Z")
     if type(cell) is Instant:
         return int(cell)
@@ -85,6 +88,6 @@ def shown(cell: Any) -> str:
         return "an object"
     if isinstance(cell, list):
         return "a list"
-    text = str(cell)
+    text = str(cell) if not isinstance(cell, float) else json.dumps(cell)
     text = text if len(text) <= 40 else text[:39] + "…"
     return f"'{text}'" if isinstance(cell, str) else text

@@ -16,7 +16,7 @@ class Actions:
         """Which scorecard, when, how many."""
         options.describe(
             parser,
-            "What to do next, ranked by the points of the score that reaching each target would win.",
+            "What to do next, ranked by the points of score that reaching each target wins.",
             ("trueline actions", "trueline actions --limit 3", "trueline actions --output json"),
         )
         parser.add_argument("--scorecard", default="", metavar="NAME", help="another scorecard than 'alignment'")
@@ -35,7 +35,9 @@ class Actions:
         from trueline_cli import style
         from trueline_cli.board import target
 
-        made = style.table("#", "KPI", "value", "target", "wins", "action", right=("value", "target", "wins"), fold=("action",))
+        made = style.table(
+            "#", "KPI", "value", "target", "wins", "action", right=("value", "target", "wins"), fold=("action",)
+        )
         for action in actions:
             kpi = action.kpi
             made.add_row(
@@ -46,7 +48,7 @@ class Actions:
                 f"+{action.points:.1f}",
                 action.action,
             )
-        style.show(made if actions else "nothing to do: every KPI with a value meets its target")
+        style.show(made if actions else "nothing to do: no KPI that has a value misses its target")
         return 0
 
 

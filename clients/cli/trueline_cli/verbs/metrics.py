@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trueline import MetricPoint
 
 _TRANSLATED = {"query": "show"}
+_WORDS = {"count": "{}", "count_distinct": "distinct {}", "avg": "mean, {}"}
 
 
 class Metrics:
@@ -23,7 +24,7 @@ class Metrics:
         """The three things to do."""
         options.describe(
             parser,
-            "Metrics: which there are, the points of one, or changes as they come. Without a word: list.",
+            "Metrics: which there are, the points of one, or changes as they come.\nWithout a further word: list.",
             (
                 "trueline metrics",
                 "trueline metrics show events_per_day --from 2011-11-01 --to 2011-12-01",
@@ -40,10 +41,16 @@ class Metrics:
         options.add_global(show, defaults=False)
         show.add_argument("name", help="the metric")
         show.add_argument(
-            "--from", dest="start", type=options.instant, metavar="TIME", help="windows that end after it; without: the newest"
+            "--from",
+            dest="start",
+            type=options.instant,
+            metavar="TIME",
+            help="windows that end after it; without: the newest",
         )
         show.add_argument("--to", dest="end", type=options.instant, metavar="TIME", help="windows that end by then")
-        show.add_argument("--fill-empty", action="store_true", help="also windows without events; needs --from and --to")
+        show.add_argument(
+            "--fill-empty", action="store_true", help="also windows without events; needs --from and --to"
+        )
         watch = kinds.add_parser("watch", help="changes as they come, until Ctrl-C", **common)
         options.add_global(watch, defaults=False)
         watch.add_argument("names", nargs="*", metavar="name", help="the metrics; none = all")
@@ -51,7 +58,12 @@ class Metrics:
         watch.add_argument("--once", action="store_true", help="stop when the snapshot is complete")
         for one in (show, watch):
             one.add_argument(
-                "--label", action="append", default=[], type=options.label, metavar="K=V", help="only groups with it; may be repeated"
+                "--label",
+                action="append",
+                default=[],
+                type=options.label,
+                metavar="K=V",
+                help="only groups with it; may be repeated",
             )
 
     def run(self, args: argparse.Namespace) -> int:
@@ -74,9 +86,10 @@ def _list(args: argparse.Namespace) -> int:
         return 0
     from trueline_cli import style
 
-    made = style.table("metric", "what", "window", "by", "unit", "watermark", fold=("what", "by", "watermark"))
+    made = style.table("metric", "what", "window", "watermark", fold=("what", "watermark"))
     for metric in metrics:
-        how = metric.aggregation.value
+        what = _WORDS.get(metric.aggregation, f"{metric.aggregation}, {{}}").format(metric.unit)
+        what += f" by {', '.join(metric.group_by)}" if metric.group_by else ""
         window = metric.window if metric.window == metric.step else f"{metric.window} every {metric.step}"
         notes = [style.moment(metric.watermark)]
         if metric.unavailable:
@@ -85,7 +98,7 @@ def _list(args: argparse.Namespace) -> int:
             notes.append(f"{metric.too_late:,} too late")
         if metric.overflowed:
             notes.append(f"{metric.overflowed:,} beyond {metric.max_groups:,} groups")
-        made.add_row(metric.name, how, window, ", ".join(metric.group_by), metric.unit, ", ".join(notes))
+        made.add_row(metric.name, what, window, ", ".join(notes))
     style.show(made if metrics else "no metric is defined")
     return 0
 
@@ -120,7 +133,12 @@ def points_table(points: Iterable[MetricPoint]) -> Any:
         about = "" if point.exact or point.value is None else "≈ "
         state = style.completeness(point.completeness)
         made.add_row(
-            style.moment(point.window_end), point.metric, labels, about + style.number(point.value), f"{point.events:,}", state
+            style.moment(point.window_end),
+            point.metric,
+            labels,
+            about + style.number(point.value),
+            f"{point.events:,}",
+            state,
         )
     return made
 

@@ -16,7 +16,8 @@ class Quality:
         """When, and whether a failed check is a failure."""
         options.describe(
             parser,
-            "The checks of data quality with their limits, and a score: 100 = all pass, from 80 = minor warnings.",
+            "The checks of data quality with their limits, and a score: 100 = all pass,\n"
+            "from 80 = minor warnings, below = issues.",
             ("trueline quality", "trueline quality --fail && echo good", "trueline quality --output json"),
         )
         parser.add_argument("--at", type=options.instant, metavar="TIME", help="as of this time")

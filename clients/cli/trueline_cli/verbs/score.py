@@ -16,8 +16,8 @@ class Score:
         """Which scorecard, when, and how fresh."""
         options.describe(
             parser,
-            "The board: the alignment score with its band and coverage, each KPI with value, target, status and bar.\n"
-            "Everything that was accepted when it was asked is counted.",
+            "The board: the alignment score with its band and coverage, each KPI with value,\n"
+            "target, status and bar. Everything that was accepted when it is asked counts.",
             (
                 "trueline score",
                 "trueline score --at 2011-12-01",
