@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-import grpc
 from trueline import TruelineClient
 from trueline.v1.event_pb2 import EventColumns
 from trueline_server.generator import SOURCE
-from trueline_server.generator.sending import OrderedSender
+from trueline_server.generator.sending import OrderedSender, open_channel
 from trueline_server.generator.wire import split_batch
 
 from benchmarks.business import business
@@ -28,7 +27,7 @@ class Filling:
     """
 
     def __init__(self, address: str, events: int) -> None:
-        self._channel = grpc.insecure_channel(address)
+        self._channel = open_channel(address)
         self._sender = OrderedSender(self._channel)
         self._client = TruelineClient(address)
         self._rest: Iterator[EventColumns] = itertools.chain.from_iterable(

@@ -61,6 +61,35 @@ def test_again_is_all_duplicates(server: ServerProcess) -> None:
     assert (status, summary["accepted"], summary["duplicates"]) == (0, 0, EVENTS)
 
 
+def test_server_killed_meanwhile(tmp_path: Path) -> None:
+    """A server that dies and comes back while events are played gets each of them once."""
+    with ServerProcess(tmp_path) as server, TruelineClient(server.address, timeout=60.0) as client:
+        command = [sys.executable, "-m", "trueline_cli", "generate", "--events", str(EVENTS), "--end", END]
+        options = ["--address", server.address, "--output", "json", "--rate", "30000"]
+        with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as playing:
+            while client.status().accepted_position < EVENTS // 10:
+                assert playing.poll() is None
+            server.kill()
+            server.start()
+            answer, _ = playing.communicate(timeout=120.0)
+        summary = json.loads(answer)
+
+        assert playing.returncode == 0
+        assert summary["accepted"] + summary["duplicates"] == EVENTS
+        assert client.status(min_position=summary["position"], timeout=60.0).events == EVENTS
+
+
+def test_held_back(tmp_path: Path) -> None:
+    """A server that is behind holds the sender back, and everything arrives in the end."""
+    with ServerProcess(tmp_path, {"TRUELINE_MAX_LAG_EVENTS": "3000"}) as server:
+        status, summary, errors = _generate(server)
+
+        assert errors == ""
+        assert (status, summary["accepted"] + summary["duplicates"]) == (0, EVENTS)
+        with TruelineClient(server.address) as client:
+            assert client.status(min_position=summary["position"]).events == EVENTS
+
+
 def test_no_server() -> None:
     """Without a server the command ends with status 1 and says how to start one."""
     command = [sys.executable, "-m", "trueline_cli", "generate", "--events", "1000", "--address", "127.0.0.1:9"]

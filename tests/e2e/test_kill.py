@@ -60,7 +60,7 @@ class _Feed:
     """Sends one portion of batches on a thread, as long as it takes."""
 
     def __init__(self, sender: BatchingSender, batches: list[ColumnBatch]) -> None:
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self._sender, self._batches = sender, batches
         self._thread = threading.Thread(target=self._send)
         self._thread.start()
@@ -70,7 +70,7 @@ class _Feed:
             for batch in self._batches:
                 self._sender.send_columns(batch)
             self._sender.flush()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001  join() raises it
             self.error = error
 
     def done(self) -> bool:

@@ -6,10 +6,9 @@ import gzip
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from trueline import Completeness, KpiValue, TruelineClient
@@ -209,7 +208,7 @@ def test_growth_and_churn(played: Played) -> None:
 def test_retention_and_activation(played: Played) -> None:
     """Who was active on the seventh day after the first event; who ordered again within thirty days of the first."""
     end = max(sale.at for sale in played.sales)
-    days: defaultdict[str, set[Any]] = defaultdict(set)
+    days: defaultdict[str, set[date]] = defaultdict(set)
     orders: defaultdict[str, list[datetime]] = defaultdict(list)
     for sale in sorted(played.sales, key=lambda sale: sale.at):
         days[sale.user].add(sale.at.date())

@@ -39,7 +39,7 @@ function propertyValue(key, value) {
     case "boolean":
       return { boolValue: value };
     default:
-      throw new TypeError(`properties.${key} is a ${typeof value}; a string, number or boolean is needed`);
+      throw new TypeError(`properties.${key} is of type ${typeof value}; a string, number or boolean is needed`);
   }
 }
 

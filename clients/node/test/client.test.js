@@ -71,6 +71,27 @@ test("a watch gives a snapshot, says when it is complete, then tells changes", a
   assert.ok(seen.indexOf("synced") < seen.indexOf("changes"));
 });
 
+test("a watch goes on from a token with what changed since", async () => {
+  const labels = { name: `node_${run}` };
+  const watch = (resumeToken) => client.watchMetrics({ metrics: ["events_by_name"], labels, resumeToken, heartbeatMs: 1000 });
+  let token;
+  for await (const message of watch("")) {
+    token = message.resumeToken;
+    if (message.kind === "synced") {
+      break;
+    }
+  }
+  const { position } = await client.ingest([event("h")]);
+  const seen = [];
+  for await (const message of watch(token)) {
+    seen.push(...(message.points ?? []));
+    if (seen.some((point) => point.revision >= position)) {
+      break;
+    }
+  }
+  assert.ok(seen.every((point) => point.labels.name === labels.name));
+});
+
 test("a watch ends when its signal says so", async () => {
   const controller = new AbortController();
   for await (const message of client.watchMetrics({ signal: controller.signal, heartbeatMs: 1000 })) {

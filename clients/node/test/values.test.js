@@ -23,7 +23,7 @@ test("an event gets an identity once, and properties of their type", () => {
   const message = eventMessage({ source: "shop", name: "sale", properties: { plan: "pro", lines: 7, gift: true } });
   assert.match(message.id, /^[0-9a-f-]{36}$/);
   assert.deepEqual(message.properties, { plan: { stringValue: "pro" }, lines: { doubleValue: 7 }, gift: { boolValue: true } });
-  assert.throws(() => eventMessage({ properties: { list: [] } }), /properties\.list is a object/);
+  assert.throws(() => eventMessage({ properties: { list: [] } }), /properties\.list is of type object/);
 });
 
 test("messages become plain values", () => {

@@ -73,13 +73,13 @@ def _play(args: argparse.Namespace, batches: Iterator[Any], summary: dict[str, A
     import grpc
 
     from trueline_server.generator import SOURCE
-    from trueline_server.generator.sending import OrderedSender, pace
+    from trueline_server.generator.sending import OrderedSender, StreamEndedError, open_channel, pace
     from trueline_server.generator.wire import split_batch
 
     rows = max(min(_BATCH_EVENTS, int(args.rate / 10)), 1) if args.rate else _BATCH_EVENTS
     wire = (columns for batch in batches for columns in split_batch(batch, rows))
     start = time.monotonic()
-    with closing(grpc.insecure_channel(args.address)) as channel:
+    with closing(open_channel(args.address)) as channel:
         sender = OrderedSender(channel, token=getattr(args, "token", "") or "")
         try:
             grpc.channel_ready_future(channel).result(timeout=_CONNECT_S)
@@ -90,6 +90,8 @@ def _play(args: argparse.Namespace, batches: Iterator[Any], summary: dict[str, A
                 f"trueline generate: no server answers at {args.address}; start one with `trueline up`", file=sys.stderr
             )
             return 1
+        except StreamEndedError as error:
+            return _fail(str(error))
         except grpc.RpcError as error:
             return _fail(f"{error.code().name}: {error.details()}")
     sent = sender.sent

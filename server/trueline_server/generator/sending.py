@@ -21,7 +21,23 @@ WINDOW = 8
 # Retries in a row without one answer between them; with the waits below about five minutes.
 MOST_RETRIES = 20
 _LONGEST_WAIT_S = 20.0
-_WORTH_RETRYING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED)
+# A server that stops may end its streams with CANCELLED.
+_WORTH_RETRYING = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.CANCELLED,
+)
+_CHANNEL_OPTIONS = (
+    # Finds a dead connection within half a minute, and a server that comes back within two seconds.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+
+
+class StreamEndedError(Exception):
+    """The server ended the stream before it had answered everything."""
 
 
 @dataclass(slots=True)
@@ -66,6 +82,7 @@ class OrderedSender:
 
         Raises:
             grpc.RpcError: the server refused a batch as a whole, or stayed away for too long.
+            StreamEndedError: the server ended every stream at once.
 
         """
         source = iter(batches)
@@ -88,11 +105,14 @@ class OrderedSender:
                 with attempt:
                     stream = stream or self._open()
                     try:
-                        response = next(stream.answers)
+                        response = next(stream.answers, None)
+                        if response is None:
+                            raise StreamEndedError("the server ended the stream")
                     except BaseException:
                         stream.outbox.put(None)
                         stream = None
                         raise
+            assert response is not None
             yield self._settle(response)
         if stream is not None:
             stream.outbox.put(None)
@@ -126,6 +146,11 @@ class OrderedSender:
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
 
+def open_channel(address: str) -> grpc.Channel:
+    """A channel that notices when the server goes and comes back."""
+    return grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
+
+
 def pace(batches: Iterable[EventColumns], events_per_s: float) -> Iterator[EventColumns]:
     """The same batches, held back so that no more than this many events a second come."""
     start = time.monotonic()
@@ -150,7 +175,7 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _is_worth_retrying(error: BaseException) -> bool:
-    return isinstance(error, grpc.RpcError) and error.code() in _WORTH_RETRYING
+    return isinstance(error, StreamEndedError) or (isinstance(error, grpc.RpcError) and error.code() in _WORTH_RETRYING)
 
 
 def _asked_delay(error: grpc.RpcError) -> float:

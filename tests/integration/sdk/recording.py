@@ -1,4 +1,4 @@
-"""A small real gRPC server that records what it is sent and fails as it is told; and a plain decoder of EventColumns."""
+"""A small real gRPC server that records what it is sent and fails as told; and a plain decoder of EventColumns."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Recorder(
     def _enter(self, name: str, request: Any, context: Any) -> None:
         with self.changed:
             self.calls.append((name, request, time.monotonic()))
-            self.metadata.append({key: value for key, value in context.invocation_metadata()})
+            self.metadata.append(dict(context.invocation_metadata()))
             self.changed.notify_all()
             failure = self.failures.popleft() if self.failures else None
         if failure is not None:

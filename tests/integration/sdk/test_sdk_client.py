@@ -99,9 +99,9 @@ def test_other_failures_are_told_at_once(
 def test_tries_are_bounded(running: Running, recorder: Recorder) -> None:
     """After the policy's number of tries the last failure is raised."""
     recorder.failures.extend([Failure("UNAVAILABLE")] * 5)
-    with TruelineClient(running.address, retry=RetryPolicy(attempts=3, first=0.01)) as client:
-        with pytest.raises(UnavailableError):
-            client.status()
+    retry = RetryPolicy(attempts=3, first=0.01)
+    with TruelineClient(running.address, retry=retry) as client, pytest.raises(UnavailableError):
+        client.status()
     assert len(recorder.calls) == 3
 
 
@@ -116,14 +116,14 @@ def test_a_call_has_a_deadline_with_all_its_tries(client: TruelineClient, record
 def test_without_a_server_the_address_is_named(running: Running) -> None:
     """The message for people names the address that did not answer."""
     running.stop()
-    with TruelineClient(running.address, retry=RetryPolicy(attempts=2, first=0.01)) as client:
-        with pytest.raises(UnavailableError, match=f"no server answers at {running.address}"):
-            client.status()
+    client = TruelineClient(running.address, retry=RetryPolicy(attempts=2, first=0.01))
+    with client, pytest.raises(UnavailableError, match=f"no server answers at {running.address}"):
+        client.status()
 
 
 def test_the_token_goes_as_metadata(running: Running, recorder: Recorder) -> None:
     """A token is sent as `authorization: Bearer`; without one nothing is."""
-    with TruelineClient(running.address, token="s3cret") as client:  # noqa: S106
+    with TruelineClient(running.address, token="s3cret") as client:
         client.status()
     with TruelineClient(running.address) as client:
         client.status()
@@ -174,7 +174,7 @@ def test_a_stream_that_fails_has_told_what_was_answered(client: TruelineClient, 
     recorder.cut_after.append(1)
     results = client.stream([events(1), events(2)])
     assert next(results).accepted == 1
-    with pytest.raises(UnavailableError, match="cut|no server"):
+    with pytest.raises(UnavailableError, match="no server answers"):
         next(results)
 
 

@@ -94,15 +94,15 @@ def test_a_lost_answer_loses_and_doubles_nothing(client: TruelineClient, recorde
 
 def test_a_server_that_comes_back_gets_everything(running: Running, recorder: Recorder) -> None:
     """A restart in the middle: what was not answered is sent again, in order."""
-    with TruelineClient(running.address, retry=RetryPolicy(first=0.01, longest=0.1)) as client:
-        with BatchingSender(client, batch_events=10) as sender:
-            for number in range(100):
-                sender.send(event(number))
-            recorder.wait_for(lambda: len(recorder.arrivals) >= 20)
-            running.stop()
-            for number in range(100, 150):
-                sender.send(event(number))
-            running.start()
+    client = TruelineClient(running.address, retry=RetryPolicy(first=0.01, longest=0.1))
+    with client, BatchingSender(client, batch_events=10) as sender:
+        for number in range(100):
+            sender.send(event(number))
+        recorder.wait_for(lambda: len(recorder.arrivals) >= 20)
+        running.stop()
+        for number in range(100, 150):
+            sender.send(event(number))
+        running.start()
     assert recorder.arrivals == keys(150)
 
 

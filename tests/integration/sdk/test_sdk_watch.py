@@ -136,9 +136,9 @@ def test_a_wrong_request_is_not_repeated(client: TruelineClient, recorder: Recor
 def test_tries_to_connect_are_bounded(running: Running) -> None:
     """Without a server the watch fails after the policy's number of tries."""
     running.stop()
-    with TruelineClient(running.address, retry=RetryPolicy(attempts=2, first=0.01)) as client:
-        with pytest.raises(UnavailableError):
-            next(client.watch_metrics())
+    client = TruelineClient(running.address, retry=RetryPolicy(attempts=2, first=0.01))
+    with client, pytest.raises(UnavailableError):
+        next(client.watch_metrics())
 
 
 def test_closing_the_client_ends_its_watches(running: Running, recorder: Recorder) -> None:

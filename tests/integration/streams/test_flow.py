@@ -4,60 +4,32 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from trueline_streams.recovery import resume_position
 
-from tests.integration.streams.flow_support import Crash, FailingWriter, Filling, flow_runner, reach, running
-from tests.unit.streams.reference import End, Event, Reference
+from tests.integration.streams.flow_support import (
+    DISORDER,
+    PLANS,
+    Crash,
+    FailingWriter,
+    Filling,
+    expected,
+    flow_runner,
+    reach,
+    running,
+    stream,
+)
+from tests.unit.streams.reference import Reference
 from tests.unit.streams.support import (
-    DAY,
     HOUR,
-    MINUTE,
-    SECOND,
-    Append,
     InMemoryWarehouse,
     assert_same,
     feed_all,
     metric_of,
     plan_of,
 )
-
-START = 1_700_000_000 * SECOND // DAY * DAY
-DISORDER = 120 * SECOND
-PLANS = [
-    plan_of(metric_of("events", "count"), HOUR),
-    plan_of(metric_of("users", "count_distinct", field="user_id", window="1h", step="5m"), HOUR),
-    plan_of(metric_of("revenue", "sum", field="value", group_by=("currency",), max_groups=2, window="1d"), DAY),
-]
-
-
-def stream(appends: int, tenants: int = 2) -> list[Append]:
-    """A stream with some disorder, a few events of long ago, and an end mark."""
-    log: list[Append] = []
-    for number in range(appends):
-        events = [
-            Event(
-                id=f"{number}.{row}",
-                source="web" if row % 3 else "app",
-                name="order" if row % 2 else "view",
-                occurred_us=START + number * 40 * SECOND - (row * 7 % 11) * 20 * SECOND - (row == 4) * 40 * MINUTE,
-                user_id=f"u{(number * 5 + row) % 13}",
-                value=Decimal(number * row) / 100 if row % 2 else None,
-                currency=("EUR", "USD", "GBP", None)[(number + row) % 4],
-            )
-            for row in range(6)
-        ]
-        log.append((f"tenant{number % tenants}", START + DAY + number * SECOND, events))
-    log.append(("tenant0", START + DAY + HOUR, End("web")))
-    return log
-
-
-def expected(appends: list[Append]) -> Reference:
-    """What plain Python makes of it."""
-    return feed_all(Reference(PLANS, DISORDER), appends)
 
 
 def test_the_flow_writes_what_plain_python_computes(tmp_path: Path) -> None:

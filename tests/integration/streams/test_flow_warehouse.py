@@ -1,4 +1,4 @@
-"""The dataflow on the real log and the real warehouse, with room for so few panes that it must compute old ones again."""
+"""The dataflow on the real log and warehouse, with room for so few panes that it must compute old ones again."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from trueline_stores.bus import InProcessBus
 from trueline_stores.log import SqliteEventLog
 from trueline_stores.warehouse.client import Warehouse
 from trueline_streams.points import POINT_SCHEMA, PointBatch
-from trueline_streams.records import FlowSettings
 from trueline_streams.recompute import PaneRecompute
+from trueline_streams.records import FlowSettings
 from trueline_streams.runner import FlowRunner
 from trueline_streams.warehouse_writer import WarehouseWriter
 
-from tests.integration.streams.flow_support import TurnedClock, machine_us, reach, running
-from tests.integration.streams.test_flow import PLANS, expected, stream
+from tests.integration.streams.flow_support import PLANS, TurnedClock, expected, machine_us, reach, running, stream
 from tests.unit.streams.reference import End
 from tests.unit.streams.support import batch_of, differing
 

@@ -33,7 +33,9 @@ def test_an_event_has_identity_and_time_of_its_own() -> None:
 
 def test_importing_the_package_loads_no_grpc() -> None:
     """`import trueline` is for everyone; gRPC is loaded when a client is named."""
-    code = "import sys, trueline; assert 'grpc' not in sys.modules; trueline.TruelineClient; assert 'grpc' in sys.modules"
+    code = (
+        "import sys, trueline; assert 'grpc' not in sys.modules; trueline.TruelineClient; assert 'grpc' in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from trueline_cli.files.block import BLOCK_RECORDS, MISSING, BadLine, Block
-from trueline_cli.files.opened import LONGEST_LINE, OpenedFile
+from trueline_cli.files.opened import LONGEST_LINE, OpenedFile, UnreadableError
 
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _decode = json.JSONDecoder().raw_decode
@@ -49,37 +49,64 @@ class JsonRecords:
 
 
 def read_jsonl(opened: OpenedFile) -> Iterator[Block]:
-    """The records of JSON lines; lines with white space only are passed over."""
-    block, lines, objects = Block(), [], []
-    for first, raw_lines in opened.lines():
-        for number, raw in enumerate(raw_lines, first):
-            try:
-                text = raw.decode()
-                if number == 1:
-                    text = text.removeprefix(_BOM)
-                # The decoder starts where it is told to, and JSON lines begin with their object.
-                record, end = _decode(text) if text[:1] == "{" else _decode_loose(text)
-                if end != len(text) and text[end:].strip():
-                    raise ValueError(f"there is more after the object, from column {end + 1} on")  # noqa: TRY301
-            except (ValueError, RecursionError) as error:
-                block.bad.append(_bad(opened.name, number, raw, error))
-                continue
-            if type(record) is dict:
-                lines.append(number)
-                objects.append(record)
-            elif record is not MISSING:
-                block.bad.append(BadLine(opened.name, number, "", "CORRUPT_LINE", "is JSON, but not an object"))
-            if len(lines) == BLOCK_RECORDS:
-                block.lines, block.records = lines, JsonRecords(objects)
-                yield block
-                block, lines, objects = Block(), [], []
-        if opened.is_pipe and (lines or block.bad):
-            block.lines, block.records = lines, JsonRecords(objects)
-            yield block
-            block, lines, objects = Block(), [], []
-    if lines or block.bad:
-        block.lines, block.records = lines, JsonRecords(objects)
-        yield block
+    """The records of JSON lines; lines with white space only are passed over.
+
+    Raises:
+        UnreadableError: the rest cannot be read; all records before came already.
+
+    """
+    growing = _Growing(opened.name)
+    try:
+        for first, raw_lines in opened.lines():
+            for number, raw in enumerate(raw_lines, first):
+                growing.add(number, raw)
+                if len(growing.lines) == BLOCK_RECORDS:
+                    yield growing.block()
+            if opened.is_pipe and growing:
+                yield growing.block()
+    except UnreadableError:
+        if growing:
+            yield growing.block()
+        raise
+    if growing:
+        yield growing.block()
+
+
+class _Growing:
+    """A block that grows line by line."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.lines: list[int] = []
+        self._objects: list[dict[str, Any]] = []
+        self._bad: list[BadLine] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.lines or self._bad)
+
+    def add(self, number: int, raw: bytes) -> None:
+        try:
+            text = raw.decode()
+            if number == 1:
+                text = text.removeprefix(_BOM)
+            # The decoder does not pass over white space before the object, which hardly any file has.
+            record, end = _decode(text) if text[:1] == "{" else _decode_loose(text)
+            if end != len(text) and text[end:].strip():
+                raise ValueError(f"there is more after the object, from column {end + 1} on")  # noqa: TRY301
+        except (ValueError, RecursionError) as error:
+            self._bad.append(_bad(self._file, number, raw, error))
+            return
+        if type(record) is dict:
+            self.lines.append(number)
+            self._objects.append(record)
+        elif record is not MISSING:
+            self._bad.append(BadLine(self._file, number, "", "CORRUPT_LINE", "is JSON, but not an object"))
+
+    def block(self) -> Block:
+        """What has grown so far; a new one begins."""
+        grown = Block(lines=self.lines, records=JsonRecords(self._objects), bad=self._bad)
+        self.lines, self._objects, self._bad = [], [], []
+        return grown
 
 
 def _decode_loose(text: str) -> tuple[Any, int]:

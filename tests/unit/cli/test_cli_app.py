@@ -1,0 +1,160 @@
+"""The command line itself: verbs, options, statuses, words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from trueline.errors import NotFoundError, UnauthenticatedError, UnavailableError, Violation
+from trueline_cli import app, options
+from trueline_cli.explain import explain
+from trueline_cli.output import jsonable
+
+VERBS = [*app.VERBS]
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of the backend too, with what to install for them; no line is wider than a terminal."""
+    with pytest.raises(SystemExit) as ended:
+        app.main(["--help"])
+    told = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert all(f"\n  {verb} " in told for verb in (*app.VERBS, *app.SERVER_VERBS))
+    assert 'pip install "trueline[server]"' in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_ends_with_examples(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each example is a command that the verb's own parser takes."""
+    with pytest.raises(SystemExit):
+        app.main([verb, "--help"])
+    told = capsys.readouterr().out
+    _, _, examples = told.partition("\nexamples:\n")
+    assert examples.strip()
+    assert max(map(len, told.splitlines())) <= 80
+    for example in examples.strip().splitlines():
+        words = example.split("trueline ")[1].split(" | ")[0].split(" && ")[0].split()
+        assert words[0] == verb
+        parser = options.verb_parser(verb)
+        app.load(verb).configure(parser)
+        parser.parse_args(words[1:])
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """Neither gRPC nor rich nor the metadata of packages: that is what makes it fast."""
+    code = (
+        "import sys\nfrom trueline_cli.app import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'grpc', 'rich', 'google', 'pyarrow', 'importlib.metadata', 'trueline.results'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    # -S leaves out what site-packages load into every process.
+    paths = [str(Path(app.__file__).parent.parent)]
+    subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys\nsys.path[:0] = {paths!r}\n{code}"], check=True, capture_output=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["scroe"], "there is no verb 'scroe'; did you mean 'score'?"),
+        (["frobnicate"], "there is no verb 'frobnicate'; see trueline --help"),
+        (["score", "--at", "noon"], "'noon' is not a time with offset"),
+        (["score", "--at", "2024-05-06T07:00:00"], "is not a time with offset"),
+        (["metrics", "show", "dau", "--label", "plan"], "'plan' is not a label like plan=pro"),
+        (["kpis", "--timeout", "-1"], "'-1' is not a positive number of seconds"),
+        (["kpis", "--output", "xml"], "invalid choice: 'xml'"),
+    ],
+)
+def test_wrong_use_is_status_2(argv: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong is told on standard error."""
+    with pytest.raises(SystemExit) as ended:
+        app.main(argv)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["ingest", "events.xml"], "events.xml: cannot tell what it holds"),
+        (["ingest", "a.jsonl", "--mapping", "gone.yaml"], "cannot read the mapping gone.yaml"),
+        (["metrics", "show", "dau", "--fill-empty"], "--fill-empty needs --from and --to"),
+    ],
+)
+def test_wrong_use_that_only_the_verb_sees(argv: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has status 2 too, and nothing was sent."""
+    assert app.main(argv) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_no_verb_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2, as nothing was done."""
+    assert app.main([]) == 2
+    assert "verbs:" in capsys.readouterr().out
+
+
+def test_options_stand_before_or_after_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The later one wins; the environment comes before the default."""
+    monkeypatch.setenv("TRUELINE_ADDRESS", "env:1")
+    seen = []
+
+    class Spy:
+        help = ""
+
+        def configure(self, parser):
+            pass
+
+        def run(self, args):
+            seen.append((args.address, args.output, args.token, args.timeout))
+            return 0
+
+    monkeypatch.setattr(app, "load", lambda verb: Spy())
+    app.main(["kpis"])
+    app.main(["--address", "a:1", "--timeout", "3", "kpis", "--output", "json"])
+    app.main(["--address", "a:1", "kpis", "--address", "b:2", "--token", "t"])
+    assert seen == [("env:1", "table", None, 60.0), ("a:1", "json", None, 3.0), ("b:2", "table", "t", 60.0)]
+
+
+def test_a_verb_whose_package_is_missing_says_what_to_install() -> None:
+    """The message has the command to type."""
+    with pytest.raises(app.MissingExtraError, match=r'pip install "trueline\[server\]"'):
+        app.load("backup")
+
+
+def test_verbs_of_the_backend_are_found() -> None:
+    """Each one that the help lists has an entry point."""
+    for verb in app.SERVER_VERBS:
+        assert app.load(verb).help
+
+
+def test_errors_are_told_with_the_way_out() -> None:
+    """A missing server, a wrong name, a missing credential, broken rules."""
+    assert explain(UnavailableError("UNAVAILABLE", "", "no server answers at x:1")) == (
+        "no server answers at x:1; start one with `trueline up`, or name another with --address"
+    )
+    unknown = NotFoundError("NOT_FOUND", "UNKNOWN_METRIC", "no metric 'dua'", {"nearest": "dau"})
+    assert explain(unknown) == "no metric 'dua'; did you mean 'dau'?"
+    assert "--token" in explain(UnauthenticatedError("UNAUTHENTICATED", "UNAUTHENTICATED", "the credential is missing"))
+    broken = NotFoundError(
+        "INVALID_ARGUMENT", "INVALID_FIELD", "2 fields", {}, (Violation("a", "is b"), Violation("c", "is d"))
+    )
+    assert explain(broken) == "2 fields\n  a: is b\n  c: is d"
+
+
+def test_results_as_json() -> None:
+    """Times are RFC 3339 in UTC, enums their words, numbers that JSON lacks null."""
+    from trueline.results import Band, Synced
+
+    assert jsonable({"a": Synced(3, "t"), "b": [datetime(2024, 5, 6, tzinfo=UTC)], "c": float("nan")}) == {
+        "a": {"position": 3, "resume_token": "t"},
+        "b": ["2024-05-06T00:00:00Z"],
+        "c": None,
+    }
+    assert json.dumps(jsonable((Band.ON_TRACK,))) == '["on_track"]'
