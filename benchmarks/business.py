@@ -18,13 +18,18 @@ _TEXTS = ("account_id", "anonymous_id", "device_id", "currency")
 _BAGS = ("properties", "numbers", "flags")
 
 
-def generated(events: int) -> pa.Table:
-    """A business of so many events that ends today at midnight."""
-    return pa.Table.from_batches(business(events), schema=EVENT_SCHEMA)
+def generated(events: int, of: int | None = None) -> pa.Table:
+    """The first events of a business of `of` events (of just so many, if None)."""
+    batches: list[pa.RecordBatch] = []
+    for batch in business(of or events):
+        batches.append(batch)
+        if sum(map(len, batches)) >= events:
+            break
+    return pa.Table.from_batches(batches, schema=EVENT_SCHEMA).slice(0, events)
 
 
 def business(events: int) -> Iterator[pa.RecordBatch]:
-    """The same, batch by batch."""
+    """A business of so many events that ends today at midnight, batch by batch."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return generate(events=events, seed=SEED, end=midnight)
 

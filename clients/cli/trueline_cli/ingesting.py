@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from trueline import BatchingSender, SendError, TruelineClient
 from trueline.results import EventMapping
@@ -77,8 +78,11 @@ class Ingestion:
         args = self._args
         for name in args.files:
             _check(name)
+        named = _named(args.mapping)
         with options.connect(args) as client:
-            mapping = resolve(client, args.mapping) if args.mapping else NATIVE
+            # A sender waits for a server that is away for a while; who typed a wrong address learns it now.
+            client.status()
+            mapping = client.resolve_mapping(**named) if named else NATIVE
             with BadLines(args.errors) as bad:
                 try:
                     self._send(client, mapping, bad)
@@ -192,22 +196,22 @@ class Ingestion:
         return 1 if summary.failed or (summary.refused and not self._args.keep_going) else 0
 
 
-def resolve(client: TruelineClient, wanted: str) -> EventMapping:
-    """The mapping in a rule file, or of a name that the server knows; the server reads the file.
+def _named(wanted: str | None) -> dict[str, Any]:
+    """How the server is asked for a mapping: by its name, or with the text of a rule file; {} = not at all.
 
     Raises:
         UsageError: the file cannot be read.
-        TruelineError: the server does not know the name, or the file is wrong.
 
     """
+    if not wanted:
+        return {}
     path = Path(wanted)
     if not path.exists() and path.suffix not in {".yaml", ".yml"}:
-        return client.resolve_mapping(wanted)
+        return {"name": wanted}
     try:
-        text = path.read_text(encoding="utf-8")
+        return {"yaml": path.read_text(encoding="utf-8"), "file_name": path.name}
     except (OSError, UnicodeDecodeError) as error:
         raise options.UsageError(f"cannot read the mapping {wanted}: {error}") from error
-    return client.resolve_mapping(yaml=text, file_name=path.name)
 
 
 def _check(name: str) -> None:

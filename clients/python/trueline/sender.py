@@ -76,8 +76,9 @@ class BatchingSender:
         in_flight: most batches without an answer.
         waiting: most batches that wait for their turn; then `send` blocks.
         give_up_after: seconds without any progress after which the sender gives up.
-        on_rejection: called for each refused event, on the sender's thread; else the first `keep_rejections` are
-            kept in `rejections`. The index of a rejection is within its batch; `origin` says which event it is.
+        on_rejection: called for each refused event, on a thread of the sender; it must not block. Without it the first
+            `keep_rejections` are kept in `rejections`. The index of a rejection is within its batch; `origin` says
+            which event it is.
         keep_rejections: most rejections kept.
 
     """

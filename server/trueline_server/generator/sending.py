@@ -76,6 +76,8 @@ class OrderedSender:
     token: str = ""
     sent: Sent = field(default_factory=Sent)
     _waiting: deque[StreamEventsRequest] = field(default_factory=deque)
+    _stream: _Open | None = None
+    _batches: int = 0
 
     def send(self, batches: Iterable[EventColumns]) -> Iterator[int]:
         """Send all batches; yields the number of events of each as it is answered.
@@ -86,36 +88,12 @@ class OrderedSender:
 
         """
         source = iter(batches)
-        numbers = iter(range(1, 2**62))
-        stream: _Open | None = None
-        more = True
-        while more or self._waiting:
-            while more and len(self._waiting) < WINDOW:
-                columns = next(source, None)
-                if columns is None:
-                    more = False
-                    break
-                request = StreamEventsRequest(batch_id=str(next(numbers)), columns=columns)
-                self._waiting.append(request)
-                if stream is not None:
-                    stream.outbox.put(request)
-            if not self._waiting:
-                break
-            for attempt in _retrying():
-                with attempt:
-                    stream = stream or self._open()
-                    try:
-                        response = next(stream.answers, None)
-                        if response is None:
-                            raise StreamEndedError("the server ended the stream")
-                    except BaseException:
-                        stream.outbox.put(None)
-                        stream = None
-                        raise
-            assert response is not None
-            yield self._settle(response)
-        if stream is not None:
-            stream.outbox.put(None)
+        try:
+            while self._fill(source):
+                response = _retrying()(self._next_answer)
+                yield self._settle(response)
+        finally:
+            self._close()
 
     def finish(self, source: str) -> int:
         """Write the end mark of a source; its log position."""
@@ -124,12 +102,42 @@ class OrderedSender:
         response = _retrying()(stub.FinishImport, request, metadata=self._metadata(), timeout=_LONGEST_WAIT_S)
         return int(response.position)
 
+    def _fill(self, source: Iterator[EventColumns]) -> bool:
+        """Bring as many batches under way as the window takes; False if nothing is."""
+        while len(self._waiting) < WINDOW and (columns := next(source, None)) is not None:
+            self._batches += 1
+            request = StreamEventsRequest(batch_id=str(self._batches), columns=columns)
+            self._waiting.append(request)
+            if self._stream is not None:
+                self._stream.outbox.put(request)
+        return bool(self._waiting)
+
+    def _next_answer(self) -> StreamEventsResponse:
+        """The answer to the oldest batch under way, over a new stream if the last one broke."""
+        stream = self._stream or self._open()
+        try:
+            response = next(stream.answers, None)
+        except grpc.RpcError:
+            self._close()
+            raise
+        if response is None:
+            self._close()
+            raise StreamEndedError("the server ended the stream")
+        return response
+
     def _open(self) -> _Open:
         outbox: queue.SimpleQueue[StreamEventsRequest | None] = queue.SimpleQueue()
         for request in self._waiting:
             outbox.put(request)
         stub = IngestServiceStub(self.channel)
-        return _Open(outbox, iter(stub.StreamEvents(iter(outbox.get, None), metadata=self._metadata())))
+        self._stream = _Open(outbox, iter(stub.StreamEvents(iter(outbox.get, None), metadata=self._metadata())))
+        return self._stream
+
+    def _close(self) -> None:
+        """End the requests of the stream, so that gRPC's thread does not wait for more."""
+        if self._stream is not None:
+            self._stream.outbox.put(None)
+            self._stream = None
 
     def _settle(self, response: StreamEventsResponse) -> int:
         request = self._waiting.popleft()

@@ -146,7 +146,7 @@ def test_ctrl_c_says_what_is_in(running: Running, recorder: Recorder, tmp_path: 
 
 def test_a_server_that_gives_out_is_told(running: Running, recorder: Recorder, tmp_path: Path) -> None:
     """A failure that no retry mends: what is in, and that running it again is safe."""
-    recorder.failures.append(Failure("RESOURCE_EXHAUSTED", "LOG_FULL", "the disk under the log is full"))
+    recorder.judge = lambda events: Failure("RESOURCE_EXHAUSTED", "LOG_FULL", "the disk under the log is full")
     path = tmp_path / "events.jsonl"
     path.write_text(lines("a"))
     done = cli(running, "ingest", str(path))
@@ -159,12 +159,13 @@ def test_a_server_that_gives_out_is_told(running: Running, recorder: Recorder, t
 def test_a_missing_server_is_a_sentence(running: Running) -> None:
     """Status 1, one line, no stack trace."""
     running.stop()
-    done = cli(running, "kpis")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        f"trueline kpis: no server answers at {running.address}; "
-        "start one with `trueline up`, or name another with --address\n"
-    )
+    for verb in (["kpis"], ["ingest", "-"]):
+        done = cli(running, *verb)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            f"trueline {verb[0]}: no server answers at {running.address}; "
+            "start one with `trueline up`, or name another with --address\n"
+        )
 
 
 def some_score() -> kpi_service_pb2.AlignmentScore:
