@@ -19,6 +19,7 @@ from trueline_stores.warehouse.client import QueryLimits, Warehouse
 from trueline_stores.warehouse.confined import Confinement, Limits
 from trueline_stores.warehouse.tables import TableSettings
 from trueline_streams.backfill import backfill_metrics
+from trueline_streams.plans import plan_metrics
 from trueline_streams.recompute import PaneRecompute
 from trueline_streams.records import FlowSettings
 from trueline_streams.runner import FlowRunner
@@ -38,7 +39,6 @@ from trueline_server.kpis.store import KpiValues
 from trueline_server.kpis.watch import AlignmentWatch
 from trueline_server.maintenance import Maintenance
 from trueline_server.metrics.hub import MetricHub
-from trueline_server.metrics.plans import plan_metrics
 from trueline_server.metrics.reader import MetricReader
 from trueline_server.metrics.servicer import MetricServicer
 from trueline_server.metrics.watch import MetricWatch
@@ -208,24 +208,21 @@ def _start_flow(
     warehouse: Warehouse,
     writer: WarehouseWriter,
 ) -> FlowRunner:
-    plans = plan_metrics(rules, allowed_lateness_s=settings.allowed_lateness_s, max_disorder_s=settings.max_disorder_s)
-    lateness_us, disorder_us = settings.allowed_lateness_s * SECOND_US, settings.max_disorder_s * SECOND_US
-    recompute = PaneRecompute(warehouse, allowed_lateness_us=lateness_us, max_disorder_us=disorder_us)
-    flow = FlowRunner(
-        log,
-        writer,
-        clock,
-        plans=plans,
-        loader=recompute,
-        settings=FlowSettings(
-            max_disorder_us=disorder_us,
-            allowed_lateness_us=lateness_us,
-            publish_interval_us=settings.publish_interval_ms * 1000,
-            poll_interval_us=settings.poll_interval_ms * 1000,
-            epoch_interval_us=settings.epoch_interval_s * SECOND_US,
-        ),
-        directory=settings.data_dir / "flow",
+    flow_settings = FlowSettings(
+        max_disorder_us=settings.max_disorder_s * SECOND_US,
+        allowed_lateness_us=settings.allowed_lateness_s * SECOND_US,
+        publish_interval_us=settings.publish_interval_ms * 1000,
+        poll_interval_us=settings.poll_interval_ms * 1000,
+        epoch_interval_us=settings.epoch_interval_s * SECOND_US,
     )
+    plans = plan_metrics(rules, flow_settings)
+    recompute = PaneRecompute(
+        warehouse,
+        allowed_lateness_us=flow_settings.allowed_lateness_us,
+        max_disorder_us=flow_settings.max_disorder_us,
+    )
+    directory = settings.data_dir / "flow"
+    flow = FlowRunner(log, writer, clock, plans=plans, loader=recompute, settings=flow_settings, directory=directory)
     for tenant, metric in backfill_metrics(warehouse, writer, plans, flow.resume_position(), recompute):
         _log.info("metric %s of tenant %s was computed from the events that were there", metric, tenant)
     flow.start()

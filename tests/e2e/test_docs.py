@@ -61,10 +61,7 @@ def run(snippet: Snippet, folder: Path, address: str) -> None:
     """Run one snippet in a folder."""
     expected = int(snippet.attributes.get("exit", "0"))
     body = snippet.body.replace("127.0.0.1:7171", address)
-    if snippet.language == "python":
-        command = [sys.executable, "-c", body]
-    else:
-        command = ["bash", "-euo", "pipefail", "-c", body]
+    interpreter = [sys.executable, "-c"] if snippet.language == "python" else ["bash", "-euo", "pipefail", "-c"]
     environment = {
         **os.environ,
         "TRUELINE_ADDRESS": address,

@@ -30,6 +30,13 @@ class UpCommand:
         parser.add_argument(
             "--listen", metavar="HOST:PORT", help="where it listens; port 0 picks one (default: --address)"
         )
+        parser.add_argument(
+            "--rules",
+            type=Path,
+            action="append",
+            metavar="PATH",
+            help="rule file or folder, added to the default pack; may be given several times",
+        )
         add_play_arguments(parser)
         parser.add_argument("--once", action="store_true", help="stop after the board instead of serving on")
 
@@ -69,11 +76,12 @@ def settings_of(args: argparse.Namespace, data_dir: Path | None = None) -> Setti
     settings = Settings.from_environment(os.environ)
     mapping = getattr(args, "mapping", None) or ""
     is_file = bool(mapping) and Path(mapping).is_file()
+    rules = [*settings.rules, *(getattr(args, "rules", None) or ()), *([Path(mapping)] if is_file else ())]
     return Settings.from_environment(
         os.environ,
         address=getattr(args, "listen", None) or getattr(args, "address", None),
         data_dir=data_dir or getattr(args, "data_dir", None),
-        rules=(*settings.rules, Path(mapping)) if is_file else None,
+        rules=rules or None,
         mapping=None if is_file or not mapping else mapping,
     )
 

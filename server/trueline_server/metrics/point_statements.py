@@ -273,7 +273,10 @@ class NewestEnds:
         if self.unchanged_since is not None:
             where += " AND revision <= {revision:UInt64}"
             values["revision"] = self.unchanged_since
-        return f"SELECT metric, max({_END}) FROM {POINTS.full_name} WHERE {where} GROUP BY metric", values
+        if len(self.metrics) > 1:
+            return f"SELECT metric, max({_END}) FROM {POINTS.full_name} WHERE {where} GROUP BY metric", values
+        # Of one metric, the end of the range in the key: a few rows are read, not all.
+        return f"SELECT metric, {_END} FROM {POINTS.full_name} WHERE {where} ORDER BY pane_start DESC LIMIT 1", values
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +326,11 @@ class ChangedTumblingPoints:
 
 
 def _of_metrics(tenant: str, metrics: Sequence[Metric]) -> tuple[str, dict[str, Any]]:
+    if len(metrics) == 1:
+        return (
+            "tenant = {tenant:String} AND metric = {metric:String} AND definition = {definition:String}",
+            {"tenant": tenant, "metric": metrics[0].metadata.name, "definition": metrics[0].definition},
+        )
     return (
         "tenant = {tenant:String} AND metric IN {metrics:Array(String)} AND definition IN {definitions:Array(String)}",
         {

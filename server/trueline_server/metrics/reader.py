@@ -33,6 +33,8 @@ from trueline_server.metrics.windows import Coverage, Windows
 LARGEST_PAGE = 100_000
 # Rows of panes times windows over them that one statement may merge; a page ends early rather than go beyond.
 LARGEST_MERGE = 20_000_000
+# Merging the bins of a quantile costs as much as merging so many sums.
+_BINS_COST = 10
 # Changed panes that are looked at in one go, at least.
 _CHANGES_AT_ONCE = 1_000
 # Statements that one metric's changed windows are read by; scattered ones beyond are read as one range.
@@ -240,6 +242,8 @@ class MetricReader:
         if enough is not None:
             bounds.append(enough)
         fan_out = windows.window_us // windows.step_us
+        if panes.metric.aggregation is Aggregation.QUANTILE:
+            fan_out *= _BINS_COST
         merged = found["cells"].to_numpy().astype(np.int64).cumsum() * fan_out
         beyond = int(np.searchsorted(merged, LARGEST_MERGE, side="right"))
         if beyond < len(ends):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from trueline_stores.bus import InProcessBus
 from trueline_stores.warehouse.client import Warehouse
-from trueline_streams.records import FlowSettings, MetricPlan
 from trueline_streams.recompute import PaneRecompute
+from trueline_streams.records import FlowSettings, MetricPlan
 from trueline_streams.warehouse_writer import WarehouseWriter
 
 from tests.unit.streams.support import Append, PlainFlow, entries_of, log_batches
