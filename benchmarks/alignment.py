@@ -10,7 +10,7 @@ from pathlib import Path
 from trueline import TruelineClient
 
 from benchmarks.filling import Filling
-from benchmarks.live import live_events
+from benchmarks.live import live_events, rate_of
 from benchmarks.result import Result, machine
 from benchmarks.server_process import ServerProcess
 
@@ -39,6 +39,7 @@ def run(*, small: bool) -> Result:
         parts={
             "events": events,
             "events_per_s": rate,
+            "accepted_per_s": [round(round_[3]) for round_ in measured],
             "calls": [round_[2] for round_ in measured],
             "p50_s": p50,
             "p99_s": p99,
@@ -62,7 +63,7 @@ def _first_score(client: TruelineClient) -> float:
     return score.coverage
 
 
-def _measure(client: TruelineClient, address: str, rate: int, seconds: float) -> tuple[float, float, int]:
+def _measure(client: TruelineClient, address: str, rate: int, seconds: float) -> tuple[float, float, int, float]:
     latencies: list[float] = []
     with live_events(address, rate, seconds + 2.0) as process:
         assert process.stdout is not None
@@ -73,8 +74,8 @@ def _measure(client: TruelineClient, address: str, rate: int, seconds: float) ->
             client.alignment_score()
             latencies.append(time.perf_counter() - begin)
             time.sleep(max(1 / CALLS_PER_S - latencies[-1], 0.0))
-        process.stdout.read()
+        accepted = [int(line.split()[1]) for line in process.stdout]
         if process.wait() != 0:
             raise RuntimeError("the live events failed")
     ranked = sorted(latencies)
-    return ranked[len(ranked) // 2], ranked[int(len(ranked) * 0.99)], len(ranked)
+    return ranked[len(ranked) // 2], ranked[int(len(ranked) * 0.99)], len(ranked), rate_of(accepted, rate)

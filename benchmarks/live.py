@@ -32,6 +32,12 @@ def live_events(address: str, rate: int, seconds: float) -> Iterator[subprocess.
                 process.terminate()
 
 
+def rate_of(accepted_us: list[int], rate: int) -> float:
+    """Events a second that were really accepted: first to last of batches sent at `rate`."""
+    seconds = (accepted_us[-1] - accepted_us[0]) / 1e6
+    return (len(accepted_us) - 1) * max(rate // BATCHES_PER_S, 1) / seconds
+
+
 def main() -> None:
     """See the module."""
     address, rate, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 RESULTS = Path(__file__).parent / "results"
-MARKERS = ("<!-- benchmarks -->", "<!-- /benchmarks -->")
+MARKERS = ("<!-- benchmarks:begin -->", "<!-- benchmarks:end -->")
 
 
 @dataclass(frozen=True, slots=True)

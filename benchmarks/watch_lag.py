@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trueline import MetricChanges, MetricSnapshot, Synced, TruelineClient
 
-from benchmarks.live import live_events
+from benchmarks.live import live_events, rate_of
 from benchmarks.result import Result, machine
 from benchmarks.server_process import ServerProcess
 
@@ -35,6 +35,7 @@ def run(*, small: bool) -> Result:
         better="lower",
         parts={
             "events_per_s": rate,
+            "accepted_per_s": [round(round_[3]) for round_ in measured],
             "seconds": seconds,
             "batches": [round_[2] for round_ in measured],
             "p50_s": p50,
@@ -73,7 +74,7 @@ class _Seen:
         return max(self.times_us[first] - accepted_at_us, 0.0) / 1e6
 
 
-def _measure(address: str, rate: int, seconds: float) -> tuple[float, float, int]:
+def _measure(address: str, rate: int, seconds: float) -> tuple[float, float, int, float]:
     seen = _Seen()
     with TruelineClient(address) as client:
         watcher = threading.Thread(target=seen.follow, args=(client,), daemon=True)
@@ -92,4 +93,4 @@ def _measure(address: str, rate: int, seconds: float) -> tuple[float, float, int
             time.sleep(0.05)
     watcher.join(10.0)
     lags = sorted(seen.lag_s(position, at) for position, at in accepted)
-    return lags[len(lags) // 2], lags[int(len(lags) * 0.99)], len(lags)
+    return lags[len(lags) // 2], lags[int(len(lags) * 0.99)], len(lags), rate_of([at for _, at in accepted], rate)

@@ -25,6 +25,8 @@ def backfill_metrics(
     plans: Sequence[MetricPlan],
     up_to_position: int,
     recompute: PaneRecompute | None = None,
+    *,
+    tenants: Sequence[str] | None = None,
 ) -> list[tuple[str, str]]:
     """Compute all panes of each metric that has no row in `metric_status`, for every tenant.
 
@@ -37,6 +39,7 @@ def backfill_metrics(
         plans: the metrics in force.
         up_to_position: events up to here are in the warehouse.
         recompute: with the server's settings; None = the defaults.
+        tenants: whose; None = everybody's.
 
     Returns:
         (tenant, metric) of each metric that was computed.
@@ -48,7 +51,7 @@ def backfill_metrics(
     source = recompute or PaneRecompute(warehouse)
     covered = set(warehouse.run(CoveredMetrics()))
     done = []
-    for (tenant,) in warehouse.run(Tenants()):
+    for tenant in [name for (name,) in warehouse.run(Tenants())] if tenants is None else tenants:
         for plan in plans:
             name, definition = plan.metric.metadata.name, plan.metric.definition
             if (tenant, name, definition) not in covered:

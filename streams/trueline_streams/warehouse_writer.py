@@ -122,18 +122,17 @@ def points_table(points: Sequence[PointRow]) -> pa.Table:
 
 
 def members_table(members: Sequence[MemberRows]) -> pa.Table:
-    """Distinct values as columns of `members`: one row a value."""
-    owners = np.repeat(np.arange(len(members)), [len(row.members) for row in members])
-    table = pa.table(
+    """Distinct values as columns of `members`."""
+    return pa.table(
         {
             "tenant": pa.array([row.tenant for row in members], TEXT),
             "metric": pa.array([row.metric for row in members], TEXT),
             "definition": pa.array([row.definition for row in members], TEXT),
             "pane_start": _instants([row.pane_start_us for row in members]),
             "groups": group_lists([row.groups for row in members]),
+            "members": group_lists([row.members for row in members]),
         }
-    ).take(pa.array(owners, pa.int64()))
-    return table.append_column("member", pa.array([member for row in members for member in row.members], TEXT))
+    )
 
 
 def clocks_table(clocks: Sequence[ClockRow]) -> pa.Table:

@@ -68,7 +68,7 @@ def run(snippet: Snippet, folder: Path, address: str) -> None:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [*interpreter, body], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
     assert expected == done.returncode, f"{snippet.body}\n--\n{done.stdout}\n{done.stderr}"

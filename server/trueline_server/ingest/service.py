@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-import numpy as np
-import pyarrow as pa
 from trueline_stores.errors import BackpressureError
 from trueline_stores.log.port import AppendResult, EventLog
 
 from trueline_server.clock import Clock
-from trueline_server.errors import TruelineError
-from trueline_server.ingest.arrow import arrow_of
-from trueline_server.ingest.batch import EventBatch, Ints, Rejection
-from trueline_server.ingest.digest import DIGEST_BYTES, digests_of
-from trueline_server.ingest.validate import EventLimits, find_rejections
+from trueline_server.ingest.batch import Rejection
+from trueline_server.ingest.preparing import Prepared, Preparer, SizedBatch, too_large
+from trueline_server.ingest.validate import EventLimits
 
-# A columnar batch may say with one text what costs that text for every event once it is decoded.
-MAX_EXPANSION = 4
 # Beyond this share of the lag allowed, calls are slowed before they are refused.
 SLOW_FROM_SHARE = 0.5
 LONGEST_PAUSE_S = 0.2
@@ -42,40 +36,6 @@ class IngestLimits:
     max_bytes: int = 4 * 1024 * 1024
     max_lag_events: int = 1_000_000
     event: EventLimits = field(default_factory=EventLimits)
-
-
-@dataclass(frozen=True, slots=True)
-class SizedBatch:
-    """A batch that is not read yet.
-
-    Attributes:
-        events: how many it says it has.
-        bytes: its size on the wire.
-        read: makes columns of it; called on a worker thread.
-
-    """
-
-    events: int
-    bytes: int
-    read: Callable[[], EventBatch]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A batch that is ready for the log.
-
-    Attributes:
-        events: the good events (EVENT_SCHEMA).
-        digests: 16 bytes each.
-        places: their places in the caller's batch; None = all of it.
-        rejections: the bad events, by place.
-
-    """
-
-    events: pa.RecordBatch
-    digests: bytes
-    places: Ints | None
-    rejections: list[Rejection]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +66,6 @@ class Ingestion:
         processed: the last log position that is wholly in the warehouse.
         limits: what a call may carry.
         clock: answers microseconds since 1970 (UTC).
-        workers: threads that read, check and digest; the event loop does none of it. More than one only pays when
-            most of the work is Arrow's, for they contend for the interpreter with each other.
 
     """
 
@@ -117,13 +75,12 @@ class Ingestion:
         processed: Callable[[], int],
         limits: IngestLimits,
         clock: Clock,
-        workers: int = 1,
     ) -> None:
         self._log = log
         self._processed = processed
         self._limits = limits
         self._clock = clock
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ingest")
+        self._preparer = Preparer(limits.event, limits.max_bytes, clock)
 
     async def ingest(self, tenant: str, batch: SizedBatch) -> Outcome:
         """Take a batch in; returns when it is durable.
@@ -158,7 +115,7 @@ class Ingestion:
     async def prepare(self, batch: SizedBatch) -> Prepared:
         """Read, check and digest a batch on a worker thread."""
         self._check_size(batch)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._prepare, batch)
+        return await self._preparer.prepare(batch)
 
     def append(self, tenant: str, prepared: Prepared) -> Future[AppendResult] | None:
         """Hand a batch to the log; None if nothing of it is good. Batches enter the log in the order of these calls."""
@@ -184,7 +141,7 @@ class Ingestion:
 
     def close(self) -> None:
         """Stop the worker threads; the log is closed by whoever opened it."""
-        self._pool.shutdown()
+        self._preparer.close()
 
     def _lag(self) -> int:
         return self._log.end() - self._processed()
@@ -196,36 +153,13 @@ class Ingestion:
             ("bytes", batch.bytes, limits.max_bytes),
         ):
             if size > limit:
-                raise _too_large(unit, size, limit)
-
-    def _prepare(self, sized: SizedBatch) -> Prepared:
-        batch = sized.read()
-        most = MAX_EXPANSION * self._limits.max_bytes
-        if batch.most_text_bytes() > most and (size := batch.text_bytes()) > most:
-            raise _too_large("decoded_bytes", size, most)
-        rejections = find_rejections(batch, self._limits.event, self._clock())
-        events, digests = arrow_of(batch), digests_of(batch)
-        if not rejections:
-            return Prepared(events, digests, None, rejections)
-        good = np.ones(batch.count, dtype=bool)
-        good[[rejection.index for rejection in rejections]] = False
-        kept = np.frombuffer(digests, dtype=f"V{DIGEST_BYTES}")[good].tobytes()
-        return Prepared(events.filter(pa.array(good)), kept, np.flatnonzero(good), rejections)
+                raise too_large(unit, size, limit)
 
 
 def pause_for(lag: int, max_lag: int) -> float:
     """Seconds to hold a call back: none up to half of the lag allowed, then more, up to LONGEST_PAUSE_S."""
     over = (lag / max_lag - SLOW_FROM_SHARE) / (1 - SLOW_FROM_SHARE)
     return LONGEST_PAUSE_S * min(max(over, 0.0), 1.0)
-
-
-def _too_large(unit: str, size: int, limit: int) -> TruelineError:
-    return TruelineError(
-        "INVALID_ARGUMENT",
-        "BATCH_TOO_LARGE",
-        f"the batch has {size} {unit.replace('_', ' ')}, one call carries at most {limit}: send it in parts",
-        metadata={unit: str(size), "limit": str(limit)},
-    )
 
 
 def _conflict(index: int) -> Rejection:

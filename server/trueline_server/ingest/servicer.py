@@ -17,13 +17,14 @@ from trueline_stores.log.port import AppendResult
 
 from trueline_server.errors import invalid_field
 from trueline_server.ingest.columns import read_columns
+from trueline_server.ingest.preparing import Prepared, SizedBatch
 from trueline_server.ingest.rows import read_rows
-from trueline_server.ingest.service import Ingestion, Outcome, Prepared, SizedBatch
+from trueline_server.ingest.service import Ingestion, Outcome
 from trueline_server.transport.tenant import current_tenant
 
 # Batches of one stream that are read and checked, and that wait for the disk, at the same time.
-PREPARED_AHEAD = 4
-DURABLE_AHEAD = 16
+PREPARED_AHEAD = 16
+DURABLE_AHEAD = 32
 
 T = TypeVar("T")
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]

@@ -185,7 +185,8 @@ class DistinctSteps:
             "SELECT groups, turn.1 AS end_us, sum(turn.2) AS change\nFROM (\n"
             f"  SELECT groups, {turn}\n  FROM (\n"
             f"    SELECT groups, member, arraySort(groupUniqArray({_START} + {windows.step_us})) AS ends\n"
-            f"    FROM {MEMBERS.full_name}\n    WHERE {where}\n    GROUP BY groups, member\n  )\n)\n"
+            f"    FROM {MEMBERS.full_name} ARRAY JOIN members AS member\n    WHERE {where}\n"
+            "    GROUP BY groups, member\n  )\n)\n"
             "WHERE turn.1 <= {last:Int64}\nGROUP BY groups, end_us\nHAVING change != 0\nORDER BY groups, end_us",
             values,
         )
@@ -201,7 +202,8 @@ class DistinctOfWindow:
         """The statement."""
         where, values = self.panes.key_conditions()
         return (
-            f"SELECT groups, uniqExact(member) AS distinct\nFROM {MEMBERS.full_name}\nWHERE {where}\nGROUP BY groups",
+            f"SELECT groups, uniqExactArray(members) AS distinct\nFROM {MEMBERS.full_name}\n"
+            f"WHERE {where}\nGROUP BY groups",
             values,
         )
 
@@ -224,7 +226,7 @@ class PaneSketches:
             f"  FROM {POINTS.full_name} FINAL\n  WHERE {where}\n"
             "), sketched AS (\n  SELECT DISTINCT groups FROM pane WHERE notEmpty(sketch)\n)\n"
             "SELECT groups, end_us, base64Encode(sketch) AS sketch, member_list\nFROM pane LEFT JOIN (\n"
-            f"  SELECT pane_start, groups, groupUniqArray(member) AS member_list\n  FROM {MEMBERS.full_name}\n"
+            f"  SELECT pane_start, groups, groupUniqArrayArray(members) AS member_list\n  FROM {MEMBERS.full_name}\n"
             f"  WHERE {keys} AND groups IN sketched\n"
             "  AND (pane_start, groups) NOT IN (SELECT pane_start, groups FROM pane WHERE notEmpty(sketch))\n"
             "  GROUP BY pane_start, groups\n) AS own USING (pane_start, groups)\n"

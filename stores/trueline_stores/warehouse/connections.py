@@ -22,7 +22,10 @@ class Connections:
 
     @contextmanager
     def client(self) -> Iterator[Any]:
-        """The client of the calling thread.
+        """The client of the calling thread. If a call on it fails, it is closed and the next call gets another.
+
+        chDB needs that: what a failed statement had written of its answer stays with the connection and comes before
+        the answer of the next one.
 
         Raises:
             StoreClosedError: `close` was called.
@@ -33,7 +36,14 @@ class Connections:
         client = getattr(self._own, "client", None)
         if client is None:
             client = self._own.client = self._open()
-        yield client
+        try:
+            yield client
+        except BaseException:
+            self._own.client = None
+            with self._lock:
+                self._clients = [entry for entry in self._clients if entry[1] is not client]
+            client.close()
+            raise
 
     def _open(self) -> Any:
         # Opening is serialised: chDB starts its engine with the first client, and two starts at once would clash.

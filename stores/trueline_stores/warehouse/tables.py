@@ -127,7 +127,8 @@ POINTS = Table(
 )
 
 # The distinct values of the panes of count_distinct, in the key of their point, so that a window's values lie together.
-# A value written twice is the same row; reads do not mind it and merges drop it.
+# A row has the values that one step of the dataflow saw first: as an array, because a row a value costs four times as
+# much to insert and merge. Reads form the union, so values that a replay writes again do no harm.
 MEMBERS = Table(
     name="members",
     columns=(
@@ -136,11 +137,11 @@ MEMBERS = Table(
         ("definition", _CODED),
         ("pane_start", _INSTANT),
         ("groups", "Array(String)"),
-        ("member", "String"),
+        ("members", "Array(String)"),
         ("stored_at", f"{_INSTANT} DEFAULT now64(6)"),
     ),
-    engine="ReplacingMergeTree",
-    order_by=("tenant", "metric", "definition", "pane_start", "groups", "member"),
+    engine="MergeTree",
+    order_by=("tenant", "metric", "definition", "pane_start", "groups"),
     expires_by="stored_at",
     expires_after="points_ttl_days",
 )

@@ -1,0 +1,156 @@
+"""Reads, checks and digests batches on one worker thread: all that wait at once are one piece of work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from trueline_server.clock import Clock
+from trueline_server.errors import TruelineError
+from trueline_server.ingest.arrow import arrow_of
+from trueline_server.ingest.batch import EventBatch, Ints, Rejection
+from trueline_server.ingest.digest import DIGEST_BYTES, digests_of
+from trueline_server.ingest.joining import join_batches, moved
+from trueline_server.ingest.validate import EventLimits, find_rejections
+
+# A columnar batch may say with one text what costs that text for every event once it is decoded.
+MAX_EXPANSION = 4
+# So many events are prepared in one go; more would only keep the first of them waiting.
+MOST_AT_ONCE = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class SizedBatch:
+    """A batch that is not read yet.
+
+    Attributes:
+        events: how many it says it has.
+        bytes: its size on the wire.
+        read: makes columns of it; called on a worker thread.
+
+    """
+
+    events: int
+    bytes: int
+    read: Callable[[], EventBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch that is ready for the log.
+
+    Attributes:
+        events: the good events (EVENT_SCHEMA).
+        digests: 16 bytes each.
+        places: their places in the caller's batch; None = all of it.
+        rejections: the bad events, by place.
+
+    """
+
+    events: pa.RecordBatch
+    digests: bytes
+    places: Ints | None
+    rejections: list[Rejection]
+
+
+_Waiting: TypeAlias = tuple[SizedBatch, "Future[Prepared]"]
+
+
+class Preparer:
+    """One thread, because more would contend for the interpreter: most of the work is many small steps."""
+
+    def __init__(self, limits: EventLimits, max_bytes: int, clock: Clock) -> None:
+        self._limits = limits
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ingest")
+
+    async def prepare(self, batch: SizedBatch) -> Prepared:
+        """Prepare a batch, together with whatever else waits.
+
+        Raises:
+            TruelineError: MALFORMED_COLUMNS or BATCH_TOO_LARGE; other batches are not affected.
+
+        """
+        prepared: Future[Prepared] = Future()
+        self._waiting.append((batch, prepared))
+        self._thread.submit(self._work)
+        return await asyncio.wrap_future(prepared)
+
+    def close(self) -> None:
+        """Finish what waits and stop the thread."""
+        self._thread.shutdown()
+
+    def _work(self) -> None:
+        """Prepare what waits, up to MOST_AT_ONCE events. There is one call for each batch, so some find nothing."""
+        taken: list[tuple[EventBatch, Future[Prepared]]] = []
+        events = 0
+        while self._waiting and events < MOST_AT_ONCE:
+            sized, prepared = self._waiting.popleft()
+            if not prepared.set_running_or_notify_cancel():
+                continue
+            try:
+                batch = self._read(sized)
+            except Exception as error:  # noqa: BLE001  raised again where the batch is awaited
+                prepared.set_exception(error)
+                continue
+            taken.append((batch, prepared))
+            events += batch.count
+        if not taken:
+            return
+        try:
+            results = self._prepared([batch for batch, _ in taken])
+        except Exception as error:  # noqa: BLE001  raised again where the batches are awaited
+            for _, prepared in taken:
+                prepared.set_exception(error)
+            return
+        for (_, prepared), result in zip(taken, results, strict=True):
+            prepared.set_result(result)
+
+    def _read(self, sized: SizedBatch) -> EventBatch:
+        batch = sized.read()
+        most = MAX_EXPANSION * self._max_bytes
+        if batch.most_text_bytes() > most and (size := batch.text_bytes()) > most:
+            raise too_large("decoded_bytes", size, most)
+        return batch
+
+    def _prepared(self, batches: Sequence[EventBatch]) -> list[Prepared]:
+        joined = join_batches(batches)
+        rejections = find_rejections(joined, self._limits, self._clock())
+        events, digests = arrow_of(joined), digests_of(joined)
+        results, start = [], 0
+        for batch in batches:
+            end = start + batch.count
+            own = [moved(rejection, -start) for rejection in rejections if start <= rejection.index < end]
+            part = events.slice(start, batch.count)
+            results.append(_without(own, part, digests[start * DIGEST_BYTES : end * DIGEST_BYTES]))
+            start = end
+        return results
+
+
+def _without(rejections: list[Rejection], events: pa.RecordBatch, digests: bytes) -> Prepared:
+    """The events that are not refused."""
+    if not rejections:
+        return Prepared(events, digests, None, rejections)
+    good = np.ones(events.num_rows, dtype=bool)
+    good[[rejection.index for rejection in rejections]] = False
+    kept = np.frombuffer(digests, dtype=f"V{DIGEST_BYTES}")[good].tobytes()
+    return Prepared(events.filter(pa.array(good)), kept, np.flatnonzero(good), rejections)
+
+
+def too_large(unit: str, size: int, limit: int) -> TruelineError:
+    """The error for a batch beyond what one call carries."""
+    return TruelineError(
+        "INVALID_ARGUMENT",
+        "BATCH_TOO_LARGE",
+        f"the batch has {size} {unit.replace('_', ' ')}, one call carries at most {limit}: send it in parts",
+        metadata={unit: str(size), "limit": str(limit)},
+    )
