@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import uvloop
 from trueline_rules.errors import RuleFileError
 from trueline_stores.errors import DirectoryHeldError, StoreError
 
@@ -63,7 +64,7 @@ def run(settings: Settings, activity: Activity | None = None) -> int:
     """Serve in this process; answers the exit status. Errors of the start are told on standard error."""
     configure_logging()
     try:
-        return asyncio.run(serve(settings, activity))
+        return uvloop.run(serve(settings, activity))
     except DirectoryHeldError as error:
         return _refuse(error.message)
     except (SettingError, StoreError, RuleFileError, OSError) as error:
