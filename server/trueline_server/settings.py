@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,11 @@ class Settings:
                 values[known[variable]] = _cast(known[variable], variable, text)
         values.update({name: value for name, value in overrides.items() if value is not None})
         return cls(**values)
+
+
+def written_default(setting: Field[Any]) -> str:
+    """The default of a setting as its variable would hold it; "" for none."""
+    return "" if setting.default in (MISSING, "", ()) else str(setting.default)
 
 
 # Read by the command line and by the tests, never by the server.

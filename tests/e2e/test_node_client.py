@@ -14,22 +14,36 @@ from benchmarks.server_process import ServerProcess
 _CLIENT = Path(__file__).resolve().parents[2] / "clients" / "node"
 
 
-def _node() -> str:
-    """The interpreter; without one the test is skipped, but fails where CI is set."""
+def node_of(client: Path) -> str:
+    """The interpreter; without it or the client's packages the test is skipped, but fails where CI is set."""
     node = shutil.which("node")
-    if node is None:
-        told = "Node.js is not installed; clients/node is not tested"
-        if os.environ.get("CI"):
-            pytest.fail(told)
-        pytest.skip(told)
-    return node
+    if node is not None and (client / "node_modules").is_dir():
+        return node
+    what = "Node.js is" if node is None else "the packages of clients/node are"
+    told = f"{what} not installed; clients/node is not tested (`make node`, which needs npm, installs its packages)"
+    if os.environ.get("CI"):
+        pytest.fail(told)
+    pytest.skip(told)
 
 
-def test_its_tests_pass(shared_server: ServerProcess) -> None:
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
+@pytest.mark.parametrize("installed", [True, False], ids=["no packages", "no node"])
+def test_without_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException], installed: bool
+) -> None:
+    """Whoever works on something else may lack Node.js or npm; a run that counts may not."""
+    (tmp_path / "node").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path) if installed else "")
+    monkeypatch.setenv("CI", ci)
+
+    with pytest.raises(outcome, match="packages of clients/node are not" if installed else "Node.js is not"):
+        node_of(tmp_path)
+
+
+def test_its_tests_pass(request: pytest.FixtureRequest) -> None:
     """It ingests, queries, watches, reads the score, and tells errors with their reason."""
-    node = _node()
-    if not (_CLIENT / "node_modules").is_dir():
-        pytest.fail("the packages of clients/node are not installed; run `make node`, which needs npm")
+    node = node_of(_CLIENT)
+    shared_server: ServerProcess = request.getfixturevalue("shared_server")
     files = sorted(str(path.relative_to(_CLIENT)) for path in (_CLIENT / "test").glob("*.test.js"))
     done = subprocess.run(
         [node, "--test", *files],

@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from trueline_cli import app
+from trueline_server.settings import Settings, written_default
 
 CLI = [sys.executable, "-m", "trueline_cli"]
 
@@ -80,6 +83,56 @@ def test_up_plays_a_file_with_its_mapping_and_a_token(tmp_path: Path) -> None:
     board = answers[-1]
     assert board["status"]["events"] == 20
     assert [source["source"] for source in board["status"]["sources"]] == ["tiny"]
+
+
+def test_up_does_not_play_a_second_business_over_the_first(tmp_path: Path) -> None:
+    """On a directory with synthetic events it says how many there are, shows their board, and is content."""
+    command = [*CLI, "up", "--once", "--listen", "127.0.0.1:0", "--data-dir", "data", "--synthetic", "2000"]
+    first, second = (
+        subprocess.run(
+            command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+        for _ in range(2)
+    )
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert "2,000 synthetic events: a generated podcast business" in first.stderr
+    assert "already has 2,000 synthetic events from a former run; not playing again" in second.stderr
+    assert "remove data to start over" in second.stderr
+    assert "a generated podcast business" not in second.stderr
+    assert "2,000 events from synthetic-podcast" in second.stdout
+
+
+@pytest.mark.parametrize("verb", ["up", "demo"])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--events", "nosuch.jsonl"], "nosuch.jsonl: no such file"),
+        (["--events", "."], ".: is a directory"),
+        (["--synthetic", "999"], "events must be at least 1,000, got 999"),
+    ],
+    ids=["missing", "directory", "few"],
+)
+def test_what_cannot_be_played_is_wrong_use(
+    verb: str, arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told before a server starts, with status 2, instead of an empty board after it."""
+    with pytest.raises(SystemExit) as ended:
+        app.main([verb, *arguments])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert told in err
+
+
+def test_help_of_up_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its default, in lines that fit a terminal; and it says how many events a business has at least."""
+    with pytest.raises(SystemExit):
+        app.main(["up", "--help"])
+    told = capsys.readouterr().out
+    lines = [line.split() for line in told.splitlines()]
+    for setting in fields(Settings):
+        assert [f"TRUELINE_{setting.name.upper()}", *written_default(setting).split()] in lines
+    assert "from 1,000" in " ".join(told.split())
+    assert max(map(len, told.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

@@ -7,12 +7,18 @@ from collections.abc import Iterable
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-from trueline.results import AlignmentScore, KpiValue, PriorityAction, Status
+from trueline.results import AlignmentScore, KpiValue, PriorityAction, ScoreItem, Status
 
 from trueline_cli import style
 
 _SCORE_BAR = 30
-_KPI_BAR = 12
+_WIDTH = 80
+# The bar of a KPI takes what the words and numbers leave over of the width.
+_LONGEST_KPI_BAR, _SHORTEST_KPI_BAR = 12, 8
+_GAP, _NARROW_GAP = 2, 1
+_HEADS = ("KPI", "value", "target", "status", "attained", "points", "")
+_NEVER_CUT = ("value", "target", "")
+_BAR_COLUMN = _HEADS.index("attained")
 
 
 def board(score: AlignmentScore, status: Status | None = None, actions: Iterable[PriorityAction] = ()) -> Group:
@@ -46,22 +52,45 @@ def headline(score: AlignmentScore) -> Group:
 
 
 def kpi_table(score: AlignmentScore) -> Table:
-    """A row for each KPI of the score."""
-    made = style.table(
-        "KPI", "value", "target", "status", "attained", "points", "", right=("value", "target", "points")
-    )
-    for item in score.items:
-        kpi = item.kpi
+    """A row for each KPI of the score. No number and no word is cut at 80 columns; a long name takes two lines."""
+    rows = [_words(item) for item in score.items]
+    bar, gap = _fitting(rows)
+    made = style.table(*_HEADS, right=("value", "target", "points"), fold=("KPI",), gap=gap)
+    for item, words in zip(score.items, rows, strict=True):
+        colour = style.BAND_COLOURS[item.kpi.band]
+        name, value, aim, band, *rest = words
         made.add_row(
-            kpi.name,
-            style.amount(kpi.value, kpi),
-            target(kpi),
-            style.band(kpi.band),
-            style.bar(kpi.attainment, _KPI_BAR, style.BAND_COLOURS[kpi.band]),
-            style.NOTHING if kpi.value is None else f"{item.contribution:.1f}",
-            "" if kpi.value is None else style.completeness(kpi.completeness),
+            name, value, aim, Text(band, style=colour), style.bar(item.kpi.attainment, bar, colour), *rest[1:]
         )
+    for column, cells in zip(made.columns, zip(_HEADS, *rows, strict=True), strict=True):
+        if column.header in _NEVER_CUT:
+            column.min_width = max(map(len, cells))
     return made
+
+
+def _words(item: ScoreItem) -> list[str]:
+    """What stands in a row, with nothing where the bar comes."""
+    kpi = item.kpi
+    return [
+        kpi.name,
+        style.amount(kpi.value, kpi),
+        target(kpi),
+        style.BAND_WORDS[kpi.band],
+        "",
+        style.NOTHING if kpi.value is None else f"{item.contribution:.1f}",
+        "" if kpi.value is None else style.completeness(kpi.completeness),
+    ]
+
+
+def _fitting(rows: list[list[str]]) -> tuple[int, int]:
+    """How long the bars may be, and how many blanks stand between columns."""
+    columns = zip(_HEADS, *rows, strict=True)
+    words = sum(max(map(len, cells)) for place, cells in enumerate(columns) if place != _BAR_COLUMN)
+    for gap in (_GAP, _NARROW_GAP):
+        rest = _WIDTH - words - gap * (len(_HEADS) - 1)
+        if rest >= _SHORTEST_KPI_BAR:
+            return min(rest, _LONGEST_KPI_BAR), gap
+    return _SHORTEST_KPI_BAR, _NARROW_GAP
 
 
 def target(kpi: KpiValue) -> str:

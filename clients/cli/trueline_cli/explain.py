@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from trueline.errors import TruelineError
 
+# What lists the names that there are.
+_LISTED_BY = {"UNKNOWN_METRIC": "trueline metrics"}
+
 
 def explain(error: TruelineError) -> str:
     """What went wrong and what to do about it; one line, and one more for each broken rule of the request."""
@@ -17,6 +20,8 @@ def explain(error: TruelineError) -> str:
     nearest = error.metadata.get("nearest")
     if nearest and nearest not in error.message:
         lines[0] += f"; did you mean '{nearest}'?"
+    elif not nearest and error.reason in _LISTED_BY and "did you mean" not in error.message:
+        lines[0] += f"; see `{_LISTED_BY[error.reason]}`"
     if error.retry_after is not None:
         lines[0] += f" (try again in {error.retry_after:g} s)"
     told = [f"{violation.field}: {violation.description}" for violation in error.violations]

@@ -77,8 +77,10 @@ class Ingestion:
         """Send all files; answers the exit status."""
         args = self._args
         for name in args.files:
-            _check(name)
+            _check_kind(name)
         named = _named(args.mapping)
+        for name in args.files:
+            _check_there(name)
         with options.connect(args) as client:
             # A sender waits for a server that is away for a while; who typed a wrong address learns it now.
             client.status()
@@ -103,8 +105,12 @@ class Ingestion:
             with BatchingSender(client, on_rejection=bad.rejected) as sender:
                 try:
                     for name in self._args.files:
-                        self._send_file(name, mapping, sender, bad, progress)
-                    sender.flush()
+                        bad.at_once = name == "-"
+                        try:
+                            self._send_file(name, mapping, sender, bad, progress)
+                            sender.flush()
+                        finally:
+                            bad.tell()
                 finally:
                     self._count(sender)
         bad.through = None
@@ -128,7 +134,7 @@ class Ingestion:
                 if batch is not None:
                     self._sources.update(dict.fromkeys(batch.source))
                     sender.send_columns(batch)
-                progress.update(opened, self._summary.records)
+                progress.update(opened, self._summary.records, bad.count)
             self._summary.files += 1
         except KeyboardInterrupt:
             # The way to end a pipe: what came through it is still sent. A second Ctrl-C breaks off.
@@ -214,7 +220,16 @@ def _named(wanted: str | None) -> dict[str, Any]:
         raise options.UsageError(f"cannot read the mapping {wanted}: {error}") from error
 
 
-def _check(name: str) -> None:
+def _check_there(name: str) -> None:
+    """A file that is not there is wrong use too: nothing is sent of the others, which would look like success."""
+    path = Path(name)
+    if name != "-" and not path.exists():
+        raise options.UsageError(f"{name}: no such file")
+    if path.is_dir():
+        raise options.UsageError(f"{name}: is a directory")
+
+
+def _check_kind(name: str) -> None:
     """A name whose ending tells nothing is wrong use, and found before anything is sent."""
     try:
         kind_of(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS = "127.0.0.1:7171"
 # Short, so that a person learns soon that no server is there.
 _ATTEMPTS = 3
+_MOST = 2**31 - 1
 
 
 class UsageError(Exception):
@@ -81,6 +83,14 @@ def seconds(text: str) -> float:
         value = 0.0
     if not 0 < value < 1e9:
         raise argparse.ArgumentTypeError(f"'{text}' is not a positive number of seconds")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 0 that the contract's 32 bits hold."""
+    value = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else -1
+    if not 0 <= value <= _MOST:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to {_MOST:,}")
     return value
 
 

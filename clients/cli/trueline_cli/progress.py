@@ -53,12 +53,13 @@ class Progress:
                 self._bar.remove_task(self._task)
             self._task = self._bar.add_task(opened.short_name, total=opened.size or None, rate="")
 
-    def update(self, opened: OpenedFile, records: int) -> None:
-        """So many bytes of the file, and so many records of all files, are sent."""
+    def update(self, opened: OpenedFile, records: int, refused: int) -> None:
+        """So many bytes of the file, and so many records of all files, are sent, and so many lines were refused."""
         now = time.monotonic()
         if self._bar is not None and now >= self._next:
             self._next = now + _INTERVAL
             rate = f"{records:,} records, {records / max(now - self._started, 1e-9):,.0f}/s"
+            rate += f", {refused:,} refused" if refused else ""
             self._bar.update(self._task, completed=opened.done, rate=rate)
 
     def print(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,9 @@ BAND_WORDS = {
     Band.OFF_TRACK: "off track",
     Band.UNSPECIFIED: "no value",
 }
+# A longer one ("invitees per inviter") says what the number is, and would push everything else off a table's row.
+_LONGEST_UNIT = 8
+_MOST_DIGITS = 9
 NOTHING = "–"  # noqa: RUF001  an en dash is how tables say that there is nothing
 
 
@@ -25,9 +29,12 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
 
 
-def table(*columns: str, right: tuple[str, ...] = (), fold: tuple[str, ...] = ()) -> Table:
-    """An open table; `right` columns hold numbers, `fold` ones may take several lines, others are cut."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+def table(*columns: str, right: tuple[str, ...] = (), fold: tuple[str, ...] = (), gap: int = 2) -> Table:
+    """An open table; `right` columns hold numbers, `fold` ones may take several lines, others are cut.
+
+    Between columns are `gap` blanks.
+    """
+    made = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for name in columns:
         made.add_column(
             name,
@@ -48,13 +55,22 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def amount(value: float | None, kpi: KpiValue) -> str:
-    """A KPI's value or target in its unit: a ratio with a target below 1 reads best as a percentage."""
+    """A KPI's value or target in its unit, both with as many digits; a ratio with a target below 1 as a percentage."""
     if value is None:
         return NOTHING
     if kpi.unit == "ratio" and abs(kpi.target) < 1:
-        return f"{value * 100:.1f} %"
-    unit = "" if kpi.unit in ("", "ratio") else f" {kpi.unit}"
-    return f"{number(value)}{unit}"
+        return f"{value * 100:,.1f} %"
+    unit = "" if kpi.unit == "ratio" or len(kpi.unit) > _LONGEST_UNIT else f" {kpi.unit}"
+    shown = f"{value:,.{_digits(kpi)}f}" if abs(value) < 1e15 else f"{value:.3g}"
+    return f"{shown}{unit}".rstrip()
+
+
+def _digits(kpi: KpiValue) -> int:
+    """Digits after the point of a KPI's value and target: none if both are whole, else two that say something."""
+    both = [abs(each) for each in (kpi.value, kpi.target) if each]
+    if all(each == math.floor(each) for each in both):
+        return 0
+    return min(max(2, 1 - math.floor(math.log10(min(both)))), _MOST_DIGITS)
 
 
 def moment(instant: datetime | None) -> str:

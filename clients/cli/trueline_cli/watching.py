@@ -1,8 +1,9 @@
-"""Watches on a terminal: a table that is drawn anew, or one JSON object a line."""
+"""Watches: a table that is drawn anew on a terminal, a line a change into a pipe, or one JSON object a line."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -51,8 +52,14 @@ def watch_metrics(args: argparse.Namespace) -> int:
         rows = [point for _, point in sorted(newest.items())]
         return points_table(rows[: max(height - _MARGIN, 5)])
 
+    def lines(message: Any) -> list[str]:
+        from trueline_cli.verbs.metrics import point_cells
+
+        return ["  ".join(filter(None, point_cells(point))) for point in getattr(message, "points", ())]
+
     with options.connect(args) as client:
-        return _follow(args, client.watch_metrics(args.names, labels=dict(args.label), resume_token=args.resume), draw)
+        messages = client.watch_metrics(args.names, labels=dict(args.label), resume_token=args.resume)
+        return _follow(args, messages, draw, lines)
 
 
 def watch_alignment(args: argparse.Namespace) -> int:
@@ -66,17 +73,45 @@ def watch_alignment(args: argparse.Namespace) -> int:
             latest[:] = [message.score]
         return board(latest[0]) if latest else "waiting for the first score"
 
+    def lines(message: Any) -> list[str]:
+        if not isinstance(message, (ScoreSnapshot, ScoreChange)):
+            return []
+        before = latest[0] if latest else None
+        latest[:] = [message.score]
+        return [score_line(message.score, before)]
+
     with options.connect(args) as client:
-        return _follow(args, client.watch_alignment(scorecard=args.scorecard, resume_token=args.resume), draw)
+        messages = client.watch_alignment(scorecard=args.scorecard, resume_token=args.resume)
+        return _follow(args, messages, draw, lines)
 
 
-def _follow(args: argparse.Namespace, messages: Any, draw: Callable[[Any, int], Any]) -> int:
+def score_line(score: AlignmentScore, before: AlignmentScore | None) -> str:
+    """A score in one line, with the KPIs whose value is another than before; without a score before, with all."""
+    from trueline_cli import style
+
+    value = style.NOTHING if score.score is None else f"{score.score:.1f}"
+    known = {item.kpi.name: item.kpi.value for item in before.items} if before is not None else {}
+    told = [
+        f"{item.kpi.name} {style.amount(item.kpi.value, item.kpi)}"
+        for item in score.items
+        if item.kpi.name not in known or known[item.kpi.name] != item.kpi.value
+    ]
+    words = [style.moment(score.at), f"{score.scorecard} {value}", style.BAND_WORDS[score.band], ", ".join(told)]
+    return "  ".join(filter(None, words))
+
+
+def _follow(
+    args: argparse.Namespace, messages: Any, draw: Callable[[Any, int], Any], lines: Callable[[Any], list[str]]
+) -> int:
     with closing(messages):
+        chosen = _until_synced(messages, once=args.once)
         try:
             if args.output == "json":
-                _print(_until_synced(messages, once=args.once))
+                _print(chosen)
+            elif sys.stdout.isatty():
+                _live(chosen, draw)
             else:
-                _live(_until_synced(messages, once=args.once), draw)
+                _print_lines(chosen, lines)
         except KeyboardInterrupt:
             # The way to end a watch.
             return 0
@@ -95,6 +130,13 @@ def _print(messages: Iterable[Any]) -> None:
         print_line({"kind": _KINDS[type(message)], **jsonable(message)})
 
 
+def _print_lines(messages: Iterable[Any], lines: Callable[[Any], list[str]]) -> None:
+    """For a pipe: each line at once, so that whoever reads it learns of a change when it comes."""
+    for message in messages:
+        for line in lines(message):
+            print(line, flush=True)
+
+
 def _live(messages: Iterable[Any], draw: Callable[[Any, int], Any]) -> None:
     from rich.console import Group
     from rich.live import Live
@@ -103,8 +145,7 @@ def _live(messages: Iterable[Any], draw: Callable[[Any, int], Any]) -> None:
     from trueline_cli import style
 
     console = style.console()
-    # Without a terminal only the last state is printed, once.
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         for message in messages:
             state = f"{_KINDS[type(message)]} at {datetime.now(UTC):%H:%M:%S} UTC · Ctrl-C ends"
-            live.update(Group(draw(message, console.height), Text(state, style="dim")), refresh=console.is_terminal)
+            live.update(Group(draw(message, console.height), Text(state, style="dim")), refresh=True)

@@ -5,15 +5,17 @@ The sync and the async client only differ in how they carry a call out.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from google.protobuf.message import Message
 
 from trueline import mapping
 from trueline.batch import ColumnBatch
+from trueline.errors import unbuildable
 from trueline.event import Event
 from trueline.results import (
     AlignmentScore,
@@ -41,6 +43,7 @@ from trueline.v1 import (
 CALL_EVENTS = 1_000
 
 Answer = TypeVar("Answer")
+Given = ParamSpec("Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,24 @@ class Stubs:
         return getattr(self._stubs[service], method)
 
 
+def _built(build: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """A builder of a request, whose refusal of a value is an error like others.
+
+    It raises InvalidRequestError where a value fits no field of the contract: a number beyond its bits, a time without
+    a zone, a text that is no Unicode.
+    """
+
+    @functools.wraps(build)
+    def guarded(*args: Given.args, **how: Given.kwargs) -> Answer:
+        try:
+            return build(*args, **how)
+        except (ValueError, OverflowError) as error:
+            raise unbuildable(error) from error
+
+    return guarded
+
+
+@_built
 def ingest(events: Sequence[Event]) -> Call[IngestResult]:
     """IngestEvents with up to `CALL_EVENTS` events."""
     request = ingest_service_pb2.IngestEventsRequest(events=[mapping.event_to_proto(event) for event in events])
@@ -99,6 +120,7 @@ def ingest(events: Sequence[Event]) -> Call[IngestResult]:
     )
 
 
+@_built
 def ingest_columns(batch: ColumnBatch) -> Call[IngestResult]:
     """IngestColumns with up to `CALL_EVENTS` events."""
     return Call(
@@ -109,12 +131,14 @@ def ingest_columns(batch: ColumnBatch) -> Call[IngestResult]:
     )
 
 
+@_built
 def finish_import(source: str) -> Call[int]:
     """FinishImport."""
     request = ingest_service_pb2.FinishImportRequest(source=source)
     return Call("IngestService", "FinishImport", request, lambda answers: int(answers[0].position))
 
 
+@_built
 def list_metrics(page_size: int) -> Call[tuple[Metric, ...]]:
     """ListMetrics, all pages."""
     return Call(
@@ -126,6 +150,7 @@ def list_metrics(page_size: int) -> Call[tuple[Metric, ...]]:
     )
 
 
+@_built
 def query_metric(
     metric: str,
     *,
@@ -149,6 +174,7 @@ def query_metric(
     return Call("MetricService", "QueryMetric", request, mapping.metric_series, paged=True)
 
 
+@_built
 def list_kpis(at: datetime | None, known_at: datetime | None, page_size: int) -> Call[tuple[KpiValue, ...]]:
     """ListKpis, all pages."""
     request = kpi_service_pb2.ListKpisRequest(
@@ -163,6 +189,7 @@ def list_kpis(at: datetime | None, known_at: datetime | None, page_size: int) ->
     )
 
 
+@_built
 def alignment_score(
     scorecard: str, at: datetime | None, known_at: datetime | None, min_position: int
 ) -> Call[AlignmentScore]:
@@ -176,24 +203,28 @@ def alignment_score(
     return Call("KpiService", "GetAlignmentScore", request, lambda answers: mapping.alignment_score(answers[0].score))
 
 
+@_built
 def priority_actions(scorecard: str, at: datetime | None, limit: int) -> Call[tuple[PriorityAction, ...]]:
     """ListPriorityActions."""
     request = kpi_service_pb2.ListPriorityActionsRequest(scorecard=scorecard, at=mapping.timestamp(at), limit=limit)
     return Call("KpiService", "ListPriorityActions", request, lambda answers: mapping.priority_actions(answers[0]))
 
 
+@_built
 def data_quality(at: datetime | None) -> Call[DataQuality]:
     """GetDataQuality."""
     request = kpi_service_pb2.GetDataQualityRequest(at=mapping.timestamp(at))
     return Call("KpiService", "GetDataQuality", request, lambda answers: mapping.data_quality(answers[0]))
 
 
+@_built
 def status(min_position: int) -> Call[Status]:
     """GetStatus."""
     request = system_service_pb2.GetStatusRequest(min_position=min_position)
     return Call("SystemService", "GetStatus", request, lambda answers: mapping.status(answers[0]))
 
 
+@_built
 def resolve_mapping(name: str | None, yaml: str | None, file_name: str) -> Call[EventMapping]:
     """ResolveEventMapping by name or by the text of a rule file."""
     if (name is None) == (yaml is None):

@@ -142,6 +142,11 @@ def decode(error: Any, target: str = "") -> TruelineError:
     return kind(code, reason, message, found.metadata, found.violations, found.retry_after)
 
 
+def unbuildable(error: Exception) -> InvalidRequestError:
+    """The error of a request that cannot be built, as a value fits no field of the contract."""
+    return InvalidRequestError("INVALID_ARGUMENT", "INVALID_FIELD", f"the request cannot be built: {error}")
+
+
 def unavailable(message: str) -> UnavailableError:
     """The error of a connection that ended or went silent without an answer."""
     return UnavailableError("UNAVAILABLE", "", message)

@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from trueline import mapping
+from trueline.errors import unbuildable
 from trueline.results import (
     Heartbeat,
     MetricChanges,
@@ -55,9 +56,17 @@ class Watch(Generic[Read]):
         self._synced = False
 
     def request(self) -> Message:
-        """The request of the next connection: from the last token on."""
+        """The request of the next connection: from the last token on.
+
+        Raises:
+            InvalidRequestError: a value fits no field of the contract.
+
+        """
         self._synced = False
-        return self._request(self.token)
+        try:
+            return self._request(self.token)
+        except (ValueError, OverflowError) as error:
+            raise unbuildable(error) from error
 
     def read(self, message: Any) -> Read:
         """The typed form of a message, with the token that continues after it."""

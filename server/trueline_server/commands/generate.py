@@ -11,6 +11,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+from trueline_server.synthetic import FEWEST_DAYS, FEWEST_EVENTS, day_count, event_count
+
 _BATCH_EVENTS = 1_000
 _CONNECT_S = 10.0
 
@@ -22,12 +24,19 @@ class GenerateCommand:
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
-        parser.add_argument("--events", type=_whole, default=200_000, help="how many events (default: 200000)")
         parser.add_argument(
-            "--seed", type=int, default=1, help="the same seed and end make the same events (default: 1)"
+            "--events", type=event_count, default=200_000, help=f"how many, from {FEWEST_EVENTS:,} (default: 200,000)"
+        )
+        parser.add_argument(
+            "--seed", type=int, default=1, help="the same arguments make the same events (default: 1)"
         )
         parser.add_argument("--end", type=_instant, help="time after the last event, RFC 3339 (default: now)")
-        parser.add_argument("--days", type=_whole, default=120, help="days that the business exists (default: 120)")
+        parser.add_argument(
+            "--days",
+            type=day_count,
+            default=120,
+            help=f"days that the business exists, from {FEWEST_DAYS} (default: 120)",
+        )
         parser.add_argument(
             "--out", metavar="FILE", help="write to FILE.jsonl, FILE.jsonl.gz or FILE.parquet (- = standard output)"
         )
@@ -135,11 +144,6 @@ def _report(args: argparse.Namespace, summary: dict[str, Any], seconds: float) -
 def _fail(message: str, status: int = 1) -> int:
     print(f"trueline generate: {message}", file=sys.stderr)
     return status
-
-
-def _whole(text: str) -> int:
-    """A whole number; 200_000 and 200,000 are read too."""
-    return int(text.replace(",", ""))
 
 
 def _rate(text: str) -> float:

@@ -8,7 +8,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trueline_stores.warehouse.statements import ReadClocks
+
 from trueline_server.bootstrap import RunningServer
+from trueline_server.system.status import SYNTHETIC
+from trueline_server.transport.credentials import OPEN_TENANT
 
 # Wildcard hosts are where to listen, not where to connect.
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
@@ -35,6 +39,22 @@ class Play:
     token: str = ""
     output: str = "table"
 
+    async def former_events(self, server: RunningServer) -> int:
+        """Synthetic events that the server's data directory has already, if it is to play others; 0 = play.
+
+        Another run is another business: its events would lie over those of the first, and no KPI would be either's.
+        """
+        if not self.synthetic:
+            return 0
+        await server.caught_up()
+        tenant = server.settings.tokens.get(self.token, OPEN_TENANT)
+        clocks = await asyncio.to_thread(server.backend.warehouse.run, ReadClocks(tenant))
+        return sum(int(events) for source, events, *_ in clocks if source.startswith(SYNTHETIC))
+
+    async def show(self, server: RunningServer) -> int:
+        """Print the board of what is there. Answers an exit status."""
+        return await self._cli(reachable(server.address), "score")
+
     async def run(self, server: RunningServer) -> int:
         """Ingest or generate, wait until all of it is in the metrics, print the board. Answers an exit status."""
         address = reachable(server.address)
@@ -48,8 +68,7 @@ class Play:
         if status > 1:
             return status
         await server.caught_up()
-        board = await self._cli(address, "score")
-        return max(status, board)
+        return max(status, await self.show(server))
 
     async def _cli(self, address: str, *verb: str) -> int:
         environment = {**os.environ, **({"TRUELINE_TOKEN": self.token} if self.token else {})}

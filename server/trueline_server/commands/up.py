@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trueline_server.settings import SettingError, Settings
+from trueline_server.settings import PREFIX, SettingError, Settings, written_default
+from trueline_server.synthetic import FEWEST_EVENTS, event_count
 
 if TYPE_CHECKING:
     from trueline_server.bootstrap import RunningServer
@@ -39,6 +41,7 @@ class UpCommand:
         )
         add_play_arguments(parser)
         parser.add_argument("--once", action="store_true", help="stop after the board instead of serving on")
+        parser.epilog = variables_table()
 
     def run(self, args: argparse.Namespace) -> int:
         """Serve; 0 = ended when told to, 1 = could not start or playing failed, 2 = wrong use."""
@@ -58,12 +61,12 @@ def add_play_arguments(parser: argparse.ArgumentParser) -> None:
     """What `up` and `demo` can play."""
     parser.add_argument(
         "--synthetic",
-        type=_count,
+        type=event_count,
         metavar="EVENTS",
-        help="play the generated podcast business (labelled as synthetic) with so many events",
+        help=f"play the generated podcast business (labelled as synthetic) with so many events, from {FEWEST_EVENTS:,}",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the generated business (default: 1)")
-    parser.add_argument("--events", metavar="FILE", help="ingest a file: JSON lines, CSV or Parquet")
+    parser.add_argument("--events", type=_file, metavar="FILE", help="ingest a file: JSON lines, CSV or Parquet")
     parser.add_argument(
         "--mapping", metavar="FILE", help="how the file's columns become events: a mapping file, or a name"
     )
@@ -101,8 +104,9 @@ def serve_and_play(args: argparse.Namespace, settings: Settings, *, once: bool) 
     )
 
     async def activity(server: RunningServer) -> int | None:
-        _introduce(server, play)
-        status = await play.run(server)
+        former = await play.former_events(server)
+        _introduce(server, play, former)
+        status = await (play.show(server) if former else play.run(server))
         if once:
             return status
         _tell(f"playing ended with status {status}; serving until Ctrl-C" if status else "serving until Ctrl-C")
@@ -111,7 +115,7 @@ def serve_and_play(args: argparse.Namespace, settings: Settings, *, once: bool) 
     return run(settings, activity)
 
 
-def _introduce(server: RunningServer, play: Play) -> None:
+def _introduce(server: RunningServer, play: Play, former: int) -> None:
     from trueline_server.commands.play import reachable
 
     address = reachable(server.address)
@@ -121,7 +125,10 @@ def _introduce(server: RunningServer, play: Play) -> None:
     tokens = len(server.settings.tokens)
     _tell(f"  callers    {f'{tokens} tokens' if tokens else 'no tokens: open to all who reach the port'}")
     _tell(f"  look at    trueline metrics list --address {address}")
-    if play.synthetic:
+    if former:
+        _tell(f"  playing    nothing: already has {former:,} synthetic events from a former run; not playing again;")
+        _tell(f"             remove {server.settings.data_dir} to start over")
+    elif play.synthetic:
         _tell(f"  playing    {play.synthetic:,} synthetic events: a generated podcast business, no real one")
     elif play.events:
         _tell(f"  playing    {play.events}")
@@ -132,9 +139,18 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _count(text: str) -> int:
-    """A number of events; 200_000 and 200,000 are read too."""
-    number = int(text.replace(",", ""))
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return number
+def _file(text: str) -> str:
+    """A file that is there: a server that starts only to find nothing to play would show an empty board."""
+    if not Path(text).exists():
+        raise argparse.ArgumentTypeError(f"{text}: no such file")
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: is a directory")
+    return text
+
+
+def variables_table() -> str:
+    """The environment variables that are settings, with their defaults, for the end of the help."""
+    variables = {PREFIX + item.name.upper(): item for item in fields(Settings)}
+    width = max(map(len, variables))
+    lines = [f"  {variable:<{width}}  {written_default(item)}".rstrip() for variable, item in variables.items()]
+    return "\n".join(("settings in the environment, with their defaults (docs/operations.md tells more):", *lines))

@@ -34,14 +34,15 @@ def numbered(prefix: str, numbers: b.Longs, *, digits: int, suffix: str = "") ->
 class Columns:
     """Builds batches for the users of one business."""
 
-    def __init__(self, people: People, *, seed: int) -> None:
+    def __init__(self, people: People, *, run: str) -> None:
+        """`run` is part of every identity, so that the events of two runs are those of two businesses."""
         rows = np.arange(len(people), dtype=np.int64) + 1
         self._people = people
-        self._prefix = f"sp-{seed}-"
-        self._users = numbered(f"u-{seed}-", rows, digits=8)
-        self._accounts = numbered(f"acct-{seed}-", rows, digits=8)
-        self._visitors = numbered(f"v-{seed}-", rows, digits=8)
-        self._devices = numbered(f"d-{seed}-", rows, digits=8)
+        self._prefix = f"sp-{run}-"
+        self._users = numbered(f"u-{run}-", rows, digits=8)
+        self._accounts = numbered(f"acct-{run}-", rows, digits=8)
+        self._visitors = numbered(f"v-{run}-", rows, digits=8)
+        self._devices = numbered(f"d-{run}-", rows, digits=8)
         # example.com is reserved, so no address belongs to anybody.
         emails = numbered("listener", people.twin.astype(np.int64) + 1, digits=8, suffix="@example.com")
         self._pool = pa.concat_arrays([*(pa.array(texts, TEXT) for texts in _STATIC), self._users, emails])

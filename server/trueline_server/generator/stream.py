@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -13,9 +14,8 @@ from trueline_server.generator.activity import draw_day, expected_active
 from trueline_server.generator.columns import Columns
 from trueline_server.generator.lifecycle import Moments, draw_lifecycle, join
 from trueline_server.generator.people import draw_people
+from trueline_server.synthetic import FEWEST_DAYS, FEWEST_EVENTS
 
-FEWEST_EVENTS = 1_000
-FEWEST_DAYS = 14
 BATCH_ROWS = 65_536
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 # Rare events of a user over the whole time, on average; only sets how many users there are.
@@ -29,7 +29,7 @@ def generate(*, events: int, seed: int, end: datetime, days: int = 120) -> Itera
 
     Args:
         events: how many, from 1,000. From about 20,000 on the KPIs are steady.
-        seed: from 0; it is part of every id, so two seeds are two businesses.
+        seed: from 0. Every id has a digest of all arguments, so the events of other arguments are another business.
         end: all events are before it; aware.
         days: how many whole days the business exists before the day of `end`, from 14.
 
@@ -48,6 +48,12 @@ def generate(*, events: int, seed: int, end: datetime, days: int = 120) -> Itera
     return _batches(events, seed, (end - _EPOCH) // timedelta(microseconds=1), days)
 
 
+def run_name(*, events: int, seed: int, end_us: int, days: int) -> str:
+    """What marks the identities of a run: 8 hexadecimal digits of all that its events depend on."""
+    told = f"{events} {seed} {end_us} {days}".encode()
+    return hashlib.blake2b(told, digest_size=4).hexdigest()
+
+
 def _batches(events: int, seed: int, end_us: int, days: int) -> Iterator[pa.RecordBatch]:
     start_us = (end_us // b.DAY_US - days) * b.DAY_US
     midnights = np.arange(start_us, end_us, b.DAY_US, dtype=np.int64)
@@ -57,7 +63,7 @@ def _batches(events: int, seed: int, end_us: int, days: int) -> Iterator[pa.Reco
     expected = np.cumsum(expected_active(people, start_us=start_us, end_us=end_us))
     # Everyday events up to the end of each day: what is asked for less the rare ones, spread as activity is expected.
     due = np.round((events - len(rare)) * expected / expected[-1]).astype(np.int64)
-    columns = Columns(people, seed=seed)
+    columns = Columns(people, run=run_name(events=events, seed=seed, end_us=end_us, days=days))
     waiting: list[Moments] = []
     held = drawn = 0
     number = 1

@@ -181,10 +181,33 @@ def test_a_stream_that_fails_has_told_what_was_answered(client: TruelineClient, 
 def test_a_naive_time_is_refused_before_it_is_sent(client: TruelineClient, recorder: Recorder) -> None:
     """Times without a zone mean different instants on different machines."""
     naive = datetime(2024, 1, 1)  # noqa: DTZ001
-    with pytest.raises(ValueError, match="no time zone"):
+    with pytest.raises(InvalidRequestError, match="no time zone"):
         client.kpis(at=naive)
     with pytest.raises(ValueError, match="no time zone"):
         Event(source="s", name="n", occurred_at=naive)
+    assert recorder.calls == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.priority_actions(limit=99_999_999_999),
+        lambda client: client.status(min_position=-1),
+        lambda client: client.list_metrics(page_size=2**31),
+        lambda client: client.finish_import("\ud800"),
+        lambda client: client.resolve_mapping(),
+        lambda client: next(client.watch_alignment(heartbeat=float("nan"))),
+        lambda client: next(client.watch_metrics(heartbeat=float("inf"))),
+    ],
+    ids=["limit", "position", "page", "text", "mapping", "nan", "infinite"],
+)
+def test_a_value_that_the_contract_cannot_carry(
+    client: TruelineClient, recorder: Recorder, call: Callable[[TruelineClient], object]
+) -> None:
+    """It is an error of the request as the server's are, not one of protobuf; nothing is sent."""
+    with pytest.raises(InvalidRequestError, match="cannot be built") as refused:
+        call(client)
+    assert (refused.value.code, refused.value.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD")
     assert recorder.calls == []
 
 

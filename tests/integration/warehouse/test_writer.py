@@ -51,21 +51,17 @@ def changes_of(tenant: str, events: list[Event], size: int = 1) -> list[Changes]
 
 def contents(warehouse: Warehouse, tenant: str) -> dict[str, list[tuple[Any, ...]]]:
     """What the warehouse holds of a tenant, by table; only the newest rows where rows replace each other."""
-    columns = {
-        "events": "* EXCEPT (stored_at, value, watermark), toString(value), watermark",
-        "points": "* EXCEPT stored_at",
-        "members": "* EXCEPT stored_at",
-        "clocks": "*",
-        "metric_status": "* EXCEPT revision",
+    events = "* EXCEPT (stored_at, value, watermark), toString(value), watermark FROM trueline.events"
+    values = "tenant, metric, definition, pane_start, groups, arrayJoin(members) FROM trueline.members"
+    statements = {
+        "events": f"SELECT {events}",
+        "points": "SELECT * EXCEPT stored_at FROM trueline.points FINAL",
+        "members": f"SELECT DISTINCT {values}",
+        "clocks": "SELECT * FROM trueline.clocks FINAL",
+        "metric_status": "SELECT * EXCEPT revision FROM trueline.metric_status FINAL",
     }
-    return {
-        table: warehouse.query(
-            f"SELECT {chosen} FROM trueline.{table} {'' if table == 'events' else 'FINAL'} "
-            "WHERE tenant = {tenant:String} ORDER BY ALL",
-            {"tenant": tenant},
-        )
-        for table, chosen in columns.items()
-    }
+    where = "WHERE tenant = {tenant:String} ORDER BY ALL"
+    return {table: warehouse.query(f"{sql} {where}", {"tenant": tenant}) for table, sql in statements.items()}
 
 
 def replayed(changes: Changes) -> Changes:

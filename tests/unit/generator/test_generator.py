@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -39,7 +40,8 @@ def test_exact_number_in_order(events: int, seed: int, days: int, seconds: int) 
     assert sorted(times) == times
     assert times[-1] < end
     assert times[0] >= end - timedelta(days=days + 1)
-    assert [f"sp-{seed}-{number:09d}" for number in range(1, events + 1)] == table["id"].to_pylist()
+    run, _ = table["id"][0].as_py().removeprefix("sp-").split("-")
+    assert [f"sp-{run}-{number:09d}" for number in range(1, events + 1)] == table["id"].to_pylist()
 
 
 def test_batches_are_valid_and_labelled() -> None:
@@ -57,6 +59,21 @@ def test_same_seed_same_bytes() -> None:
 
     assert first == _bytes(list(generate(events=30_000, seed=3, end=END)))
     assert first != _bytes(list(generate(events=30_000, seed=4, end=END)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"events": 1_001}, {"seed": 8}, {"end": END + timedelta(seconds=1)}, {"days": 121}],
+    ids=["events", "seed", "end", "days"],
+)
+def test_other_arguments_other_identities(change: dict[str, Any]) -> None:
+    """Events that may differ never share an id, so that a later run into the same server is no conflict; and its users
+    are others, so that nobody signs up twice.
+    """
+    first, other = _table(1_000), _table(**({"events": 1_000} | change))
+
+    for column in ("id", "user_id", "account_id", "device_id"):
+        assert not (set(first[column].to_pylist()) & set(other[column].to_pylist())) - {None}, column
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--events", "10", "--out", "x.jsonl"], "events must be at least 1000"),
+        (["--seed", "-1", "--out", "x.jsonl"], "seed must be at least 0"),
         (["--out", "x.xlsx"], "end the name in .jsonl, .jsonl.gz or .parquet"),
     ],
 )
@@ -87,6 +87,28 @@ def test_wrong_use(capsys: pytest.CaptureFixture[str], arguments: list[str], mes
     assert _run(*arguments) == 2
     assert message in capsys.readouterr().err
     assert not Path("x.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--events", "999"], "events must be at least 1,000, got 999"),
+        (["--days", "13"], "days must be at least 14, got 13"),
+        (["--events", "many"], "'many' is not a whole number"),
+    ],
+)
+def test_too_few(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    """Fewer than a business needs is refused by the parser, and the help says how many it needs."""
+    with pytest.raises(SystemExit) as ended:
+        _run(*arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+    with pytest.raises(SystemExit):
+        _run("--help")
+    told = capsys.readouterr().out
+    assert "from 1,000" in told
+    assert "from 14" in told
 
 
 def test_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

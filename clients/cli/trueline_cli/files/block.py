@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -42,7 +43,9 @@ class BadLine:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
+        # Messages of the server begin with the field, those from here follow it.
+        named = not self.field or re.match(re.escape(self.field) + r"(?!\w)", self.message)
+        return f"{where}: {self.message}" if named else f"{where}: {self.field}: {self.message}"
 
 
 class Records(Protocol):

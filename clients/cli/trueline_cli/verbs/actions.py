@@ -21,7 +21,7 @@ class Actions:
         )
         parser.add_argument("--scorecard", default="", metavar="NAME", help="another scorecard than 'alignment'")
         parser.add_argument("--at", type=options.instant, metavar="TIME", help="as of this time")
-        parser.add_argument("--limit", type=int, default=0, metavar="N", help="at most so many (all)")
+        parser.add_argument("--limit", type=options.count, default=0, metavar="N", help="at most so many (0 = all)")
 
     def run(self, args: argparse.Namespace) -> int:
         """Print them."""

@@ -27,8 +27,8 @@ class Metrics:
             "Metrics: which there are, the points of one, or changes as they come.\nWithout a further word: list.",
             (
                 "trueline metrics",
-                "trueline metrics show events_per_day --from 2011-11-01 --to 2011-12-01",
-                "trueline metrics show revenue --label country=France --output json",
+                "trueline metrics show daily_active_users --from 2011-11-01 --to 2011-12-01",
+                "trueline metrics show events_by_name --label name=user_signed_up --output json",
                 "trueline metrics watch active_users_1h",
                 "trueline metrics watch --output json --once",
             ),
@@ -129,18 +129,19 @@ def points_table(points: Iterable[MetricPoint]) -> Any:
         "window end", "metric", "labels", "value", "events", "state", right=("value", "events"), fold=("labels",)
     )
     for point in points:
-        labels = " ".join(f"{key}={value}" for key, value in sorted(point.labels.items()))
-        about = "" if point.exact or point.value is None else "≈ "
-        state = style.completeness(point.completeness)
-        made.add_row(
-            style.moment(point.window_end),
-            point.metric,
-            labels,
-            about + style.number(point.value),
-            f"{point.events:,}",
-            state,
-        )
+        *cells, state = point_cells(point)
+        made.add_row(*cells, f"{point.events:,}", state)
     return made
+
+
+def point_cells(point: MetricPoint) -> tuple[str, str, str, str, str]:
+    """A point in words: end of its window, metric, labels, value, state."""
+    from trueline_cli import style
+
+    labels = " ".join(f"{key}={value}" for key, value in sorted(point.labels.items()))
+    about = "" if point.exact or point.value is None else "≈ "
+    value = about + style.number(point.value)
+    return style.moment(point.window_end), point.metric, labels, value, style.completeness(point.completeness)
 
 
 command = Metrics()

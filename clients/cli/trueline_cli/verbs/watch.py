@@ -16,7 +16,8 @@ class Watch:
         """Which scorecard, from where on."""
         options.describe(
             parser,
-            "The alignment score and its KPIs, shown anew whenever they change, until Ctrl-C.",
+            "The alignment score and its KPIs, shown anew whenever they change, until Ctrl-C.\n"
+            "Into a pipe: a line a change, with the KPIs that changed.",
             ("trueline watch", "trueline watch --output json", "trueline watch --output json --once"),
         )
         parser.add_argument("--scorecard", default="", metavar="NAME", help="another scorecard than 'alignment'")
