@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from trueline_stores.warehouse.client import Warehouse
 
+# Modules of assertions that several folders share say what differs, too.
+pytest.register_assert_rewrite("tests.unit.streams.support")
+
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 

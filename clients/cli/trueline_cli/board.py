@@ -59,9 +59,7 @@ def kpi_table(score: AlignmentScore) -> Table:
     for item, words in zip(score.items, rows, strict=True):
         colour = style.BAND_COLOURS[item.kpi.band]
         name, value, aim, band, *rest = words
-        made.add_row(
-            name, value, aim, Text(band, style=colour), style.bar(item.kpi.attainment, bar, colour), *rest[1:]
-        )
+        made.add_row(name, value, aim, Text(band, style=colour), style.bar(item.kpi.attainment, bar, colour), *rest[1:])
     for column, cells in zip(made.columns, zip(_HEADS, *rows, strict=True), strict=True):
         if column.header in _NEVER_CUT:
             column.min_width = max(map(len, cells))

@@ -27,9 +27,7 @@ class GenerateCommand:
         parser.add_argument(
             "--events", type=event_count, default=200_000, help=f"how many, from {FEWEST_EVENTS:,} (default: 200,000)"
         )
-        parser.add_argument(
-            "--seed", type=int, default=1, help="the same arguments make the same events (default: 1)"
-        )
+        parser.add_argument("--seed", type=int, default=1, help="the same arguments make the same events (default: 1)")
         parser.add_argument("--end", type=_instant, help="time after the last event, RFC 3339 (default: now)")
         parser.add_argument(
             "--days",

@@ -153,4 +153,4 @@ def variables_table() -> str:
     variables = {PREFIX + item.name.upper(): item for item in fields(Settings)}
     width = max(map(len, variables))
     lines = [f"  {variable:<{width}}  {written_default(item)}".rstrip() for variable, item in variables.items()]
-    return "\n".join(("settings in the environment, with their defaults (docs/operations.md tells more):", *lines))
+    return "\n".join(("settings in the environment and their defaults (docs/operations.md tells more):", *lines))

@@ -1,6 +1,6 @@
 """Sends generated events to a server over one stream, in order, with several batches under way.
 
-The SDK's BatchingSender is not used, as the backend builds on the contract (trueline.v1) alone, never on a client of it.
+The SDK's BatchingSender is not used: the backend builds on the contract (trueline.v1) alone, never on a client of it.
 """
 
 from __future__ import annotations

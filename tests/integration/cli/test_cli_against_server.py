@@ -60,6 +60,24 @@ def test_ingest_sends_tells_and_finishes(
     ]
 
 
+def test_refused_lines_are_told_in_order(
+    running: Running, recorder: Recorder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the server come later than those that cannot be read, but each file is told by its line numbers, and
+    the first twenty are the first twenty.
+    """
+    recorder.refuse = lambda event: "FAR_FUTURE" if int(event["id"]) % 2 else ""
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    first.write_text("".join(lines(str(n)) + "{oops\n" for n in range(3)))
+    second.write_text(lines(*map(str, range(10, 2_010))) + "{oops\n" * 30)
+    assert app.main(["ingest", str(first), str(second), "--address", running.address]) == 1
+    err = capsys.readouterr().err.splitlines()
+    told = [line.removeprefix(f"{tmp_path}/").split(": ")[0] for line in err[:-1]]
+    expected = [*(f"first.jsonl:{n}" for n in (2, 3, 4, 6)), *(f"second.jsonl:{n}" for n in range(2, 34, 2))]
+    assert told == expected
+    assert err[-1] == "… and 1,014 more; --errors FILE writes all"
+
+
 def test_the_first_refused_lines_are_shown_and_all_are_counted(
     running: Running, recorder: Recorder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,14 +100,29 @@ def test_other_files_go_on_when_one_cannot_be_read(
     running: Running, recorder: Recorder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The fault is told, the rest goes in, and no source is finished, as something of it is missing."""
-    good = tmp_path / "good.jsonl"
+    torn, good = tmp_path / "torn.jsonl.gz", tmp_path / "good.jsonl"
+    torn.write_bytes(b"no gzip at all")
     good.write_text(lines("a"))
-    status = app.main(["ingest", str(tmp_path / "gone.jsonl"), str(good), "--address", running.address, "--keep-going"])
+    status = app.main(["ingest", str(torn), str(good), "--address", running.address, "--keep-going"])
     out, err = capsys.readouterr()
     assert status == 1
-    assert f"{tmp_path / 'gone.jsonl'}: No such file or directory" in err
+    assert f"{torn}: cannot be unpacked" in err
     assert "1 of 2 files could not be read to the end" in out
     assert (recorder.arrivals, recorder.finished) == ([("shop", "a")], [])
+
+
+@pytest.mark.parametrize(("name", "told"), [("gone.jsonl", "no such file"), ("folder.csv", "is a directory")])
+def test_a_file_that_is_not_there_is_wrong_use(
+    running: Running, recorder: Recorder, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, name: str, told: str
+) -> None:
+    """Nothing of the others is sent, and there is no summary that looks like work done."""
+    (tmp_path / "folder.csv").mkdir()
+    good = tmp_path / "good.jsonl"
+    good.write_text(lines("a"))
+    status = app.main(["ingest", str(good), str(tmp_path / name), "--address", running.address])
+    assert status == 2
+    assert capsys.readouterr() == ("", f"trueline ingest: {tmp_path / name}: {told}\n")
+    assert recorder.arrivals == []
 
 
 def test_the_server_reads_the_mapping(running: Running, recorder: Recorder, tmp_path: Path) -> None:
@@ -286,13 +319,46 @@ def test_a_watch_ends_well_with_ctrl_c_and_with_its_reader(running: Running, rec
     assert err == ""
 
 
-def test_a_watch_without_a_terminal_prints_the_last_state(running: Running, recorder: Recorder) -> None:
-    """Once, as a plain table."""
+def read_lines(running: Running, count: int, *argv: str) -> list[str]:
+    """The first lines that a command prints into a pipe, while it goes on."""
+    command = [sys.executable, "-m", "trueline_cli", "--address", running.address, *argv]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            return [process.stdout.readline() for _ in range(count)]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+
+
+def test_a_watch_of_metrics_into_a_pipe_prints_a_line_a_change(running: Running, recorder: Recorder) -> None:
+    """At once, while the watch goes on; with --once it ends after those of the snapshot."""
+    point = metric_service_pb2.MetricPoint(metric="dau", value=2, completeness=2, exact=True, labels={"country": "AT"})
+    point.window_end.CopyFrom(Timestamp(seconds=1714953600))
+    change = metric_service_pb2.WatchMetricsResponse(changes=metric_service_pb2.MetricPoints(points=[point]))
+    recorder.scripts.append([*script()[:2], change, threading.Event()])
+    assert read_lines(running, 2, "metrics", "watch") == [
+        "–  dau  ≈ 1\n",  # noqa: RUF001
+        "2024-05-06 00:00  dau  country=AT  2  provisional\n",
+    ]
     recorder.scripts.append(script())
     done = cli(running, "metrics", "watch", "--once")
-    assert done.returncode == 0
-    assert done.stdout.count("dau") == 1
-    assert "\x1b" not in done.stdout
+    assert (done.returncode, done.stdout) == (0, "–  dau  ≈ 1\n")  # noqa: RUF001
+
+
+def test_a_watch_of_the_score_into_a_pipe_prints_a_line_a_change(running: Running, recorder: Recorder) -> None:
+    """The score, and those KPIs that have another value than before; all of them at first."""
+    response = kpi_service_pb2.WatchAlignmentResponse
+    later = some_score()
+    later.score, later.band, later.items[0].kpi.value = 82, 1, 0.25
+    synced = response(synced=metric_service_pb2.Synced(position=4), resume_token="t1")
+    recorder.scripts.append(
+        [response(snapshot=some_score()), synced, response(change=later, resume_token="t2"), threading.Event()]
+    )
+    assert read_lines(running, 2, "watch") == [
+        "2024-05-06 07:08:09  alignment 61.2  at risk  d7_retention 23.8 %, ltv_cac –\n",  # noqa: RUF001
+        "2024-05-06 07:08:09  alignment 82.0  on track  d7_retention 25.0 %\n",
+    ]
 
 
 def test_the_token_comes_from_the_environment(running: Running, recorder: Recorder) -> None:

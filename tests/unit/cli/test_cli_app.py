@@ -12,7 +12,9 @@ import pytest
 from trueline.errors import NotFoundError, UnauthenticatedError, UnavailableError, Violation
 from trueline_cli import app, options
 from trueline_cli.explain import explain
+from trueline_cli.files.block import BadLine
 from trueline_cli.output import jsonable
+from trueline_rules.loader import load_rules
 
 VERBS = [*app.VERBS]
 
@@ -45,6 +47,43 @@ def test_the_help_of_a_verb_ends_with_examples(verb: str, capsys: pytest.Capture
         parser.parse_args(words[1:])
 
 
+def test_examples_of_metrics_name_metrics_of_the_pack(capsys: pytest.CaptureFixture[str]) -> None:
+    """And labels that they have, so that an example can be copied."""
+    with pytest.raises(SystemExit):
+        app.main(["metrics", "--help"])
+    parser = options.verb_parser("metrics")
+    app.load("metrics").configure(parser)
+    pack = load_rules([]).metrics
+    examples = capsys.readouterr().out.partition("\nexamples:\n")[2].strip().splitlines()
+    shown = [parser.parse_args(example.split()[2:]) for example in examples]
+    assert sum(args.what == "show" for args in shown) == 2
+    for args in shown:
+        names = [args.name] if args.what == "show" else getattr(args, "names", [])
+        for name in names:
+            assert {key for key, _ in getattr(args, "label", ())} <= set(pack[name].group_by)
+
+
+def test_a_bad_line_names_its_field_once() -> None:
+    """Whether the message begins with it, as the server's do, or follows it."""
+    told = [
+        str(BadLine("a.jsonl", 6, field, "R", message))
+        for field, message in [
+            ("occurred_at", "occurred_at is 2999"),
+            ("value", "'x' is not a number"),
+            ("id", "identity is taken"),
+            ("properties[a]", "properties[a] is not a finite number"),
+            ("", "is not JSON"),
+        ]
+    ]
+    assert told == [
+        "a.jsonl:6: occurred_at is 2999",
+        "a.jsonl:6: value: 'x' is not a number",
+        "a.jsonl:6: id: identity is taken",
+        "a.jsonl:6: properties[a] is not a finite number",
+        "a.jsonl:6: is not JSON",
+    ]
+
+
 def test_help_loads_nothing_heavy() -> None:
     """Neither gRPC nor rich nor the metadata of packages: that is what makes it fast."""
     code = (
@@ -68,6 +107,9 @@ def test_help_loads_nothing_heavy() -> None:
         (["score", "--at", "noon"], "'noon' is not a time with offset"),
         (["score", "--at", "2024-05-06T07:00:00"], "is not a time with offset"),
         (["metrics", "show", "dau", "--label", "plan"], "'plan' is not a label like plan=pro"),
+        (["actions", "--limit", "99999999999"], "'99999999999' is not a whole number from 0 to 2,147,483,647"),
+        (["actions", "--limit", "-1"], "'-1' is not a whole number from 0"),
+        (["actions", "--limit", "some"], "'some' is not a whole number from 0"),
         (["kpis", "--timeout", "-1"], "'-1' is not a positive number of seconds"),
         (["kpis", "--output", "xml"], "invalid choice: 'xml'"),
     ],
@@ -141,6 +183,8 @@ def test_errors_are_told_with_the_way_out() -> None:
     )
     unknown = NotFoundError("NOT_FOUND", "UNKNOWN_METRIC", "no metric 'dua'", {"nearest": "dau"})
     assert explain(unknown) == "no metric 'dua'; did you mean 'dau'?"
+    known_to_none = NotFoundError("NOT_FOUND", "UNKNOWN_METRIC", "no metric is called 'x'", {"nearest": ""})
+    assert explain(known_to_none) == "no metric is called 'x'; see `trueline metrics`"
     assert "--token" in explain(UnauthenticatedError("UNAUTHENTICATED", "UNAUTHENTICATED", "the credential is missing"))
     broken = NotFoundError(
         "INVALID_ARGUMENT", "INVALID_FIELD", "2 fields", {}, (Violation("a", "is b"), Violation("c", "is d"))

@@ -69,6 +69,8 @@ def test_the_kpis_have_the_targets_of_the_seed() -> None:
         "viral_coefficient": 0.5,
     }
     assert kpis["churn_rate"].direction is Direction.LOWER
+    # A ratio with a target below 1 is shown as a percentage, which this number is not.
+    assert kpis["viral_coefficient"].unit == "invitees per inviter"
     assert kpis["signup_to_activation"].basis == "assumed"
 
 
@@ -90,7 +92,7 @@ def test_the_operational_metrics_of_the_seed_are_there() -> None:
         if metric.metadata.labels.get("panel") == "operations"
     }
     assert told == {
-        "active_users_1h": (Aggregation.COUNT_DISTINCT, "1h", "1m"),
+        "active_users_1h": (Aggregation.COUNT_DISTINCT, "1h", "5m"),
         "active_users_24h": (Aggregation.COUNT_DISTINCT, "24h", "5m"),
         "events_per_minute": (Aggregation.COUNT, "1m", "1m"),
         "workflows_created_24h": (Aggregation.COUNT, "24h", "5m"),

@@ -96,7 +96,8 @@ def test_every_setting_has_a_sentence() -> None:
 
 def test_the_page_of_operations_lists_every_setting_with_its_default() -> None:
     """In the order of the class; what stands there is read as the default, so nobody copies a wrong one."""
-    rows = re.findall(r"^\| `(TRUELINE_\w+)` \|([^|]*)\| [^|]+ \|$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE)
+    page = OPERATIONS.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(TRUELINE_\w+)` \|([^|]*)\| [^|]+ \|$", page, re.MULTILINE)
     shown = {variable: default.strip() for variable, default in rows}
 
     assert list(shown) == [f"TRUELINE_{field.name.upper()}" for field in fields(Settings)]

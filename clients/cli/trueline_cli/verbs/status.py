@@ -33,7 +33,9 @@ class ShowStatus:
         from trueline_cli.board import taken_in
 
         head = f"Trueline {status.version} at {args.address}, running since {style.moment(status.started_at)} UTC"
-        made = style.table("source", "events", "latest event", "watermark", "import", right=("events",), fold=("source",))
+        made = style.table(
+            "source", "events", "latest event", "watermark", "import", right=("events",), fold=("source",)
+        )
         for source in status.sources:
             made.add_row(
                 source.source,
