@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, closing
 from dataclasses import dataclass
 
+from trueline_rules.errors import Problem, RuleFileError
 from trueline_rules.loader import load_rules
 from trueline_rules.model import RuleSet
 from trueline_stores.bus import InProcessBus
@@ -180,8 +181,7 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
             warehouse, Limits(seconds=settings.query_timeout_s, memory_bytes=settings.query_memory_mb << 20)
         )
         evaluator, clocks = Evaluator(confinement, clock), Clocks(warehouse, settings.max_disorder_s * SECOND_US)
-        for kpi, reason in evaluator.problems(rules).items():
-            _log.warning("KPI %s has no value: %s", kpi, reason)
+        _refuse_statements(rules, evaluator.problems(rules))
         materialiser = Materialiser(
             evaluator, KpiValues(warehouse), clocks, lambda: rules, clock, interval_s=settings.kpi_interval_s
         )
@@ -197,6 +197,14 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         maintenance.start()
         stack.callback(maintenance.close)
         yield Backend(log, warehouse, bus, rules, writer, flow, evaluator, clocks, materialiser, tokens)
+
+
+def _refuse_statements(rules: RuleSet, problems: Mapping[str, str]) -> None:
+    """A rule set with a statement that is not allowed does not load, like one with any other mistake."""
+    if problems:
+        raise RuleFileError(
+            tuple(Problem(rules.kpis[kpi].metadata.place, f"KPI {kpi}: {why}") for kpi, why in problems.items())
+        )
 
 
 def _start_flow(

@@ -112,9 +112,7 @@ def check_rules(paths: Sequence[Path], mapping: str) -> Finding:
     try:
         rules = load_rules(paths, mapping=mapping or None)
     except RuleFileError as error:
-        first = str(error.problems[0])
-        more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-        return Finding("rule files", State.BAD, first + more, "correct the file; `trueline rules check` lists all")
+        return Finding("rule files", State.BAD, "; ".join(map(str, error.problems)), "correct what is named")
     silent = sorted(name for name, metric in rules.metrics.items() if not rules.events_of(metric))
     told = (
         f"revision {rules.revision}: {len(rules.metrics)} metrics, {len(rules.kpis)} KPIs, "

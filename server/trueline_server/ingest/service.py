@@ -11,6 +11,7 @@ from trueline_stores.errors import BackpressureError
 from trueline_stores.log.port import AppendResult, EventLog
 
 from trueline_server.clock import Clock
+from trueline_server.errors import invalid_field
 from trueline_server.ingest.batch import Rejection
 from trueline_server.ingest.preparing import Prepared, Preparer, SizedBatch, too_large
 from trueline_server.ingest.validate import EventLimits
@@ -148,6 +149,8 @@ class Ingestion:
 
     def _check_size(self, batch: SizedBatch) -> None:
         limits = self._limits
+        if not batch.events:
+            raise invalid_field("events", "is empty: send at least one event")
         for unit, size, limit in (
             ("events", batch.events, limits.max_events),
             ("bytes", batch.bytes, limits.max_bytes),

@@ -105,8 +105,8 @@ class MetricReader:
             after: `next_after` of the page before.
 
         Raises:
-            TruelineError: UNKNOWN_METRIC; INVALID_FIELD (a label that the metric has not, an unfit fill_empty);
-                TOO_MANY_POINTS (fill_empty over more windows than LARGEST_PAGE).
+            TruelineError: UNKNOWN_METRIC; INVALID_FIELD (a label that the metric has not, an end before the start, an
+                unfit fill_empty); TOO_MANY_POINTS (fill_empty over more windows than LARGEST_PAGE).
 
         """
         chosen = self._metric(metric)
@@ -114,6 +114,8 @@ class MetricReader:
         for label in wanted:
             if label not in chosen.group_by:
                 raise invalid_field("labels", f"has '{label}'; {metric} has {_listed(chosen.group_by)}")
+        if start_us is not None and end_us is not None and end_us < start_us:
+            raise invalid_field("end_time", "is before start_time: windows that end in (start_time, end_time] are told")
         now = self._now(tenant, chosen)
         if now is None and not fill_empty:
             return PointPage((), None, None)
@@ -131,11 +133,13 @@ class MetricReader:
         With labels, metrics that lack one of them are left out.
 
         Raises:
-            TruelineError: UNKNOWN_METRIC.
+            TruelineError: UNKNOWN_METRIC; INVALID_FIELD (no metric has the labels).
 
         """
         wanted = dict(labels or {})
         chosen = self._labelled(metrics, wanted)
+        if wanted and not chosen:
+            raise invalid_field("labels", f"has {_listed(sorted(wanted))}; none of the metrics has all of them")
         if not chosen:
             return []
         ends = dict(self._warehouse.run(NewestEnds(tenant, chosen)))

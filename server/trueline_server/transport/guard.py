@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Never
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from trueline_server.errors import TruelineError
+from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.transport.credentials import Credentials
 from trueline_server.transport.field_rules import FieldRules
 from trueline_server.transport.status import failure_of, map_failure_to_status
@@ -54,7 +55,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             kind, inner = grpc.unary_unary_rpc_method_handler, handler.unary_unary
         return kind(
             wrap(inner, call.method),
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=_forgiving(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
@@ -100,15 +101,39 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if self._draining.is_set():
             raise _not_serving()
         TENANT.set(self._credentials.tenant_of(context.invocation_metadata()))
-        if isinstance(request, Message):
-            self._rules.check(request)
-            return request
+        if isinstance(request, Message | _Unreadable):
+            return self._readable(request)
         return self._checked(request)
 
-    async def _checked(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async def _checked(self, requests: AsyncIterator[Message | _Unreadable]) -> AsyncIterator[Message]:
         async for request in requests:
-            self._rules.check(request)
-            yield request
+            yield self._readable(request)
+
+    def _readable(self, request: Message | _Unreadable) -> Message:
+        if isinstance(request, _Unreadable):
+            raise invalid_field("request", f"cannot be read: {request.why}; send the message that the contract names")
+        self._rules.check(request)
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Stands for a request whose bytes are no message of its type. grpc itself would answer UNKNOWN."""
+
+    why: str
+
+
+def _forgiving(deserializer: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    if deserializer is None:
+        return None
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserializer(data)
+        except (DecodeError, ValueError) as error:
+            return _Unreadable(" ".join(str(error).split()) or type(error).__name__)
+
+    return read
 
 
 async def _send_all(handler: Callable[[Any, Any], Any], request: Any, context: Any) -> None:
