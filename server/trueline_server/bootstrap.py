@@ -44,6 +44,7 @@ from trueline_server.metrics.reader import MetricReader
 from trueline_server.metrics.servicer import MetricServicer
 from trueline_server.metrics.watch import MetricWatch
 from trueline_server.settings import Settings
+from trueline_server.system.health import SystemHealth
 from trueline_server.system.servicer import SystemServicer
 from trueline_server.system.status import StatusReader
 from trueline_server.transport.credentials import Credentials
@@ -138,10 +139,16 @@ async def open_server(settings: Settings, clock: Clock = now_us) -> AsyncIterato
             "KpiService": _kpi_servicer(settings, backend, progress, clock),
             "SystemService": SystemServicer(
                 StatusReader(backend.warehouse, settings.max_disorder_s * SECOND_US),
+                SystemHealth(
+                    backend.log.end,
+                    lambda: backend.writer.processed_position,
+                    backend.flow,
+                    lambda: backend.warehouse.query("SELECT 1"),
+                ),
                 backend.log.end,
                 progress,
-                lambda: backend.rules,
-                started_at_us,
+                rules=lambda: backend.rules,
+                started_at_us=started_at_us,
             ),
         }
         health = Health(tuple(SERVICES))

@@ -32,8 +32,6 @@ def board(score: AlignmentScore, status: Status | None = None, actions: Iterable
         parts += [Text(), Text(f"Next: {first.action} ({first.kpi.name}, +{first.points:.1f} points)")]
     if status is not None:
         parts += [Text(), Text(taken_in(status), style="dim")]
-        if status.rule_error:
-            parts.append(Text(f"The newest rule files are not in force: {status.rule_error}", style="red"))
     return Group(*parts)
 
 
@@ -104,4 +102,5 @@ def taken_in(status: Status) -> str:
     text = f"{status.events:,} events"
     text += f" from {names}" if names else ""
     text += f", the latest of {style.moment(latest)} UTC" if latest is not None else ""
-    return text + (f"; {behind:,} more are being processed" if behind > 0 else "")
+    # Positions are counted over all tenants, so they are no number of this tenant's events.
+    return text + (f"; the dataflow is {behind:,} log positions behind" if behind > 0 else "")

@@ -100,10 +100,6 @@ class ColumnBatch:
         middle = len(self) // 2
         return self.rows(0, middle), self.rows(middle, len(self))
 
-    def source_of(self, row: int) -> str:
-        """Event.source of one row."""
-        return self.source if isinstance(self.source, str) else self.source[row]
-
     def to_proto(self) -> event_pb2.EventColumns:
         """The batch as it goes over the wire.
 

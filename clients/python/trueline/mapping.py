@@ -283,7 +283,6 @@ def status(message: system_service_pb2.GetStatusResponse) -> Status:
         events=message.events,
         sources=sources,
         rule_revision=message.rule_revision,
-        rule_error=message.rule_error,
         synthetic=message.synthetic,
     )
 

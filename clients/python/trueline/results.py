@@ -350,7 +350,6 @@ class Status:
         accepted_position: last log position accepted, over all tenants.
         processed_position: last log position processed by the dataflow.
         events: events in the warehouse.
-        rule_error: why the newest rule files are not in force; "" if they are.
         synthetic: the events are made by the generator and not by a business.
 
     """
@@ -362,7 +361,6 @@ class Status:
     events: int
     sources: tuple[SourceStatus, ...]
     rule_revision: str
-    rule_error: str
     synthetic: bool
 
 

@@ -170,7 +170,7 @@ def check_server(address: str, token: str) -> list[Finding]:
             way_out = "give the token with --token or TRUELINE_TOKEN"
             return [serving, Finding("lag", State.NOTICE, f"not told: {error.details()}", way_out)]
     lag = status.accepted_position - status.processed_position
-    told = f"{lag:,} of {status.accepted_position:,} events accepted are not in the metrics yet"
+    told = f"{lag:,} of {status.accepted_position:,} log positions are not in the metrics yet"
     if lag > LARGE_LAG:
         return [serving, Finding("lag", State.NOTICE, told, "send more slowly, or wait")]
     return [serving, Finding("lag", State.GOOD, told)]

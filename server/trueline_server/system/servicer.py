@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from trueline_rules.loader import nearest, parse_mapping
 from trueline_rules.model import EventMapping, FieldSource, RuleSet
 
 from trueline_server.errors import TruelineError, invalid_field
+from trueline_server.system.health import PartHealth
 from trueline_server.system.status import SourceState, TenantState
 from trueline_server.transport.progress import Progress
 from trueline_server.transport.tenant import current_tenant
@@ -29,23 +31,51 @@ class StateReader(Protocol):
         ...
 
 
+class HealthReader(Protocol):
+    """Reads the health of the parts; called on a thread."""
+
+    def read(self) -> tuple[PartHealth, ...]:
+        """The parts."""
+        ...
+
+
 class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
-    """GetStatus, ResolveEventMapping."""
+    """GetSystemHealth, GetVersion, GetStatus, ResolveEventMapping."""
 
     def __init__(
         self,
         status: StateReader,
+        health: HealthReader,
         log_end: Callable[[], int],
         progress: Progress,
+        *,
         rules: Callable[[], RuleSet],
         started_at_us: int,
     ) -> None:
         """`log_end` answers the last position accepted; `started_at_us` is in microseconds since 1970."""
         self._status = status
+        self._health = health
         self._log_end = log_end
         self._progress = progress
         self._rules = rules
         self._started_at_us = started_at_us
+
+    async def GetSystemHealth(self, request: pb.GetSystemHealthRequest, context: Any) -> pb.GetSystemHealthResponse:
+        """The parts, and whether all are well."""
+        parts = await asyncio.to_thread(self._health.read)
+        return pb.GetSystemHealthResponse(
+            healthy=all(part.healthy for part in parts),
+            parts=[pb.PartHealth(name=part.name, healthy=part.healthy, message=part.message) for part in parts],
+        )
+
+    async def GetVersion(self, request: pb.GetVersionRequest, context: Any) -> pb.GetVersionResponse:
+        """What runs."""
+        return pb.GetVersionResponse(
+            version=version("trueline"),
+            python_version=platform.python_version(),
+            started_at=timestamp_of(self._started_at_us),
+            rule_revision=self._rules().revision,
+        )
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> pb.GetStatusResponse:
         """The status, for the tenant of the caller."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from trueline.v1 import event_pb2, field_rules_pb2, ingest_service_pb2
+from trueline.v1 import constraints_pb2, event_pb2, ingest_service_pb2
 
 from trueline_server.errors import TruelineError
 
@@ -63,8 +63,8 @@ class FieldRules:
     def _compile(self, descriptor: Any) -> Iterator[_Check]:
         for field in descriptor.fields:
             options = field.GetOptions()
-            if options.HasExtension(field_rules_pb2.rules):
-                yield from _own_checks(field, options.Extensions[field_rules_pb2.rules])
+            if options.HasExtension(constraints_pb2.rules):
+                yield from _own_checks(field, options.Extensions[constraints_pb2.rules])
             if _holds_messages(field):
                 yield _into(field, self)
 
@@ -95,7 +95,7 @@ def _into(field: FieldDescriptor, rules: FieldRules) -> _Check:
     )
 
 
-def _own_checks(field: FieldDescriptor, rules: field_rules_pb2.FieldRules) -> Iterator[_Check]:
+def _own_checks(field: FieldDescriptor, rules: constraints_pb2.FieldRules) -> Iterator[_Check]:
     if rules.required:
         yield _required(field)
     if rules.max_items:

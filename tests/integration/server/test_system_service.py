@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2
 from trueline.v1 import system_service_pb2 as pb
 from trueline.v1 import system_service_pb2_grpc
 from trueline_rules.loader import load_rules
+from trueline_server.system.health import SystemHealth
 from trueline_server.system.servicer import SystemServicer
 from trueline_server.system.status import SourceState, TenantState
 from trueline_server.transport.progress import Progress
@@ -45,10 +46,22 @@ class States:
         return TenantState(5, (SourceState("synthetic-podcast", 5, 2 * HOUR_US, HOUR_US, 3 * HOUR_US, True),))
 
 
+class StandingFlow:
+    """A dataflow that has failed once; tests let it stand and run again."""
+
+    def __init__(self) -> None:
+        self.healthy = True
+        self.error: BaseException | None = OSError("the disk is gone")
+
+
+FLOW = StandingFlow()
+
+
 @contextlib.asynccontextmanager
 async def stub(progress: Progress) -> AsyncIterator[system_service_pb2_grpc.SystemServiceStub]:
     """A stub of a served SystemService with two tenants."""
-    servicer = SystemServicer(States(), lambda: 9, progress, lambda: RULES, HOUR_US)
+    health = SystemHealth(lambda: 9, lambda: progress.position, FLOW, lambda: None)
+    servicer = SystemServicer(States(), health, lambda: 9, progress, rules=lambda: RULES, started_at_us=HOUR_US)
     async with serving({NAME: servicer}, tokens={"a": "acme", "b": "bolt"}) as channel:
         yield system_service_pb2_grpc.SystemServiceStub(channel)
 
@@ -153,3 +166,38 @@ def test_mistake_in_a_mapping_has_its_place() -> None:
             assert "fromat" in bad.field_violations[0].description
 
     asyncio.run(run())
+
+
+def test_health_of_the_parts() -> None:
+    """A part that does not do its work is named with the reason, and the server as a whole is not well then."""
+
+    async def scenario() -> None:
+        async with stub(Progress(5)) as system:
+            well = await system.GetSystemHealth(pb.GetSystemHealthRequest(), metadata=ACME)
+            FLOW.healthy = False
+            ill = await system.GetSystemHealth(pb.GetSystemHealthRequest(), metadata=ACME)
+            FLOW.healthy = True
+
+        assert well.healthy
+        assert [part.name for part in well.parts] == ["log", "dataflow", "warehouse"]
+        assert "4 behind" in well.parts[1].message
+        assert not ill.healthy
+        assert [part.healthy for part in ill.parts] == [True, False, True]
+        assert "the disk is gone" in ill.parts[1].message
+
+    asyncio.run(scenario())
+
+
+def test_version() -> None:
+    """What runs: the version, its Python, since when, with which rules."""
+
+    async def scenario() -> None:
+        async with stub(Progress(0)) as system:
+            found = await system.GetVersion(pb.GetVersionRequest(), metadata=ACME)
+
+        assert RULES.revision == found.rule_revision
+        assert found.started_at.seconds == HOUR_US // 1_000_000
+        assert found.version
+        assert found.python_version.startswith("3.")
+
+    asyncio.run(scenario())

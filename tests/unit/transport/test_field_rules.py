@@ -5,7 +5,7 @@ import math
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
-from trueline.v1 import field_rules_pb2, ingest_service_pb2, kpi_service_pb2, metric_service_pb2, system_service_pb2
+from trueline.v1 import constraints_pb2, ingest_service_pb2, kpi_service_pb2, metric_service_pb2, system_service_pb2
 from trueline_server.errors import TruelineError
 from trueline_server.transport.field_rules import FieldRules
 
@@ -79,12 +79,12 @@ def test_error_names_first_field_and_lists_at_most_twenty() -> None:
 def _own_type() -> type[Message]:
     """A message type with rules that no request of the contract has: nested, in maps, optional, bounded both ways."""
     file = descriptor_pb2.FileDescriptorProto(
-        name="test/own.proto", package="trueline.v1", syntax="proto3", dependency=["trueline/v1/field_rules.proto"]
+        name="test/own.proto", package="trueline.v1", syntax="proto3", dependency=["trueline/v1/constraints.proto"]
     )
     inner = file.message_type.add(name="TestInner")
     share = inner.field.add(name="share", number=1, type=1, label=1)
-    share.options.Extensions[field_rules_pb2.rules].gte = 0
-    share.options.Extensions[field_rules_pb2.rules].lte = 1
+    share.options.Extensions[constraints_pb2.rules].gte = 0
+    share.options.Extensions[constraints_pb2.rules].lte = 1
     outer = file.message_type.add(name="TestOuter")
     outer.field.add(name="one", number=1, type=11, label=1, type_name=".trueline.v1.TestInner")
     outer.field.add(name="many", number=2, type=11, label=3, type_name=".trueline.v1.TestInner")
@@ -95,8 +95,8 @@ def _own_type() -> type[Message]:
     entry.field.add(name="key", number=1, type=9, label=1)
     entry.field.add(name="value", number=2, type=11, label=1, type_name=".trueline.v1.TestInner")
     perhaps = outer.field.add(name="perhaps", number=5, type=5, label=1, proto3_optional=True, oneof_index=0)
-    perhaps.options.Extensions[field_rules_pb2.rules].required = True
-    perhaps.options.Extensions[field_rules_pb2.rules].gte = 1
+    perhaps.options.Extensions[constraints_pb2.rules].required = True
+    perhaps.options.Extensions[constraints_pb2.rules].gte = 1
     outer.oneof_decl.add(name="_perhaps")
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())

@@ -30,7 +30,7 @@ class KpiServiceStub:
 
     KPIs are computed in the background (every 60 s by setting) and read here, so a read is a lookup and tells
     computed_at. A past instant (`at`) is computed when it is asked, from everything known by now ("as corrected since");
-    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI, STATEMENT_REFUSED.
+    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI.
     """
 
     def __init__(self, channel):
@@ -71,7 +71,7 @@ class KpiServiceServicer:
 
     KPIs are computed in the background (every 60 s by setting) and read here, so a read is a lookup and tells
     computed_at. A past instant (`at`) is computed when it is asked, from everything known by now ("as corrected since");
-    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI, STATEMENT_REFUSED.
+    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI.
     """
 
     def ListKpis(self, request, context):
@@ -152,7 +152,7 @@ class KpiService:
 
     KPIs are computed in the background (every 60 s by setting) and read here, so a read is a lookup and tells
     computed_at. A past instant (`at`) is computed when it is asked, from everything known by now ("as corrected since");
-    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI, STATEMENT_REFUSED.
+    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI.
     """
 
     @staticmethod

@@ -31,7 +31,7 @@ class KpiServiceStub:
 
     KPIs are computed in the background (every 60 s by setting) and read here, so a read is a lookup and tells
     computed_at. A past instant (`at`) is computed when it is asked, from everything known by now ("as corrected since");
-    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI, STATEMENT_REFUSED.
+    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI.
     """
 
     @_typing.overload
@@ -59,7 +59,7 @@ class KpiServiceAsyncStub(KpiServiceStub):
 
     KPIs are computed in the background (every 60 s by setting) and read here, so a read is a lookup and tells
     computed_at. A past instant (`at`) is computed when it is asked, from everything known by now ("as corrected since");
-    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI, STATEMENT_REFUSED.
+    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -83,7 +83,7 @@ class KpiServiceServicer(metaclass=_abc_1.ABCMeta):
 
     KPIs are computed in the background (every 60 s by setting) and read here, so a read is a lookup and tells
     computed_at. A past instant (`at`) is computed when it is asked, from everything known by now ("as corrected since");
-    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI, STATEMENT_REFUSED.
+    with `known_at`, from what had been accepted by then. Errors: UNKNOWN_KPI.
     """
 
     @_abc_1.abstractmethod

@@ -23,10 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
-from trueline.v1 import field_rules_pb2 as trueline_dot_v1_dot_field__rules__pb2
+from trueline.v1 import constraints_pb2 as trueline_dot_v1_dot_constraints__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n trueline/v1/system_service.proto\x12\x0btrueline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtrueline/v1/field_rules.proto\"(\n\x10GetStatusRequest\x12\x14\n\x0cmin_position\x18\x01 \x01(\x04\"\x85\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\nstarted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x61\x63\x63\x65pted_position\x18\x03 \x01(\x04\x12\x1a\n\x12processed_position\x18\x04 \x01(\x04\x12\x0e\n\x06\x65vents\x18\x05 \x01(\x04\x12*\n\x07sources\x18\x06 \x03(\x0b\x32\x19.trueline.v1.SourceStatus\x12\x15\n\rrule_revision\x18\x07 \x01(\t\x12\x12\n\nrule_error\x18\x08 \x01(\t\x12\x11\n\tsynthetic\x18\t \x01(\x08\"\xda\x01\n\x0cSourceStatus\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12\x33\n\x0flatest_event_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\twatermark\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_accepted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66inished\x18\x06 \x01(\x08\"v\n\x1aResolveEventMappingRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\x07\x92\x82\x19\x03\x10\x80\x01H\x00\x12\x18\n\x04yaml\x18\x02 \x01(\tB\x08\x92\x82\x19\x04\x10\x80\x80@H\x00\x12\x1a\n\tfile_name\x18\x03 \x01(\tB\x07\x92\x82\x19\x03\x10\x80\x08\x42\t\n\x07mapping\"\xf0\x02\n\x1bResolveEventMappingResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x44\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x34.trueline.v1.ResolveEventMappingResponse.FieldsEntry\x12L\n\nproperties\x18\x03 \x03(\x0b\x32\x38.trueline.v1.ResolveEventMappingResponse.PropertiesEntry\x12\x19\n\x11properties_object\x18\x04 \x01(\t\x1aG\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.trueline.v1.FieldSource:\x02\x38\x01\x1aK\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.trueline.v1.FieldSource:\x02\x38\x01\"\x81\x01\n\x0b\x46ieldSource\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x15\n\x08\x63onstant\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08required\x18\x03 \x01(\x08\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\x0e\n\x06\x61\x62sent\x18\x06 \x03(\tB\x0b\n\t_constant2\xc5\x01\n\rSystemService\x12J\n\tGetStatus\x12\x1d.trueline.v1.GetStatusRequest\x1a\x1e.trueline.v1.GetStatusResponse\x12h\n\x13ResolveEventMapping\x12\'.trueline.v1.ResolveEventMappingRequest\x1a(.trueline.v1.ResolveEventMappingResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n trueline/v1/system_service.proto\x12\x0btrueline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtrueline/v1/constraints.proto\"\x18\n\x16GetSystemHealthRequest\"R\n\x17GetSystemHealthResponse\x12\x0f\n\x07healthy\x18\x01 \x01(\x08\x12&\n\x05parts\x18\x02 \x03(\x0b\x32\x17.trueline.v1.PartHealth\"<\n\nPartHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07healthy\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x13\n\x11GetVersionRequest\"\x84\x01\n\x12GetVersionResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epython_version\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrule_revision\x18\x04 \x01(\t\"(\n\x10GetStatusRequest\x12\x14\n\x0cmin_position\x18\x01 \x01(\x04\"\xf1\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\nstarted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x61\x63\x63\x65pted_position\x18\x03 \x01(\x04\x12\x1a\n\x12processed_position\x18\x04 \x01(\x04\x12\x0e\n\x06\x65vents\x18\x05 \x01(\x04\x12*\n\x07sources\x18\x06 \x03(\x0b\x32\x19.trueline.v1.SourceStatus\x12\x15\n\rrule_revision\x18\x07 \x01(\t\x12\x11\n\tsynthetic\x18\x08 \x01(\x08\"\xda\x01\n\x0cSourceStatus\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12\x33\n\x0flatest_event_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\twatermark\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_accepted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66inished\x18\x06 \x01(\x08\"v\n\x1aResolveEventMappingRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\x07\x92\x82\x19\x03\x10\x80\x01H\x00\x12\x18\n\x04yaml\x18\x02 \x01(\tB\x08\x92\x82\x19\x04\x10\x80\x80@H\x00\x12\x1a\n\tfile_name\x18\x03 \x01(\tB\x07\x92\x82\x19\x03\x10\x80\x08\x42\t\n\x07mapping\"\xf0\x02\n\x1bResolveEventMappingResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x44\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x34.trueline.v1.ResolveEventMappingResponse.FieldsEntry\x12L\n\nproperties\x18\x03 \x03(\x0b\x32\x38.trueline.v1.ResolveEventMappingResponse.PropertiesEntry\x12\x19\n\x11properties_object\x18\x04 \x01(\t\x1aG\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.trueline.v1.FieldSource:\x02\x38\x01\x1aK\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.trueline.v1.FieldSource:\x02\x38\x01\"\x81\x01\n\x0b\x46ieldSource\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x15\n\x08\x63onstant\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08required\x18\x03 \x01(\x08\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\x0e\n\x06\x61\x62sent\x18\x06 \x03(\tB\x0b\n\t_constant2\xf2\x02\n\rSystemService\x12\\\n\x0fGetSystemHealth\x12#.trueline.v1.GetSystemHealthRequest\x1a$.trueline.v1.GetSystemHealthResponse\x12M\n\nGetVersion\x12\x1e.trueline.v1.GetVersionRequest\x1a\x1f.trueline.v1.GetVersionResponse\x12J\n\tGetStatus\x12\x1d.trueline.v1.GetStatusRequest\x1a\x1e.trueline.v1.GetStatusResponse\x12h\n\x13ResolveEventMapping\x12\'.trueline.v1.ResolveEventMappingRequest\x1a(.trueline.v1.ResolveEventMappingResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,22 +43,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESOLVEEVENTMAPPINGRESPONSE_FIELDSENTRY']._serialized_options = b'8\001'
   _globals['_RESOLVEEVENTMAPPINGRESPONSE_PROPERTIESENTRY']._loaded_options = None
   _globals['_RESOLVEEVENTMAPPINGRESPONSE_PROPERTIESENTRY']._serialized_options = b'8\001'
-  _globals['_GETSTATUSREQUEST']._serialized_start=113
-  _globals['_GETSTATUSREQUEST']._serialized_end=153
-  _globals['_GETSTATUSRESPONSE']._serialized_start=156
-  _globals['_GETSTATUSRESPONSE']._serialized_end=417
-  _globals['_SOURCESTATUS']._serialized_start=420
-  _globals['_SOURCESTATUS']._serialized_end=638
-  _globals['_RESOLVEEVENTMAPPINGREQUEST']._serialized_start=640
-  _globals['_RESOLVEEVENTMAPPINGREQUEST']._serialized_end=758
-  _globals['_RESOLVEEVENTMAPPINGRESPONSE']._serialized_start=761
-  _globals['_RESOLVEEVENTMAPPINGRESPONSE']._serialized_end=1129
-  _globals['_RESOLVEEVENTMAPPINGRESPONSE_FIELDSENTRY']._serialized_start=981
-  _globals['_RESOLVEEVENTMAPPINGRESPONSE_FIELDSENTRY']._serialized_end=1052
-  _globals['_RESOLVEEVENTMAPPINGRESPONSE_PROPERTIESENTRY']._serialized_start=1054
-  _globals['_RESOLVEEVENTMAPPINGRESPONSE_PROPERTIESENTRY']._serialized_end=1129
-  _globals['_FIELDSOURCE']._serialized_start=1132
-  _globals['_FIELDSOURCE']._serialized_end=1261
-  _globals['_SYSTEMSERVICE']._serialized_start=1264
-  _globals['_SYSTEMSERVICE']._serialized_end=1461
+  _globals['_GETSYSTEMHEALTHREQUEST']._serialized_start=113
+  _globals['_GETSYSTEMHEALTHREQUEST']._serialized_end=137
+  _globals['_GETSYSTEMHEALTHRESPONSE']._serialized_start=139
+  _globals['_GETSYSTEMHEALTHRESPONSE']._serialized_end=221
+  _globals['_PARTHEALTH']._serialized_start=223
+  _globals['_PARTHEALTH']._serialized_end=283
+  _globals['_GETVERSIONREQUEST']._serialized_start=285
+  _globals['_GETVERSIONREQUEST']._serialized_end=304
+  _globals['_GETVERSIONRESPONSE']._serialized_start=307
+  _globals['_GETVERSIONRESPONSE']._serialized_end=439
+  _globals['_GETSTATUSREQUEST']._serialized_start=441
+  _globals['_GETSTATUSREQUEST']._serialized_end=481
+  _globals['_GETSTATUSRESPONSE']._serialized_start=484
+  _globals['_GETSTATUSRESPONSE']._serialized_end=725
+  _globals['_SOURCESTATUS']._serialized_start=728
+  _globals['_SOURCESTATUS']._serialized_end=946
+  _globals['_RESOLVEEVENTMAPPINGREQUEST']._serialized_start=948
+  _globals['_RESOLVEEVENTMAPPINGREQUEST']._serialized_end=1066
+  _globals['_RESOLVEEVENTMAPPINGRESPONSE']._serialized_start=1069
+  _globals['_RESOLVEEVENTMAPPINGRESPONSE']._serialized_end=1437
+  _globals['_RESOLVEEVENTMAPPINGRESPONSE_FIELDSENTRY']._serialized_start=1289
+  _globals['_RESOLVEEVENTMAPPINGRESPONSE_FIELDSENTRY']._serialized_end=1360
+  _globals['_RESOLVEEVENTMAPPINGRESPONSE_PROPERTIESENTRY']._serialized_start=1362
+  _globals['_RESOLVEEVENTMAPPINGRESPONSE_PROPERTIESENTRY']._serialized_end=1437
+  _globals['_FIELDSOURCE']._serialized_start=1440
+  _globals['_FIELDSOURCE']._serialized_end=1569
+  _globals['_SYSTEMSERVICE']._serialized_start=1572
+  _globals['_SYSTEMSERVICE']._serialized_end=1942
 # @@protoc_insertion_point(module_scope)

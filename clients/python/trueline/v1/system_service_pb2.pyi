@@ -20,6 +20,134 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class GetSystemHealthRequest(_message.Message):
+    """GetSystemHealthRequest asks for the health of the parts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSystemHealthRequest: _TypeAlias = GetSystemHealthRequest  # noqa: Y015
+
+@_typing.final
+class GetSystemHealthResponse(_message.Message):
+    """GetSystemHealthResponse tells the health of the parts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEALTHY_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    healthy: _builtins.bool
+    """True if every part is well."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PartHealth]:
+        """The parts: "log", "dataflow", "warehouse"."""
+
+    def __init__(
+        self,
+        *,
+        healthy: _builtins.bool = ...,
+        parts: _abc.Iterable[Global___PartHealth] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["healthy", b"healthy", "parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSystemHealthResponse: _TypeAlias = GetSystemHealthResponse  # noqa: Y015
+
+@_typing.final
+class PartHealth(_message.Message):
+    """PartHealth is how one part of the server is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    HEALTHY_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The part."""
+    healthy: _builtins.bool
+    """True if it does its work."""
+    message: _builtins.str
+    """What it says of itself, for people."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        healthy: _builtins.bool = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["healthy", b"healthy", "message", b"message", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartHealth: _TypeAlias = PartHealth  # noqa: Y015
+
+@_typing.final
+class GetVersionRequest(_message.Message):
+    """GetVersionRequest asks what runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVersionRequest: _TypeAlias = GetVersionRequest  # noqa: Y015
+
+@_typing.final
+class GetVersionResponse(_message.Message):
+    """GetVersionResponse tells what runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    PYTHON_VERSION_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    RULE_REVISION_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """Version of the server."""
+    python_version: _builtins.str
+    """Version of its Python."""
+    rule_revision: _builtins.str
+    """Revision (content digest) of the rule set in force."""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when it runs."""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        python_version: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        rule_revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["python_version", b"python_version", "rule_revision", b"rule_revision", "started_at", b"started_at", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVersionResponse: _TypeAlias = GetVersionResponse  # noqa: Y015
+
+@_typing.final
 class GetStatusRequest(_message.Message):
     """GetStatusRequest asks for the status."""
 
@@ -54,7 +182,6 @@ class GetStatusResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
     RULE_REVISION_FIELD_NUMBER: _builtins.int
-    RULE_ERROR_FIELD_NUMBER: _builtins.int
     SYNTHETIC_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the server."""
@@ -66,8 +193,6 @@ class GetStatusResponse(_message.Message):
     """Events in the warehouse."""
     rule_revision: _builtins.str
     """Revision (content digest) of the rule set in force."""
-    rule_error: _builtins.str
-    """Why the newest rule files are not in force; empty if they are."""
     synthetic: _builtins.bool
     """True if the events are synthetic: made by the generator and not by a business."""
     @_builtins.property
@@ -88,12 +213,11 @@ class GetStatusResponse(_message.Message):
         events: _builtins.int = ...,
         sources: _abc.Iterable[Global___SourceStatus] | None = ...,
         rule_revision: _builtins.str = ...,
-        rule_error: _builtins.str = ...,
         synthetic: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_position", b"accepted_position", "events", b"events", "processed_position", b"processed_position", "rule_error", b"rule_error", "rule_revision", b"rule_revision", "sources", b"sources", "started_at", b"started_at", "synthetic", b"synthetic", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_position", b"accepted_position", "events", b"events", "processed_position", b"processed_position", "rule_revision", b"rule_revision", "sources", b"sources", "started_at", b"started_at", "synthetic", b"synthetic", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

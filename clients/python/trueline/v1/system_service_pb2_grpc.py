@@ -35,6 +35,16 @@ class SystemServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.GetSystemHealth = channel.unary_unary(
+                '/trueline.v1.SystemService/GetSystemHealth',
+                request_serializer=trueline_dot_v1_dot_system__service__pb2.GetSystemHealthRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_system__service__pb2.GetSystemHealthResponse.FromString,
+                _registered_method=True)
+        self.GetVersion = channel.unary_unary(
+                '/trueline.v1.SystemService/GetVersion',
+                request_serializer=trueline_dot_v1_dot_system__service__pb2.GetVersionRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_system__service__pb2.GetVersionResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/trueline.v1.SystemService/GetStatus',
                 request_serializer=trueline_dot_v1_dot_system__service__pb2.GetStatusRequest.SerializeToString,
@@ -51,8 +61,22 @@ class SystemServiceServicer:
     """SystemService tells how the server is and how it reads files of events.
     """
 
+    def GetSystemHealth(self, request, context):
+        """GetSystemHealth tells how each part of the server is. The standard health service answers the same in one word.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetVersion(self, request, context):
+        """GetVersion tells what runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
-        """GetStatus tells version, what is ingested and processed, and the rule set in force.
+        """GetStatus tells what the caller's tenant has ingested, what of it is processed, and the rule set in force.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -69,6 +93,16 @@ class SystemServiceServicer:
 
 def add_SystemServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'GetSystemHealth': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSystemHealth,
+                    request_deserializer=trueline_dot_v1_dot_system__service__pb2.GetSystemHealthRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_system__service__pb2.GetSystemHealthResponse.SerializeToString,
+            ),
+            'GetVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVersion,
+                    request_deserializer=trueline_dot_v1_dot_system__service__pb2.GetVersionRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_system__service__pb2.GetVersionResponse.SerializeToString,
+            ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
                     request_deserializer=trueline_dot_v1_dot_system__service__pb2.GetStatusRequest.FromString,
@@ -90,6 +124,60 @@ def add_SystemServiceServicer_to_server(servicer, server):
 class SystemService:
     """SystemService tells how the server is and how it reads files of events.
     """
+
+    @staticmethod
+    def GetSystemHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.SystemService/GetSystemHealth',
+            trueline_dot_v1_dot_system__service__pb2.GetSystemHealthRequest.SerializeToString,
+            trueline_dot_v1_dot_system__service__pb2.GetSystemHealthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.SystemService/GetVersion',
+            trueline_dot_v1_dot_system__service__pb2.GetVersionRequest.SerializeToString,
+            trueline_dot_v1_dot_system__service__pb2.GetVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetStatus(request,

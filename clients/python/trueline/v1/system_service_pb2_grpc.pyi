@@ -33,8 +33,12 @@ class SystemServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SystemServiceAsyncStub: ...
+    GetSystemHealth: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetSystemHealthRequest, _system_service_pb2.GetSystemHealthResponse]
+    """GetSystemHealth tells how each part of the server is. The standard health service answers the same in one word."""
+    GetVersion: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetVersionRequest, _system_service_pb2.GetVersionResponse]
+    """GetVersion tells what runs."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.GetStatusResponse]
-    """GetStatus tells version, what is ingested and processed, and the rule set in force."""
+    """GetStatus tells what the caller's tenant has ingested, what of it is processed, and the rule set in force."""
     ResolveEventMapping: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.ResolveEventMappingRequest, _system_service_pb2.ResolveEventMappingResponse]
     """ResolveEventMapping answers how the columns of a file become events: by name, from the rule set in force, or from
     the text of a rule file. Errors: UNKNOWN_MAPPING, INVALID_RULE_FILE.
@@ -45,8 +49,12 @@ class SystemServiceAsyncStub(SystemServiceStub):
     """SystemService tells how the server is and how it reads files of events."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    GetSystemHealth: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetSystemHealthRequest, _system_service_pb2.GetSystemHealthResponse]  # type: ignore[assignment]
+    """GetSystemHealth tells how each part of the server is. The standard health service answers the same in one word."""
+    GetVersion: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetVersionRequest, _system_service_pb2.GetVersionResponse]  # type: ignore[assignment]
+    """GetVersion tells what runs."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.GetStatusResponse]  # type: ignore[assignment]
-    """GetStatus tells version, what is ingested and processed, and the rule set in force."""
+    """GetStatus tells what the caller's tenant has ingested, what of it is processed, and the rule set in force."""
     ResolveEventMapping: _aio.UnaryUnaryMultiCallable[_system_service_pb2.ResolveEventMappingRequest, _system_service_pb2.ResolveEventMappingResponse]  # type: ignore[assignment]
     """ResolveEventMapping answers how the columns of a file become events: by name, from the rule set in force, or from
     the text of a rule file. Errors: UNKNOWN_MAPPING, INVALID_RULE_FILE.
@@ -56,12 +64,28 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
     """SystemService tells how the server is and how it reads files of events."""
 
     @_abc_1.abstractmethod
+    def GetSystemHealth(
+        self,
+        request: _system_service_pb2.GetSystemHealthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.GetSystemHealthResponse, _abc.Awaitable[_system_service_pb2.GetSystemHealthResponse]]:
+        """GetSystemHealth tells how each part of the server is. The standard health service answers the same in one word."""
+
+    @_abc_1.abstractmethod
+    def GetVersion(
+        self,
+        request: _system_service_pb2.GetVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.GetVersionResponse, _abc.Awaitable[_system_service_pb2.GetVersionResponse]]:
+        """GetVersion tells what runs."""
+
+    @_abc_1.abstractmethod
     def GetStatus(
         self,
         request: _system_service_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_system_service_pb2.GetStatusResponse, _abc.Awaitable[_system_service_pb2.GetStatusResponse]]:
-        """GetStatus tells version, what is ingested and processed, and the rule set in force."""
+        """GetStatus tells what the caller's tenant has ingested, what of it is processed, and the rule set in force."""
 
     @_abc_1.abstractmethod
     def ResolveEventMapping(
