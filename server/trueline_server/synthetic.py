@@ -1,4 +1,4 @@
-"""What a synthetic business has at least; apart from the generator, which takes long to load, for --help to say so."""
+"""How synthetic events are known, and how few a business has; apart from the generator, which takes long to load."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import argparse
 # With fewer events or days some of its users have no history that a KPI could be told from.
 FEWEST_EVENTS = 1_000
 FEWEST_DAYS = 14
+# Sources of generated events begin with this; it is how synthetic data stays labelled.
+_PREFIX = "synthetic"
+
+
+def is_synthetic(source: str) -> bool:
+    """Whether a source was made by the generator."""
+    return source.startswith(_PREFIX)
 
 
 def event_count(text: str) -> int:

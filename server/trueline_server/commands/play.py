@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from trueline_stores.warehouse.statements import ReadClocks
 
 from trueline_server.bootstrap import RunningServer
-from trueline_server.system.status import SYNTHETIC
+from trueline_server.synthetic import is_synthetic
 from trueline_server.transport.credentials import OPEN_TENANT
 
 # Wildcard hosts are where to listen, not where to connect.
@@ -49,7 +49,7 @@ class Play:
         await server.caught_up()
         tenant = server.settings.tokens.get(self.token, OPEN_TENANT)
         clocks = await asyncio.to_thread(server.backend.warehouse.run, ReadClocks(tenant))
-        return sum(int(events) for source, events, *_ in clocks if source.startswith(SYNTHETIC))
+        return sum(int(events) for source, events, *_ in clocks if is_synthetic(source))
 
     async def show(self, server: RunningServer) -> int:
         """Print the board of what is there. Answers an exit status."""

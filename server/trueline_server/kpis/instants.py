@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from trueline_server.metrics.completeness import SourceClock, judge_now
 from trueline_server.metrics.points import Completeness
+from trueline_server.synthetic import is_synthetic
 
-MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
-# A source is live while its newest event is accepted within this time of its happening.
-LIVE_WITHIN_US = 10 * MINUTE_US
-IDLE_AFTER_US = MINUTE_US
-# Sources whose newest acceptance is further back than this from the tenant's newest hold nothing back.
-ACTIVE_WITHIN_US = DAY_US
+# The first instant that is judged: statements look back up to a year, and a Date of ClickHouse begins in 1970.
+FIRST_US = 365 * DAY_US
 # The watermark of a tenant all of whose sources are finished: 2100-01-01, which every column and client can hold.
 FINISHED_US = 4_102_444_800_000_000
 
@@ -36,23 +34,6 @@ class RowReader(Protocol):
     def query(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of a query."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SourceClock:
-    """The newest clock of one source; times in microseconds since 1970 (UTC)."""
-
-    source: str
-    events: int
-    max_occurred_at_us: int
-    last_accepted_at_us: int
-    finished: bool
-    revision: int
-
-    @property
-    def live(self) -> bool:
-        """Whether its newest event was accepted close to its happening, and it has not ended."""
-        return not self.finished and self.last_accepted_at_us - self.max_occurred_at_us < LIVE_WITHIN_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +91,20 @@ def combine_clocks(sources: Sequence[SourceClock], now_us: int, max_disorder_us:
     """The clock of a tenant.
 
     Args:
-        sources: at least one.
+        sources: at least one, all with events.
         now_us: the time.
         max_disorder_us: how far a watermark trails the newest event.
 
     """
-    newest_accepted = max(source.last_accepted_at_us for source in sources)
-    holding = [
-        source
-        for source in sources
-        if not source.finished and newest_accepted - source.last_accepted_at_us <= ACTIVE_WITHIN_US
-    ]
-
-    def watermark(source: SourceClock) -> int:
-        own = source.max_occurred_at_us - max_disorder_us
-        # A silent live source is moved on by the clock; an import waits for its end mark.
-        return max(own, now_us - max_disorder_us - IDLE_AFTER_US) if source.live else own
-
+    now = judge_now(sources, max_disorder_us, now_us)
+    assert now is not None, "a tenant without events has no clock"
     live = any(source.live for source in sources)
-    data_end = max(source.max_occurred_at_us for source in sources)
     return TenantClock(
-        judged_at_us=now_us if live else data_end,
-        watermark_us=min(map(watermark, holding), default=FINISHED_US),
+        judged_at_us=now_us if live else now.newest_us,
+        watermark_us=min(now.watermark_us, FINISHED_US),
         position=max(source.revision for source in sources),
         live=live,
-        synthetic=any(source.source.startswith("synthetic") for source in sources),
+        synthetic=any(is_synthetic(source.source) for source in sources),
     )
 
 
@@ -157,12 +127,17 @@ class Clocks:
             if (with_events := [row for row in rows if row.events])
         }
 
-    def instant(self, tenant: str, clock: TenantClock, at_us: int | None, known_at_us: int | None) -> Instant:
-        """The instant to judge: as asked, else the tenant's default; what was known then bounds both."""
+    def instant(self, tenant: str, clock: TenantClock, at_us: int | None, known_at_us: int | None) -> Instant | None:
+        """The instant to judge: as asked, else the tenant's default; what was known then bounds both.
+
+        None if nothing had been accepted by `known_at_us`.
+        """
         if known_at_us is None:
             return Instant(clock.judged_at_us if at_us is None else at_us, None, clock.watermark_us, clock.position)
         rows = self._reader.query(_KNOWN_END, {"tenant": tenant, "known_at_us": known_at_us})
-        end_us = int(rows[0][0]) if rows and rows[0][0] is not None else 0
+        if not rows or rows[0][0] is None:
+            return None
+        end_us = int(rows[0][0])
         if at_us is None:
             at_us = min(clock.judged_at_us, known_at_us if clock.live else end_us)
         return Instant(at_us, known_at_us, min(clock.watermark_us, end_us - self._max_disorder_us), clock.position)

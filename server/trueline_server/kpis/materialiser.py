@@ -194,12 +194,11 @@ class Materialiser:
                 self.last_error = str(error) or type(error).__name__
 
 
-def without_events(tenant: str, rules: RuleSet, now_us: int) -> TenantKpis:
+def without_events(tenant: str, rules: RuleSet, now_us: int, why: str = "there are no events yet") -> TenantKpis:
     """The values of a tenant that has no events: none, and each says so."""
     instant = Instant(now_us, None, 0, 0)
     results = {
-        name: KpiResult(name, None, "there are no events yet", None, None, None, None, instant, now_us, rules.revision)
-        for name in rules.kpis
+        name: KpiResult(name, None, why, None, None, None, None, instant, now_us, rules.revision) for name in rules.kpis
     }
     return _board(tenant, results, rules, synthetic=False)
 

@@ -13,7 +13,7 @@ from trueline_server.clock import Clock
 from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.kpis.board import ALIGNMENT, AlignmentScore, TenantKpis, score_of
 from trueline_server.kpis.evaluate import Evaluator, KpiResult
-from trueline_server.kpis.instants import FINISHED_US, Clocks, Instant
+from trueline_server.kpis.instants import FINISHED_US, FIRST_US, Clocks, Instant
 from trueline_server.kpis.materialiser import Materialiser, without_events
 
 # Past instants whose values are kept: tenant, instant, revision of the rules.
@@ -73,18 +73,21 @@ class KpiService:
             stopped: asked before each KPI; once it says yes, the work ends.
 
         Raises:
-            TruelineError: INVALID_FIELD, for instants before 1970 or after 2100; NOT_SERVING, if it was stopped.
+            TruelineError: INVALID_FIELD, for instants before 1971 or after 2100; NOT_SERVING, if it was stopped.
 
         """
         for field, instant_us in (("at", at_us), ("known_at", known_at_us)):
-            if instant_us is not None and not 0 <= instant_us < FINISHED_US:
-                raise invalid_field(field, "is not a time between the years 1970 and 2100")
+            if instant_us is not None and not FIRST_US <= instant_us < FINISHED_US:
+                raise invalid_field(field, "is not a time between the years 1971 and 2100")
         now_us = self._clock()
         rules = self._rules()
         clock = self._clocks.read(now_us).get(tenant)
         if clock is None:
             return without_events(tenant, rules, now_us if at_us is None else at_us)
         instant = self._clocks.instant(tenant, clock, at_us, known_at_us)
+        if instant is None:
+            judged_us = known_at_us if at_us is None else at_us
+            return without_events(tenant, rules, judged_us or now_us, "nothing had been accepted by then")
         results = self._results(rules, tenant, instant, list(rules.kpis if names is None else names), stopped)
         return TenantKpis(
             tenant=tenant,

@@ -19,13 +19,14 @@ ALL_IN = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class SourceClock:
-    """A source's clock, as the dataflow wrote it; times in microseconds since 1970 (UTC)."""
+    """A source's clock, as the dataflow wrote it at a log position; times in microseconds since 1970 (UTC)."""
 
     source: str
     events: int
     max_occurred_us: int
     last_accepted_us: int
     finished: bool
+    revision: int = 0
 
     @property
     def live(self) -> bool:

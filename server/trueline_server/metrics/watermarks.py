@@ -11,6 +11,6 @@ from trueline_server.metrics.completeness import SourceClock
 def read_clocks(warehouse: Warehouse, tenant: str) -> list[SourceClock]:
     """The clocks of all sources of a tenant, by name."""
     return [
-        SourceClock(source, events, max_occurred_us, last_accepted_us, bool(finished))
-        for source, events, max_occurred_us, last_accepted_us, finished, _ in warehouse.run(ReadClocks(tenant))
+        SourceClock(source, events, max_occurred_us, last_accepted_us, bool(finished), revision)
+        for source, events, max_occurred_us, last_accepted_us, finished, revision in warehouse.run(ReadClocks(tenant))
     ]

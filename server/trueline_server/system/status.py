@@ -8,8 +8,7 @@ from trueline_stores.warehouse.client import Warehouse
 from trueline_stores.warehouse.statements import ReadClocks
 from trueline_stores.warehouse.tables import EVENTS
 
-# Sources of generated events begin with this; it is how synthetic data stays labelled.
-SYNTHETIC = "synthetic"
+from trueline_server.synthetic import is_synthetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class TenantState:
     @property
     def synthetic(self) -> bool:
         """Whether any of the events were made by the generator."""
-        return any(source.source.startswith(SYNTHETIC) for source in self.sources)
+        return any(is_synthetic(source.source) for source in self.sources)
 
 
 class StatusReader:

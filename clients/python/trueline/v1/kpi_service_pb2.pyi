@@ -357,11 +357,11 @@ class ListKpisRequest(_message.Message):
     """From a former answer."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """The instant judged, 1970 to 2100; absent = now (or the end of the data, if nothing is live)."""
+        """The instant judged, 1971 to 2100; absent = now (or the end of the data, if nothing is live)."""
 
     @_builtins.property
     def known_at(self) -> _timestamp_pb2.Timestamp:
-        """What was known then, 1970 to 2100; absent = now."""
+        """What was known then, 1971 to 2100; absent = now."""
 
     def __init__(
         self,
@@ -423,11 +423,11 @@ class GetAlignmentScoreRequest(_message.Message):
     """Wait until the dataflow has processed this log position and compute afresh, within the deadline."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """The instant judged, 1970 to 2100; absent = now (or the end of the data, if nothing is live)."""
+        """The instant judged, 1971 to 2100; absent = now (or the end of the data, if nothing is live)."""
 
     @_builtins.property
     def known_at(self) -> _timestamp_pb2.Timestamp:
-        """What was known then, 1970 to 2100; absent = now."""
+        """What was known then, 1971 to 2100; absent = now."""
 
     def __init__(
         self,
@@ -484,7 +484,7 @@ class ListPriorityActionsRequest(_message.Message):
     """At most this many; 0 = all."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """The instant judged, 1970 to 2100; absent = now (or the end of the data, if nothing is live)."""
+        """The instant judged, 1971 to 2100; absent = now (or the end of the data, if nothing is live)."""
 
     def __init__(
         self,
@@ -614,7 +614,7 @@ class GetDataQualityRequest(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """The instant judged, 1970 to 2100; absent = now (or the end of the data, if nothing is live)."""
+        """The instant judged, 1971 to 2100; absent = now (or the end of the data, if nothing is live)."""
 
     def __init__(
         self,
