@@ -122,8 +122,8 @@ def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
     return {variable: next(iter(difflib.get_close_matches(variable, known, n=1)), "") for variable in sorted(strange)}
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of "host:port"; IPv6 hosts stand in brackets.
+def split_address(address: str, called: str = f"{PREFIX}ADDRESS") -> tuple[str, int]:
+    """Host and port of "host:port"; IPv6 hosts stand in brackets. `called` is the variable or flag that has it.
 
     Raises:
         SettingError: there is no port, or it lies outside 0 to 65535.
@@ -131,7 +131,7 @@ def split_address(address: str) -> tuple[str, int]:
     """
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65_535:
-        raise SettingError(f"{PREFIX}ADDRESS has value '{address}'. Expected HOST:PORT, e.g. 127.0.0.1:7171.")
+        raise SettingError(f"{called} has value '{address}'. Expected HOST:PORT, e.g. 127.0.0.1:7171.")
     return host, int(port)
 
 

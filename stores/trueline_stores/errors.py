@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class StoreError(Exception):
@@ -42,8 +42,31 @@ class BackpressureError(StoreError):
     reason = "BACKPRESSURE"
 
 
+class UnknownSourceError(StoreError):
+    """The tenant never had an event of this source.
+
+    Attributes:
+        known: some of the sources that it had events of.
+
+    """
+
+    code = "NOT_FOUND"
+    reason = "UNKNOWN_SOURCE"
+
+    def __init__(self, source: str, known: Sequence[str]) -> None:
+        super().__init__(f"no event of source '{source}' was ever accepted", metadata={"source": source})
+        self.known = tuple(known)
+
+
 class DirectoryHeldError(StoreError):
     """Another process holds the data directory; metadata names its pid and since when."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "NOT_SERVING"
+
+
+class DirectoryUnusableError(StoreError):
+    """The data directory cannot be made or written; metadata names it."""
 
     code = "FAILED_PRECONDITION"
     reason = "NOT_SERVING"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trueline_stores.errors import DirectoryHeldError
+from trueline_stores.errors import DirectoryHeldError, DirectoryUnusableError
 
 LOCK_FILE = "lock"
 
@@ -24,11 +24,19 @@ def lock_directory(path: Path | str) -> Iterator[None]:
     Raises:
         DirectoryHeldError: another process (or another part of this one) holds it; metadata has `directory`, `pid` and
             `since` as far as the holder has told them.
+        DirectoryUnusableError: it cannot be made or written.
 
     """
     directory = Path(path)
-    directory.mkdir(parents=True, exist_ok=True)
-    file = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise DirectoryUnusableError(
+            f"data cannot be kept in {directory}: {error.strerror}. Choose another data directory (--data-dir, "
+            "TRUELINE_DATA_DIR), or make this one writable",
+            metadata={"directory": str(directory)},
+        ) from error
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

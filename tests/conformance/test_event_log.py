@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from trueline_stores.errors import BackpressureError, StoreClosedError
+from trueline_stores.errors import BackpressureError, StoreClosedError, UnknownSourceError
 from trueline_stores.log import AppendResult, EventLog, InMemoryEventLog, LogEntry, LogMemory, SqliteEventLog
 
 from tests.conformance.log_events import DAY_US, TurnedClock, batch_of, digests_for, ids_of, random_batch
@@ -113,6 +113,40 @@ class TestPositions:
             (7, "t", "d"),
         ]
         assert log.end() == 7
+
+    def test_a_mark_needs_a_source(self, open_log: OpenLog) -> None:
+        """An end mark of a source that sent nothing is refused and takes no number; the error names those that did."""
+        log = open_log()
+        append(log, "a", source="shop")
+        append(log, "a", source="web", tenant="u")
+        for tenant, source, known in (("t", "web", ("shop",)), ("u", "shop", ("web",)), ("v", "shop", ())):
+            with pytest.raises(UnknownSourceError) as caught:
+                log.finish(tenant, source).result(30)
+            assert (caught.value.known, caught.value.metadata) == (known, {"source": source})
+        assert log.end() == 2
+        log.close()
+        assert open_log().finish("t", "shop").result(30) == 3
+
+    def test_a_mark_behind_its_first_events(self, open_log: OpenLog) -> None:
+        """Events that wait together with the mark of their source are before it."""
+        clock = TurnedClock(held=True)
+        log = open_log(clock=clock)
+        first = log.append("t", batch_of(["a"], "s"), digests_for(["a"]))
+        mark = log.finish("t", "s")
+        early = log.finish("t", "r")
+        late = log.append("t", batch_of(["a"], "r"), digests_for(["a"]))
+        clock.release()
+        assert (first.result(30).last_position, mark.result(30), late.result(30).last_position) == (1, 2, 3)
+        assert isinstance(early.exception(30), UnknownSourceError)
+
+    def test_a_mark_after_pruning(self, open_log: OpenLog) -> None:
+        """A source is known for as long as the log lives, also when nothing of it is kept."""
+        clock = TurnedClock()
+        log = open_log(clock=clock)
+        append(log, "a")
+        log.prune(entries_before_us=DAY_US, identities_before_us=9 * DAY_US)
+        assert log.read(0, 10) == []
+        assert log.finish("t", "s").result(30) == 2
 
     def test_what_is_read_is_what_was_appended(self, open_log: OpenLog) -> None:
         """Every column comes back as it was, from memory and after a restart."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from trueline_stores.errors import UnknownSourceError
 from trueline_stores.log import EventLog, SqliteEventLog
 
 from tests.conformance.log_events import DAY_US, TurnedClock, batch_of, digests_for, ids_of
@@ -24,6 +25,7 @@ class Model:
     rows: list[tuple[int, str, str]] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     taken: dict[Row, tuple[str, int]] = field(default_factory=dict)
+    sources: set[tuple[str, str]] = field(default_factory=set)
     start: int = 1
 
     def append(self, tenant: str, source: str, ids: list[str], contents: list[str], now_us: int) -> list[list[int]]:
@@ -33,6 +35,7 @@ class Model:
             known = self.taken.get((tenant, source, one))
             if known is None:
                 self.taken[tenant, source, one] = (content, now_us)
+                self.sources.add((tenant, source))
                 self.add(tenant, one, now_us)
             outcome[0 if known is None else 1 if known[0] == content else 2].append(number)
         return outcome
@@ -92,10 +95,13 @@ class SqliteLogMachine(RuleBasedStateMachine):
 
     @rule(tenant=st.sampled_from("tu"))
     def finish(self, tenant: str) -> None:
-        """An end mark."""
-        position = self.log.finish(tenant, "s").result(30)
+        """An end mark: refused before the first event of the source."""
+        answer = self.log.finish(tenant, "s")
+        if (tenant, "s") not in self.model.sources:
+            assert isinstance(answer.exception(30), UnknownSourceError)
+            return
         self.model.add(tenant, "end of s", self.clock.now_us)
-        assert position == len(self.model.rows)
+        assert answer.result(30) == len(self.model.rows)
 
     @rule(days=st.integers(1, 40))
     def turn(self, days: int) -> None:

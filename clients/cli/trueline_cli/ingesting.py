@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trueline import BatchingSender, SendError, TruelineClient
+from trueline import BatchingSender, NotFoundError, SendError, TruelineClient
 from trueline.results import EventMapping
 
 from trueline_cli import options
@@ -162,8 +163,10 @@ class Ingestion:
         wanted = args.finish if args.finish is not None else "-" not in args.files
         if wanted and not summary.failed:
             for source in self._sources:
-                summary.position = max(summary.position, client.finish_import(source))
-                summary.finished.append(source)
+                # Of a source all of whose events were refused there is nothing to finish.
+                with contextlib.suppress(NotFoundError):
+                    summary.position = max(summary.position, client.finish_import(source))
+                    summary.finished.append(source)
         if args.wait:
             client.status(min_position=summary.position)
             summary.queryable_seconds = time.monotonic() - self._started

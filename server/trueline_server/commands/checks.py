@@ -75,7 +75,7 @@ def check_data_dir(directory: Path) -> Finding:
 
 
 def _check_lock(directory: Path) -> Finding:
-    from trueline_stores.errors import DirectoryHeldError
+    from trueline_stores.errors import DirectoryHeldError, DirectoryUnusableError
     from trueline_stores.lock import LOCK_FILE, lock_directory
 
     # Where no server ever was, looking for one must not leave a lock file behind.
@@ -86,9 +86,9 @@ def _check_lock(directory: Path) -> Finding:
         except DirectoryHeldError as error:
             pid, since = error.metadata["pid"], error.metadata["since"]
             return Finding("data directory", State.GOOD, f"{directory} is in use by process {pid} since {since}")
-        except OSError as error:
-            told, way_out = f"{directory} cannot be locked: {error.strerror}", "choose another with TRUELINE_DATA_DIR"
-            return Finding("data directory", State.BAD, told, way_out)
+        except (DirectoryUnusableError, OSError) as error:
+            way_out = "choose another with --data-dir or TRUELINE_DATA_DIR"
+            return Finding("data directory", State.BAD, f"{directory} cannot be locked: {error}", way_out)
     return Finding("data directory", State.GOOD, f"{directory} is free")
 
 
@@ -139,7 +139,7 @@ def check_port(address: str) -> Finding:
             probe.bind((host.strip("[]"), int(port)))
         except OSError as error:
             return Finding(
-                "port", State.BAD, f"{address} cannot be used: {error.strerror}", "choose another with TRUELINE_ADDRESS"
+                "port", State.BAD, f"{address} cannot be used: {error.strerror}", "choose another with --listen or TRUELINE_ADDRESS"
             )
     return Finding("port", State.GOOD, f"{address} is free")
 

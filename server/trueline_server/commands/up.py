@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trueline_server.settings import PREFIX, SettingError, Settings, written_default
+from trueline_server.settings import PREFIX, SettingError, Settings, split_address, written_default
 from trueline_server.synthetic import FEWEST_EVENTS, event_count
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ def settings_of(args: argparse.Namespace, data_dir: Path | None = None) -> Setti
     its roles hold for metrics and KPIs.
     """
     settings = Settings.from_environment(os.environ)
+    for flag in ("listen", "address"):
+        if text := getattr(args, flag, None):
+            split_address(text, f"--{flag}")
     mapping = getattr(args, "mapping", None) or ""
     is_file = bool(mapping) and Path(mapping).is_file()
     rules = [*settings.rules, *(getattr(args, "rules", None) or ()), *([Path(mapping)] if is_file else ())]

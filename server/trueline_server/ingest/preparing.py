@@ -15,7 +15,7 @@ import pyarrow as pa
 from trueline_server.clock import Clock
 from trueline_server.errors import TruelineError
 from trueline_server.ingest.arrow import arrow_of
-from trueline_server.ingest.batch import EventBatch, Ints, Rejection
+from trueline_server.ingest.batch import EventBatch, Ints, Kind, Rejection, text_lengths
 from trueline_server.ingest.digest import DIGEST_BYTES, digests_of
 from trueline_server.ingest.joining import join_batches, moved
 from trueline_server.ingest.validate import EventLimits, find_rejections
@@ -24,6 +24,8 @@ from trueline_server.ingest.validate import EventLimits, find_rejections
 MAX_EXPANSION = 4
 # So many events are prepared in one go; more would only keep the first of them waiting.
 MOST_AT_ONCE = 16_000
+# Characters of a property's key that an error shows.
+_SHOWN_KEY = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,24 @@ def _without(rejections: list[Rejection], events: pa.RecordBatch, digests: bytes
     good[[rejection.index for rejection in rejections]] = False
     kept = np.frombuffer(digests, dtype=f"V{DIGEST_BYTES}")[good].tobytes()
     return Prepared(events.filter(pa.array(good)), kept, np.flatnonzero(good), rejections)
+
+
+def event_too_large(batch: EventBatch, size: int, limit: int) -> TruelineError:
+    """The error for a batch of one event that is beyond what one call carries by itself: it names the largest field."""
+    lengths = {"id": int(text_lengths(batch.ids).max(initial=0))}
+    lengths |= {field: int(column.lengths().max(initial=0)) for field, column in batch.texts.items()}
+    for column in batch.properties:
+        own = int(column.lengths().max(initial=0)) if column.kind is Kind.STRING else 0
+        key = column.key if len(column.key) <= _SHOWN_KEY else f"{column.key[:_SHOWN_KEY]}…"
+        lengths[f"properties[{key}]"] = own + len(column.key.encode())
+    field = max(lengths, key=lambda name: lengths[name])
+    return TruelineError(
+        "INVALID_ARGUMENT",
+        "BATCH_TOO_LARGE",
+        f"the event has {size} bytes, one call carries at most {limit}: "
+        f"make its {field} shorter, which has {lengths[field]}",
+        metadata={"bytes": str(size), "limit": str(limit), "field": field},
+    )
 
 
 def too_large(unit: str, size: int, limit: int) -> TruelineError:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from trueline_stores.errors import BackpressureError
+from trueline_rules.names import hint, nearest, quoted
+from trueline_stores.errors import BackpressureError, UnknownSourceError
 from trueline_stores.log.port import AppendResult, EventLog
 
 from trueline_server.clock import Clock
-from trueline_server.errors import invalid_field
+from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.ingest.batch import Rejection
-from trueline_server.ingest.preparing import Prepared, Preparer, SizedBatch, too_large
+from trueline_server.ingest.preparing import Prepared, Preparer, SizedBatch, event_too_large, too_large
 from trueline_server.ingest.validate import EventLimits
 
 # Beyond this share of the lag allowed, calls are slowed before they are refused.
@@ -137,8 +138,19 @@ class Ingestion:
         return Outcome(result.accepted, len(result.duplicates), rejections, result.last_position, result.accepted_at_us)
 
     async def finish(self, tenant: str, source: str) -> int:
-        """Write an end mark for a source; its log position."""
-        return await asyncio.wrap_future(self._log.finish(tenant, source))
+        """Write an end mark for a source; its log position.
+
+        Raises:
+            TruelineError: UNKNOWN_SOURCE, if no event of the source was ever accepted.
+            StoreError: of the log.
+
+        """
+        try:
+            return await asyncio.wrap_future(self._log.finish(tenant, source))
+        except UnknownSourceError as error:
+            metadata = {"source": source, "nearest": nearest(source, error.known) or ""}
+            told = f"no event of source {quoted(source)} was ever accepted{hint(source, error.known)}"
+            raise TruelineError(error.code, error.reason, told, metadata=metadata) from None
 
     def close(self) -> None:
         """Stop the worker threads; the log is closed by whoever opened it."""
@@ -156,7 +168,7 @@ class Ingestion:
             ("bytes", batch.bytes, limits.max_bytes),
         ):
             if size > limit:
-                raise too_large(unit, size, limit)
+                raise event_too_large(batch.read(), size, limit) if batch.events == 1 else too_large(unit, size, limit)
 
 
 def pause_for(lag: int, max_lag: int) -> float:

@@ -116,7 +116,7 @@ def _check_length(findings: _Findings, lengths: Codes, field: str, limit: int) -
         lengths > limit,
         field,
         "FIELD_TOO_LARGE",
-        lambda row: f"{field} has {lengths[row]} bytes; at most {limit} are kept",
+        lambda row: f"{field} has {lengths[row]} bytes; at most {limit} are allowed",
     )
 
 
@@ -166,7 +166,7 @@ def _check_properties(findings: _Findings, batch: EventBatch, limits: EventLimit
         counts > limits.max_properties,
         "properties",
         "FIELD_TOO_LARGE",
-        lambda row: f"properties are {counts[row]}; at most {limits.max_properties} are kept",
+        lambda row: f"properties are {counts[row]}; at most {limits.max_properties} are allowed",
     )
     for key, columns in by_key.items():
         if len(columns) > 1:
@@ -191,7 +191,7 @@ def _check_property(findings: _Findings, column: PropertyColumn, limits: EventLi
             findings.spread(column, every),
             f"properties[{start}…]",
             "FIELD_TOO_LARGE",
-            f"the key {start}… of a property has {key_bytes} bytes; at most {MAX_TEXT_BYTES} are kept",
+            f"the key {start}… of a property has {key_bytes} bytes; at most {MAX_TEXT_BYTES} are allowed",
         )
         return
     field = f"properties[{column.key}]"
@@ -207,7 +207,7 @@ def _check_property(findings: _Findings, column: PropertyColumn, limits: EventLi
             findings.spread(column, column.lengths() > limits.max_property_bytes),
             field,
             "FIELD_TOO_LARGE",
-            f"{field} has more than {limits.max_property_bytes} bytes",
+            f"{field} has more than {limits.max_property_bytes} bytes, which is the most allowed",
         )
 
 

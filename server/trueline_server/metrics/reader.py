@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -366,13 +365,13 @@ class MetricReader:
     def _metric(self, name: str) -> Metric:
         metrics = self._rules().metrics
         if name not in metrics:
-            nearest = next(iter(difflib.get_close_matches(name, metrics, n=1)), "")
-            hint = f"; did you mean {nearest}?" if nearest else ""
+            near = nearest(name, metrics) or ""
+            way_out = f"did you mean '{near}'?" if near else "see ListMetrics (trueline metrics list)"
             raise TruelineError(
                 "NOT_FOUND",
                 "UNKNOWN_METRIC",
-                f"no metric is called '{name}'{hint}",
-                metadata={"metric": name, "nearest": nearest},
+                f"no metric is called {quoted(name)}; {way_out}",
+                metadata={"metric": name, "nearest": near},
             )
         return metrics[name]
 

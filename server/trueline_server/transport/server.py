@@ -62,7 +62,7 @@ def listen(server: Any, address: str) -> str:
     except RuntimeError as error:
         raise SettingError(
             f"cannot listen on {address}: another process may hold the port. "
-            "Choose another with TRUELINE_ADDRESS or --address; port 0 picks a free one."
+            "Choose another with --listen or TRUELINE_ADDRESS; port 0 picks a free one."
         ) from error
     return f"{host}:{port}"
 

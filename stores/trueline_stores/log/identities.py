@@ -18,6 +18,8 @@ from trueline_stores.log import statements
 DIGEST_BYTES = 16
 # An id per source known; beyond it the memory of them starts anew.
 MOST_STREAMS_REMEMBERED = 100_000
+# Sources that the error about an unknown one names.
+MOST_SOURCES_TOLD = 100
 AGE_STEP_US = 1_000_000
 # SQLite's json_each ends a text at U+0000. It is written as two characters instead, and so is the first of those.
 _ESCAPES = str.maketrans({"\x01": "\x01\x01", "\x00": "\x01\x02"})
@@ -147,6 +149,16 @@ class Identities:
                 self._streams.clear()
             self._streams[tenant, source] = stream
         return stream
+
+    def knows(self, tenant: str, source: str) -> bool:
+        """Whether an identity of a tenant's source was ever taken."""
+        if (tenant, source) in self._streams:
+            return True
+        return self._connection.execute(statements.FIND_STREAM, (tenant, source)).fetchone() is not None
+
+    def sources(self, tenant: str, limit: int) -> list[str]:
+        """The first sources of a tenant by name."""
+        return [source for (source,) in self._connection.execute(statements.STREAMS, (tenant, limit))]
 
     def note_age(self, ticket: int, accepted_at_us: int) -> None:
         """Remember when a ticket was given, once a second."""

@@ -7,11 +7,12 @@ from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 
-from trueline_stores.errors import StoreClosedError
-from trueline_stores.log.identities import DIGEST_BYTES
+from trueline_stores.errors import StoreClosedError, UnknownSourceError
+from trueline_stores.log.identities import DIGEST_BYTES, MOST_SOURCES_TOLD
 from trueline_stores.log.port import AppendResult, LogEntry
 from trueline_stores.log.waiting import Waiting, WaitingAppend, WaitingMark, WaitingQueue
 
@@ -25,6 +26,8 @@ class LogMemory:
     entries: list[LogEntry] = field(default_factory=list)
     # (tenant, source, id) -> digest and time of acceptance.
     identities: dict[tuple[str, str, str], tuple[bytes, int]] = field(default_factory=dict)
+    # (tenant, source) of every identity that was ever there.
+    sources: set[tuple[str, str]] = field(default_factory=set)
     end: int = 0
     accepted_at_us: int = 0
 
@@ -135,6 +138,10 @@ class InMemoryEventLog:
             append, result = item, self._accept(item)
             return lambda: append.future.set_result(result)
         assert isinstance(item, WaitingMark)
+        if (item.tenant, item.source) not in self._memory.sources:
+            known = sorted(source for tenant, source in self._memory.sources if tenant == item.tenant)
+            error = UnknownSourceError(item.source, known[:MOST_SOURCES_TOLD])
+            return partial(item.future.set_exception, error)
         mark, position = item, self._memory.end + 1
         self._add(LogEntry(position, position, mark.tenant, self._memory.accepted_at_us, None, mark.source))
         return lambda: mark.future.set_result(position)
@@ -149,6 +156,7 @@ class InMemoryEventLog:
             known = memory.identities.get((item.tenant, source, one))
             if known is None:
                 memory.identities[item.tenant, source, one] = (digest, memory.accepted_at_us)
+                memory.sources.add((item.tenant, source))
                 new.append(row)
             else:
                 (duplicates if known[0] == digest else conflicts).append(row)

@@ -72,7 +72,11 @@ class EventLog(Protocol):
         ...
 
     def finish(self, tenant: str, source: str) -> Future[int]:
-        """Append an end mark for a source; resolves to its position."""
+        """Append an end mark for a source; resolves to its position.
+
+        The future also fails with UnknownSourceError, if no event of the source was ever accepted: neither before nor
+        by an append that came first. Sources are remembered beyond the pruning of what they sent.
+        """
         ...
 
     def read(self, after: int, max_events: int) -> list[LogEntry]:

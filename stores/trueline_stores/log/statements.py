@@ -38,6 +38,7 @@ READ_STATE = "SELECT end_position, next_ticket, accepted_at FROM state"
 WRITE_STATE = "UPDATE state SET end_position = ?, next_ticket = ?, accepted_at = ?"
 
 FIND_STREAM = "SELECT stream FROM streams WHERE tenant = ? AND source = ?"
+STREAMS = "SELECT source FROM streams WHERE tenant = ? ORDER BY source LIMIT ?"
 ADD_STREAM = "INSERT INTO streams (tenant, source) VALUES (?, ?)"
 
 # Parameters: stream, digests, first ticket, ids as a JSON array. "WHERE true" keeps the parser from taking ON CONFLICT

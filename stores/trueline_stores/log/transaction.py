@@ -12,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
+from trueline_stores.errors import UnknownSourceError
 from trueline_stores.log import statements
-from trueline_stores.log.identities import Identities, Refused
+from trueline_stores.log.identities import MOST_SOURCES_TOLD, Identities, Refused
 from trueline_stores.log.port import AppendResult, LogEntry
 from trueline_stores.log.runs import encode_run, join_batches
 from trueline_stores.log.waiting import Waiting, WaitingAppend, WaitingMark
@@ -66,11 +67,17 @@ class Transaction:
                 first = self._end - events.num_rows + 1
                 self.entries.append(LogEntry(first, self._end, tenant, self._accepted_at_us, events))
         if isinstance(items[-1], WaitingMark):
-            mark = items[-1]
-            self._end += 1
-            self.entries.append(LogEntry(self._end, self._end, mark.tenant, self._accepted_at_us, None, mark.source))
-            answers.append(_answer(mark.future, self._end))
+            answers.append(self._mark(items[-1]))
         return answers
+
+    def _mark(self, mark: WaitingMark) -> Callable[[], None]:
+        """Add an end mark, unless its source is not known; the function that answers."""
+        if not self._identities.knows(mark.tenant, mark.source):
+            known = self._identities.sources(mark.tenant, MOST_SOURCES_TOLD)
+            return partial(mark.future.set_exception, UnknownSourceError(mark.source, known))
+        self._end += 1
+        self.entries.append(LogEntry(self._end, self._end, mark.tenant, self._accepted_at_us, None, mark.source))
+        return _answer(mark.future, self._end)
 
     def _claim(self, appends: Sequence[WaitingAppend]) -> dict[int, list[Refused]]:
         """Take the identities; the refused rows by number of the append."""

@@ -60,6 +60,18 @@ def test_ingest_sends_tells_and_finishes(
     ]
 
 
+def test_a_source_of_refused_events_only_is_not_finished(
+    running: Running, recorder: Recorder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server does not know it, which is no failure of its own; the other sources are finished."""
+    recorder.refuse = lambda event: "FAR_FUTURE" if event["source"] == "app" else ""
+    path = tmp_path / "events.jsonl"
+    path.write_text(lines("a", source="app") + lines("b"))
+    status = app.main(["ingest", str(path), "--address", running.address, "--keep-going", "--output", "json"])
+    summary = json.loads(capsys.readouterr().out)
+    assert (status, summary["finished"], recorder.finished) == (0, ["shop"], ["shop"])
+
+
 def test_refused_lines_are_told_in_order(
     running: Running, recorder: Recorder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -219,6 +219,22 @@ def test_end_mark(intake: Intake) -> None:
     intake.run(test)
 
 
+def test_end_mark_of_an_unknown_source(intake: Intake) -> None:
+    """A source that never sent anything cannot be finished: the error names the nearest that did, for each tenant."""
+
+    async def test(stub: Stub) -> None:
+        await send_columns(stub, [event(1, source="shop")])
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.FinishImport(ingest_service_pb2.FinishImportRequest(source="shpo"))
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+        assert info_of(caught.value).reason == "UNKNOWN_SOURCE"
+        assert dict(info_of(caught.value).metadata) == {"source": "shpo", "nearest": "shop"}
+        assert "did you mean 'shop'?" in caught.value.details()
+        assert intake.log.end() == 1
+
+    intake.run(test)
+
+
 @SEND
 def test_back_pressure(intake: Intake, send: Callable[..., Any]) -> None:
     """Too far behind, calls are refused with the lag and a delay; once the dataflow has caught up they are taken."""

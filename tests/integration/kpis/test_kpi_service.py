@@ -225,6 +225,10 @@ def test_past_instants(warehouse: Warehouse) -> None:
             assert await paid("2024-05-01") == (35, timestamp_of(us("2024-05-01")))
             assert await paid("2024-05-01", "2024-05-02") == (30, timestamp_of(us("2024-05-01")))
             assert await paid(known_at="2024-05-15") == (80, timestamp_of(us("2024-05-10T08:00")))
+            before = pb.GetAlignmentScoreRequest(known_at=timestamp_of(us("2023-01-01")))
+            unknown = (await w.call("GetAlignmentScore", before)).score
+            assert unknown.at == timestamp_of(us("2023-01-01"))
+            assert {item.kpi.missing for item in unknown.items} == {"nothing had been accepted by then"}
             kpis = await w.call("ListKpis", pb.ListKpisRequest(at=timestamp_of(us("2024-04-01T09:00"))))
             assert {kpi.name: kpi.value for kpi in kpis.kpis}["paid"] == 30
             actions = await w.call(

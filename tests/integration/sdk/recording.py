@@ -211,6 +211,8 @@ class Recorder(
 
     def FinishImport(self, request, context):
         self._enter("FinishImport", request, context)
+        if request.source not in {source for source, _ in self.events}:
+            Failure("NOT_FOUND", "UNKNOWN_SOURCE", "no event of the source was ever accepted").abort(context)
         self.finished.append(request.source)
         return ingest_service_pb2.FinishImportResponse(position=len(self.arrivals) + 1)
 

@@ -125,6 +125,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Something inside failed (INTERNAL); the server's log has the incident.
       {"reason": "INTERNAL", "domain": "trueline", "metadata": {"incident": "…"}}
     """
+    ERROR_REASON_UNKNOWN_SOURCE: _ErrorReason.ValueType  # 25
+    """No event of this source was ever accepted (NOT_FOUND); the nearest name is told.
+      {"reason": "UNKNOWN_SOURCE", "domain": "trueline", "metadata": {"source": "shpo", "nearest": "shop"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists the reasons. The examples show the ErrorInfo as JSON."""
@@ -227,5 +231,9 @@ limits has no value and says so in `missing`; one that is not allowed stops the 
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 24
 """Something inside failed (INTERNAL); the server's log has the incident.
   {"reason": "INTERNAL", "domain": "trueline", "metadata": {"incident": "…"}}
+"""
+ERROR_REASON_UNKNOWN_SOURCE: ErrorReason.ValueType  # 25
+"""No event of this source was ever accepted (NOT_FOUND); the nearest name is told.
+  {"reason": "UNKNOWN_SOURCE", "domain": "trueline", "metadata": {"source": "shpo", "nearest": "shop"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

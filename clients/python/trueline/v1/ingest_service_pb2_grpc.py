@@ -94,7 +94,8 @@ class IngestServiceServicer:
 
     def FinishImport(self, request, context):
         """FinishImport writes an end mark for a source: no more events are expected from it, so the windows they fell into
-        are complete. Later events of the source open it again.
+        are complete. Later events of the source open it again. Errors: UNKNOWN_SOURCE, if none of its events was ever
+        accepted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,7 +49,8 @@ class IngestServiceStub:
     """IngestColumns takes a batch column by column: the same events for a third of the cost."""
     FinishImport: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.FinishImportRequest, _ingest_service_pb2.FinishImportResponse]
     """FinishImport writes an end mark for a source: no more events are expected from it, so the windows they fell into
-    are complete. Later events of the source open it again.
+    are complete. Later events of the source open it again. Errors: UNKNOWN_SOURCE, if none of its events was ever
+    accepted.
     """
 
 @_typing.type_check_only
@@ -73,7 +74,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """IngestColumns takes a batch column by column: the same events for a third of the cost."""
     FinishImport: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.FinishImportRequest, _ingest_service_pb2.FinishImportResponse]  # type: ignore[assignment]
     """FinishImport writes an end mark for a source: no more events are expected from it, so the windows they fell into
-    are complete. Later events of the source open it again.
+    are complete. Later events of the source open it again. Errors: UNKNOWN_SOURCE, if none of its events was ever
+    accepted.
     """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -118,7 +120,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_service_pb2.FinishImportResponse, _abc.Awaitable[_ingest_service_pb2.FinishImportResponse]]:
         """FinishImport writes an end mark for a source: no more events are expected from it, so the windows they fell into
-        are complete. Later events of the source open it again.
+        are complete. Later events of the source open it again. Errors: UNKNOWN_SOURCE, if none of its events was ever
+        accepted.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
