@@ -238,8 +238,10 @@ def _start_flow(
     )
     directory = settings.data_dir / "flow"
     flow = FlowRunner(log, writer, clock, plans=plans, loader=recompute, settings=flow_settings, directory=directory)
-    for tenant, metric in backfill_metrics(warehouse, writer, plans, flow.resume_position(), recompute):
-        _log.info("metric %s of tenant %s was computed from the events that were there", metric, tenant)
+    for done in backfill_metrics(warehouse, writer, plans, flow.resume_position(), recompute):
+        if done.points:
+            told = "metric %s of tenant %s was computed from the events that were there: %d points"
+            _log.info(told, done.metric, done.tenant, done.points)
     flow.start()
     return flow
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from trueline_stores.warehouse.client import Warehouse
 from trueline_stores.warehouse.statements import CoveredMetrics, Tenants
@@ -19,6 +19,15 @@ EVENTS_AT_ONCE = 500_000
 PANES_AT_ONCE = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """A metric whose history was computed, and how many points it has."""
+
+    tenant: str
+    metric: str
+    points: int
+
+
 def backfill_metrics(
     warehouse: Warehouse,
     writer: ChangeWriter,
@@ -27,7 +36,7 @@ def backfill_metrics(
     recompute: PaneRecompute | None = None,
     *,
     tenants: Sequence[str] | None = None,
-) -> list[tuple[str, str]]:
+) -> list[Backfilled]:
     """Compute all panes of each metric that has no row in `metric_status`, for every tenant.
 
     To be called before the dataflow starts. A crash on the way leaves points that the next call writes again, because
@@ -42,7 +51,7 @@ def backfill_metrics(
         tenants: whose; None = everybody's.
 
     Returns:
-        (tenant, metric) of each metric that was computed.
+        Each metric that was computed. It is covered from now on, also if nothing of it was found.
 
     Raises:
         StoreError: the warehouse failed.
@@ -55,23 +64,27 @@ def backfill_metrics(
         for plan in plans:
             name, definition = plan.metric.metadata.name, plan.metric.definition
             if (tenant, name, definition) not in covered:
-                _backfill(warehouse, writer, source, plan, tenant=tenant, position=up_to_position)
-                done.append((tenant, name))
+                points = _backfill(warehouse, writer, source, plan, tenant=tenant, position=up_to_position)
+                done.append(Backfilled(tenant, name, points))
     return done
 
 
 def _backfill(
     warehouse: Warehouse, writer: ChangeWriter, source: PaneRecompute, plan: MetricPlan, *, tenant: str, position: int
-) -> None:
+) -> int:
+    """Compute one metric of one tenant; how many points it has."""
     metric = plan.metric
+    found = 0
     if plan.events:
         whole = source.query(tenant, metric, plan.events, position + 1)
         for span in _pieces(warehouse, whole):
             points, members = source.compute(replace(whole, spans=(span,)))
             writer.write(_changes(position, points, members))
+            found += len(points)
     too_late, overflowed = source.refused(plan, tenant, position + 1)
     status = MetricStatusRow(tenant, metric.metadata.name, metric.definition, too_late, overflowed, position)
     writer.write(Changes(position, (), (), (), (), (status,)))
+    return found
 
 
 def _pieces(warehouse: Warehouse, whole: PaneQuery) -> Iterator[tuple[int, int]]:

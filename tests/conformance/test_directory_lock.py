@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from trueline_stores.errors import DirectoryHeldError
+from trueline_stores.errors import DirectoryHeldError, DirectoryUnusableError
 from trueline_stores.lock import lock_directory
 
 HOLDER = """
@@ -58,3 +58,13 @@ def test_released_when_left(tmp_path: Path) -> None:
         pass
     with lock_directory(tmp_path):
         pass
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    """The error says why, and how to choose another."""
+    file = tmp_path / "file"
+    file.write_text("")
+    refused = pytest.raises(DirectoryUnusableError, match=r"Not a directory\. Choose another .*--data-dir")
+    with refused as told, lock_directory(file / "below"):
+        pass
+    assert told.value.metadata == {"directory": str(file / "below")}

@@ -186,6 +186,7 @@ def test_taken_port_is_told(shared_server: ServerProcess, tmp_path: Path) -> Non
     second = failed_start(settings(tmp_path / "data", ADDRESS=shared_server.address))
     assert second.returncode == 1
     assert f"cannot listen on {shared_server.address}" in second.stderr
+    assert "with --listen or TRUELINE_ADDRESS" in second.stderr
     with ServerProcess(tmp_path) as third, grpc.insecure_channel(third.address) as channel:
         assert ingest(channel, 1).accepted == 1
 
@@ -196,8 +197,9 @@ def test_taken_port_is_told(shared_server: ServerProcess, tmp_path: Path) -> Non
         ("POLL_INTERVAL_MS", "often", 2, "TRUELINE_POLL_INTERVAL_MS has value 'often'"),
         ("RULES", "no/such/file.yaml", 1, "no/such/file.yaml"),
         ("MAPPING", "no such mapping", 1, "no such mapping"),
+        ("DATA_DIR", "/dev/null/data", 1, "data cannot be kept in /dev/null/data: Not a directory. Choose another"),
     ],
-    ids=["setting", "rule-file", "mapping"],
+    ids=["setting", "rule-file", "mapping", "data-dir"],
 )
 def test_wrong_settings_are_told(tmp_path: Path, variable: str, value: str, status_: int, told: str) -> None:
     """A server that cannot start says in a sentence what is wrong, and leaves nothing behind."""

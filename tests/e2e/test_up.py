@@ -109,8 +109,9 @@ def test_up_does_not_play_a_second_business_over_the_first(tmp_path: Path) -> No
         (["--events", "nosuch.jsonl"], "nosuch.jsonl: no such file"),
         (["--events", "."], ".: is a directory"),
         (["--synthetic", "999"], "events must be at least 1,000, got 999"),
+        (["--synthetic", "abc"], "'abc' is not a whole number"),
     ],
-    ids=["missing", "directory", "few"],
+    ids=["missing", "directory", "few", "no number"],
 )
 def test_what_cannot_be_played_is_wrong_use(
     verb: str, arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -138,9 +138,8 @@ def check_port(address: str) -> Finding:
         try:
             probe.bind((host.strip("[]"), int(port)))
         except OSError as error:
-            return Finding(
-                "port", State.BAD, f"{address} cannot be used: {error.strerror}", "choose another with --listen or TRUELINE_ADDRESS"
-            )
+            way_out = "choose another with --listen or TRUELINE_ADDRESS"
+            return Finding("port", State.BAD, f"{address} cannot be used: {error.strerror}", way_out)
     return Finding("port", State.GOOD, f"{address} is free")
 
 

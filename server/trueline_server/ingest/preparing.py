@@ -155,7 +155,7 @@ def event_too_large(batch: EventBatch, size: int, limit: int) -> TruelineError:
     for column in batch.properties:
         own = int(column.lengths().max(initial=0)) if column.kind is Kind.STRING else 0
         key = column.key if len(column.key) <= _SHOWN_KEY else f"{column.key[:_SHOWN_KEY]}…"
-        lengths[f"properties[{key}]"] = own + len(column.key.encode())
+        lengths[f"properties[{key}]"] = max(own, len(column.key.encode()))
     field = max(lengths, key=lambda name: lengths[name])
     return TruelineError(
         "INVALID_ARGUMENT",

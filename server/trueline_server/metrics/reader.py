@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from trueline_rules.model import Aggregation, Metric, RuleSet
+from trueline_rules.names import nearest, quoted
 from trueline_stores.warehouse.client import Warehouse
 from trueline_stores.warehouse.statements import ReadStatuses
 
@@ -126,19 +127,29 @@ class MetricReader:
             return self._filled_page(panes, page_size, after, now)
         return self._page(panes, page_size, after, now)
 
+    def check_labels(self, metrics: Sequence[str], labels: Mapping[str, str]) -> None:
+        """Refuse labels by which no point of the metrics (empty = all metrics) could ever be chosen. Does not block.
+
+        Raises:
+            TruelineError: UNKNOWN_METRIC; INVALID_FIELD (none of the metrics has all of the labels).
+
+        """
+        if not self._labelled(metrics, labels):
+            known = sorted({label for metric in self._labelled(metrics, {}) for label in metric.group_by})
+            told = f"has {_listed(sorted(labels))}, which none of the metrics has together; they have {_listed(known)}"
+            raise invalid_field("labels", told)
+
     def newest(self, tenant: str, metrics: Sequence[str], labels: Mapping[str, str] | None = None) -> list[MetricPoint]:
         """Points of the newest window of each metric (empty = all metrics), for the snapshot of a watch.
 
         With labels, metrics that lack one of them are left out.
 
         Raises:
-            TruelineError: UNKNOWN_METRIC; INVALID_FIELD (no metric has the labels).
+            TruelineError: UNKNOWN_METRIC.
 
         """
         wanted = dict(labels or {})
         chosen = self._labelled(metrics, wanted)
-        if wanted and not chosen:
-            raise invalid_field("labels", f"has {_listed(sorted(wanted))}; none of the metrics has all of them")
         if not chosen:
             return []
         ends = dict(self._warehouse.run(NewestEnds(tenant, chosen)))

@@ -57,13 +57,15 @@ class MetricWatch:
         """Send messages until cancelled.
 
         Raises:
-            TruelineError: UNKNOWN_METRIC, INVALID_TOKEN, RESUME_TOKEN_EXPIRED, SLOW_READER.
+            TruelineError: UNKNOWN_METRIC, INVALID_FIELD, INVALID_TOKEN, RESUME_TOKEN_EXPIRED, SLOW_READER.
 
         """
         heartbeat_s = heartbeat_seconds(request.heartbeat_interval)
         binding = binding_of(request, "resume_token", "heartbeat_interval")
         since = await self._resumed_position(request.resume_token, binding) if request.resume_token else None
         metrics, labels = frozenset(request.metrics), dict(request.labels)
+        if labels:
+            self._reader.check_labels(sorted(metrics), labels)
 
         def token(position: int) -> str:
             return self._tokens.seal(binding, str(position))

@@ -173,6 +173,32 @@ def test_oversized_batch(
     intake.run(test)
 
 
+@SEND
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"user_id": "u" * 21_000}, "user_id"),
+        ({"properties": {"note": "x" * 21_000, "k": True}}, "properties[note]"),
+        ({"properties": {"k" * 21_000: 1.0}}, f"properties[{'k' * 32}…]"),
+    ],
+    ids=["text", "property", "key"],
+)
+def test_one_event_that_is_too_large(
+    intake: Intake, send: Callable[..., Any], more: dict[str, Any], field: str
+) -> None:
+    """It cannot be sent in parts, so the error names the field that makes it so large."""
+
+    async def test(stub: Stub) -> None:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await send(stub, [event(1, **more)])
+        info = info_of(caught.value)
+        assert (info.reason, info.metadata["field"], info.metadata["limit"]) == ("BATCH_TOO_LARGE", field, "20000")
+        assert f"make its {field} shorter, which has 21000" in caught.value.details()
+        assert "in parts" not in caught.value.details()
+
+    intake.run(test)
+
+
 def test_a_batch_that_would_grow_when_decoded(intake: Intake) -> None:
     """One long text that a dictionary gives to a hundred events counts a hundred times."""
     columns = column_events([event(n) for n in range(100)])

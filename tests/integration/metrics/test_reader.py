@@ -224,8 +224,12 @@ def test_labels_choose_groups(shaped: Played) -> None:
             with pytest.raises(TruelineError, match="currency") as refused:
                 shaped.reader.query(shaped.tenant, name, labels={"currency": "GBP"})
             assert refused.value.reason == "INVALID_FIELD"
+            with pytest.raises(TruelineError, match="currency, which none") as refused:
+                shaped.reader.check_labels([name], {"currency": "GBP"})
+            assert refused.value.reason == "INVALID_FIELD"
             assert shaped.reader.newest(shaped.tenant, [name], {"currency": "GBP"}) == []
             continue
+        shaped.reader.check_labels([name], {"currency": "GBP"})
         every = [point for point in shaped.all_points(metric, 1000) if point.labels["currency"] == "GBP"]
         page = shaped.reader.query(shaped.tenant, name, start_us=0, labels={"currency": "GBP"})
         assert list(page.points) == every
@@ -323,10 +327,12 @@ def test_an_unknown_metric_names_its_nearest(warehouse: Warehouse) -> None:
         lambda: shown.reader.newest(shown.tenant, ["oders"]),
         lambda: shown.reader.changed_since(shown.tenant, ["oders"], 0),
     ):
-        with pytest.raises(TruelineError, match="did you mean orders") as refused:
+        with pytest.raises(TruelineError, match="did you mean 'orders'") as refused:
             call()
         assert refused.value.reason == "UNKNOWN_METRIC"
         assert refused.value.metadata == {"metric": "oders", "nearest": "orders"}
+    with pytest.raises(TruelineError, match="'zebra'; see ListMetrics"):
+        shown.reader.query(shown.tenant, "zebra")
 
 
 def test_tenants_do_not_see_each_other(warehouse: Warehouse) -> None:

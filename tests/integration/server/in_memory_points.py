@@ -90,6 +90,9 @@ class InMemoryPoints:
         page = tuple(found[:page_size])
         return PointPage(page, None, page[-1].key if len(found) > page_size else None)
 
+    def check_labels(self, metrics: Sequence[str], labels: Mapping[str, str]) -> None:
+        """See MetricReader: here every label may yet come."""
+
     def newest(self, tenant: str, metrics: Sequence[str], labels: Mapping[str, str] | None = None) -> list[MetricPoint]:
         """See MetricReader."""
         found = self._of(tenant, metrics, labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -13,9 +14,9 @@ from trueline_rules.model import Metric
 from trueline_stores.bus import InProcessBus
 from trueline_stores.warehouse.client import Warehouse
 from trueline_streams import backfill
-from trueline_streams.backfill import backfill_metrics
+from trueline_streams.backfill import Backfilled, backfill_metrics
 from trueline_streams.fields import text_of_number, units_of_number, units_of_text
-from trueline_streams.pane_statements import _Parameters, number_expression, text_expression
+from trueline_streams.pane_statements import PaneQuery, _Parameters, number_expression, text_expression
 from trueline_streams.recompute import PaneRecompute
 from trueline_streams.records import EXACT_DISTINCT, MetricPlan, PointRow
 from trueline_streams.warehouse_writer import WarehouseWriter
@@ -102,7 +103,9 @@ def test_a_metric_defined_late_has_its_history(
         patch.setattr(backfill, "PANES_AT_ONCE", panes)
         patch.setattr(backfill, "EVENTS_AT_ONCE", count)
         done = backfill_metrics(warehouse, writer, OWN_PLANS, end, recompute, tenants=[late])
-    assert done == [(late, plan.metric.metadata.name) for plan in OWN_PLANS]
+    assert [(each.tenant, each.metric) for each in done] == [(late, plan.metric.metadata.name) for plan in OWN_PLANS]
+    stored_points = Counter(str(row[0]) for row in stored(warehouse, late)[0])
+    assert {each.metric: each.points for each in done if each.points} == stored_points
     assert stored(warehouse, late) == stored(warehouse, early)
     assert refused(warehouse, late) == refused(warehouse, early)
     assert backfill_metrics(warehouse, writer, OWN_PLANS, end, recompute, tenants=[late]) == []
@@ -115,9 +118,28 @@ def test_every_tenant_is_backfilled_once(warehouse: Warehouse) -> None:
     play(warehouse, [], [(tenant, START + DAY, [Event("e", "web", "view", START)])])
     writer = WarehouseWriter(warehouse, InProcessBus())
     done = backfill_metrics(warehouse, writer, [plan], 1)
-    assert (tenant, plan.metric.metadata.name) in done
+    assert Backfilled(tenant, plan.metric.metadata.name, 1) in done
     assert len(stored(warehouse, tenant)[0]) == 1
     assert backfill_metrics(warehouse, writer, [plan], 1) == []
+
+
+def test_a_metric_without_points_is_not_computed_again(warehouse: Warehouse) -> None:
+    """One that finds nothing is covered after its first backfill, and no later start reads events for it."""
+    tenant = tenant_name()
+    silent = MetricPlan(metric_of(f"silent_{tenant}", "count"), ("never sent",), 2 * DAY)
+    unplayed = MetricPlan(metric_of(f"unplayed_{tenant}", "count"), (), 2 * DAY)
+    play(warehouse, [], [(tenant, START + DAY, [Event("e", "web", "view", START)])])
+    done = backfill_metrics(
+        warehouse, WarehouseWriter(warehouse, InProcessBus()), [silent, unplayed], 1, tenants=[tenant]
+    )
+    assert done == [Backfilled(tenant, plan.metric.metadata.name, 0) for plan in (silent, unplayed)]
+
+    class Untouched(PaneRecompute):
+        def query(self, *_: object) -> PaneQuery:
+            raise AssertionError("events were read")
+
+    again = WarehouseWriter(warehouse, InProcessBus())
+    assert backfill_metrics(warehouse, again, [silent, unplayed], 1, Untouched(warehouse), tenants=[tenant]) == []
 
 
 def stored(warehouse: Warehouse, tenant: str) -> list[list[tuple[object, ...]]]:

@@ -87,6 +87,24 @@ def test_first_field_at_fault_is_told_once() -> None:
     assert [(one.index, one.field) for one in found] == [(0, "id"), (2, "name")]
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"user_id": "x" * 200}, "user_id has 200 bytes; at most 128 are allowed"),
+        ({"properties": dict.fromkeys("abcd", True)}, "properties are 4; at most 3 are allowed"),
+        (
+            {"properties": {"k" * 129: True}},
+            f"the key {'k' * 32}… of a property has 129 bytes; at most 128 are allowed",
+        ),
+        ({"properties": {"k": "x" * 11}}, "properties[k] has more than 10 bytes, which is the most allowed"),
+    ],
+    ids=["text", "properties", "key", "property"],
+)
+def test_what_is_too_large_is_not_cut(fault: dict[str, Any], told: str) -> None:
+    """The message does not sound as if a part of it were kept: the whole event is refused."""
+    assert [one.message for one in find_rejections(columns_of([{**GOOD, **fault}]), LIMITS, NOW_US)] == [told]
+
+
 def test_unset_and_unreadable_times_in_rows() -> None:
     """An event message without a time misses it; one whose time cannot be read has an invalid one."""
     broken = []

@@ -1,10 +1,12 @@
 """Settings: read from the environment, checked, masked."""
 
+import argparse
 import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from trueline_server.commands.up import settings_of
 from trueline_server.settings import SettingError, Settings, split_address, unknown_variables, written_default
 
 OPERATIONS = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
@@ -117,3 +119,11 @@ def test_addresses() -> None:
     """IPv6 hosts keep their brackets."""
     assert split_address("[::1]:7171") == ("[::1]", 7171)
     assert split_address("localhost:0") == ("localhost", 0)
+
+
+@pytest.mark.parametrize("flag", ["listen", "address"])
+def test_a_flag_that_is_no_address_is_named(flag: str) -> None:
+    """The error names the flag that was given, not the variable that was not."""
+    args = argparse.Namespace(**{flag: "foo"})
+    with pytest.raises(SettingError, match=f"^--{flag} has value 'foo'. Expected HOST:PORT"):
+        settings_of(args)
