@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, closing
 from dataclasses import dataclass
 
-from trueline_rules.errors import Problem, RuleFileError
 from trueline_rules.loader import load_rules
 from trueline_rules.model import RuleSet
 from trueline_stores.bus import InProcessBus
@@ -180,15 +179,16 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         limits = QueryLimits(timeout_s=settings.query_timeout_s, memory_mb=settings.query_memory_mb)
         warehouse = stack.enter_context(closing(Warehouse.chdb(settings.data_dir / "warehouse", limits)))
         warehouse.migrate(TableSettings(settings.events_ttl_days, settings.points_ttl_days))
-        bus = InProcessBus()
-        writer = WarehouseWriter(warehouse, bus)
-        flow = _start_flow(settings, clock, rules, log=log, warehouse=warehouse, writer=writer)
-        stack.callback(_end_flow, flow)
         confinement = Confinement(
             warehouse, Limits(seconds=settings.query_timeout_s, memory_bytes=settings.query_memory_mb << 20)
         )
         evaluator, clocks = Evaluator(confinement, clock), Clocks(warehouse, settings.max_disorder_s * SECOND_US)
-        _refuse_statements(rules, evaluator.problems(rules))
+        # Before metrics are computed by rules that are then refused.
+        evaluator.refuse_problems(rules)
+        bus = InProcessBus()
+        writer = WarehouseWriter(warehouse, bus)
+        flow = _start_flow(settings, clock, rules, log=log, warehouse=warehouse, writer=writer)
+        stack.callback(_end_flow, flow)
         materialiser = Materialiser(
             evaluator, KpiValues(warehouse), clocks, lambda: rules, clock, interval_s=settings.kpi_interval_s
         )
@@ -204,14 +204,6 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         maintenance.start()
         stack.callback(maintenance.close)
         yield Backend(log, warehouse, bus, rules, writer, flow, evaluator, clocks, materialiser, tokens)
-
-
-def _refuse_statements(rules: RuleSet, problems: Mapping[str, str]) -> None:
-    """A rule set with a statement that is not allowed does not load, like one with any other mistake."""
-    if problems:
-        raise RuleFileError(
-            tuple(Problem(rules.kpis[kpi].metadata.place, f"KPI {kpi}: {why}") for kpi, why in problems.items())
-        )
 
 
 def _start_flow(

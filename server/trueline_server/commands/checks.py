@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from trueline_server.commands.findings import Finding, State
+from trueline_server.commands.statements import refused_statements
 
 PACKAGES = (
     "bytewax",
@@ -105,7 +106,7 @@ def check_disk(directory: Path) -> Finding:
 
 
 def check_rules(paths: Sequence[Path], mapping: str) -> Finding:
-    """Whether the default pack and the rule files load together."""
+    """Whether the default pack and the rule files load together, and the statements of their KPIs are allowed."""
     from trueline_rules.errors import RuleFileError
     from trueline_rules.loader import load_rules
 
@@ -113,6 +114,14 @@ def check_rules(paths: Sequence[Path], mapping: str) -> Finding:
         rules = load_rules(paths, mapping=mapping or None)
     except RuleFileError as error:
         return Finding("rule files", State.BAD, "; ".join(map(str, error.problems)), "correct what is named")
+    # Those of the default pack are known to be allowed, and looking takes some seconds.
+    if paths:
+        try:
+            refused = refused_statements(paths, mapping)
+        except OSError as error:
+            return Finding("rule files", State.NOTICE, f"the statements of KPIs were not looked at: {error}")
+        if refused:
+            return Finding("rule files", State.BAD, "; ".join(refused), "correct what is named")
     silent = sorted(name for name, metric in rules.metrics.items() if not rules.events_of(metric))
     told = (
         f"revision {rules.revision}: {len(rules.metrics)} metrics, {len(rules.kpis)} KPIs, "

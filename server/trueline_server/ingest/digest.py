@@ -101,7 +101,7 @@ def _argument(piece: bytes | list[bytes | Bytes] | pa.BinaryArray, count: int) -
 
 def _matrix(numbers: npt.NDArray[np.generic]) -> Bytes:
     """The bytes of each number as a row."""
-    return np.ascontiguousarray(numbers).view(np.uint8).reshape(len(numbers), -1)
+    return np.ascontiguousarray(numbers).view(np.uint8).reshape(len(numbers), numbers.dtype.itemsize)
 
 
 def _of_width(matrix: Bytes) -> pa.BinaryArray:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from trueline_rules.errors import Problem, RuleFileError
 from trueline_rules.model import Kpi, RuleSet
 from trueline_stores.errors import StatementRefusedError, StoreClosedError
 from trueline_stores.warehouse.answers import Answer
@@ -67,6 +68,19 @@ class Evaluator:
         """KPIs whose statements are refused, with the reason: what is to be told when rules are loaded."""
         checked = {name: self._check(rules, kpi) for name, kpi in rules.kpis.items()}
         return {name: found.message for name, found in checked.items() if isinstance(found, StatementRefusedError)}
+
+    def refuse_problems(self, rules: RuleSet) -> None:
+        """A rule set with a statement that is not allowed does not load, like one with any other mistake.
+
+        Raises:
+            RuleFileError: names each KPI with its place and what is refused.
+
+        """
+        problems = self.problems(rules)
+        if problems:
+            raise RuleFileError(
+                tuple(Problem(rules.kpis[kpi].metadata.place, f"KPI {kpi}: {why}") for kpi, why in problems.items())
+            )
 
     def evaluate(
         self, rules: RuleSet, kpi: Kpi, tenant: str, instant: Instant, *, seconds: float | None = None

@@ -172,6 +172,8 @@ class Confinement:
             # `sum(value) AS value, sum(value) AS numerator` means the column both times.
             "prefer_column_name_to_alias": 1,
             "session_timezone": "UTC",
+            # The month before the first of 1970 is in 1969, and not in the far future.
+            "enable_extended_results_for_datetime_functions": 1,
             "additional_table_filters": f"{{{filters}}}",
             # After it nothing can be set.
             "readonly": 1,

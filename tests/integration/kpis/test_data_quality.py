@@ -61,6 +61,22 @@ def test_freshness(checks: PackKpis) -> None:
     assert checks.answer("freshness", AT).value == pytest.approx(7 * 24 + 4)
 
 
+def test_freshness_of_an_import_at_its_end(warehouse: Warehouse) -> None:
+    """It can be judged neither fresh nor old; of a live source the same instant is an age of 0."""
+    end = us("2024-06-23T08:00")
+    answers = {}
+    for tenant, accepted_at in (("imported", "2024-06-23T08:10"), ("live", "2024-06-23T08:09")):
+        insert_happened(
+            warehouse, f"fresh-{tenant}", [Happened("2024-06-23T08:00", "look", "u", accepted_at=accepted_at)]
+        )
+        found = PackKpis(warehouse, f"fresh-{tenant}", BUSINESS)
+        answers[tenant] = found.answer("freshness", end)
+        assert found.answer("freshness", us("2024-06-25T08:00")).value == pytest.approx(48)
+    assert answers["imported"].value is None
+    assert answers["imported"].missing == "no source is live: what was imported is judged at its own end"
+    assert (answers["live"].value, answers["live"].missing) == (0, "")
+
+
 def test_anomalies(checks: PackKpis) -> None:
     """One of 26 users had a day with 300 events where one is usual."""
     answer = checks.answer("anomalies", AT)

@@ -312,7 +312,7 @@ def test_what_cannot_be_answered(warehouse: Warehouse) -> None:
             unknown = await failure(w.call("GetAlignmentScore", pb.GetAlignmentScoreRequest(scorecard="aligment")))
             assert unknown == ("NOT_FOUND", "UNKNOWN_KPI", {"kpi": "aligment", "nearest": "alignment"})
             for field in ("at", "known_at"):
-                for seconds in (-1, 253_402_300_799):
+                for seconds in (-1, 365 * 86_400 - 1, 4_102_444_800, 253_402_300_799):
                     request = pb.ListKpisRequest(**{field: Timestamp(seconds=seconds)})
                     w.happen(PAID, revision=4)
                     refused = await failure(w.call("ListKpis", request))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from trueline_stores.errors import StatementRefusedError
 from trueline_stores.warehouse.client import Warehouse
@@ -180,3 +182,16 @@ def test_every_kpi_says_why_it_has_no_value_for_a_tenant_without_events(warehous
         answer = found.answer(name, END)
         assert answer.value is None, name
         assert answer.missing, name
+
+
+@pytest.mark.parametrize("name", sorted(KPIS))
+def test_the_first_days_of_1970_look_back_to_1969(warehouse: Warehouse, name: str) -> None:
+    """Where the time of computers begins, what a KPI looks back on does not turn into the far future."""
+    tenant = f"pack-dawn-{name}"
+    insert_happened(warehouse, tenant, [Happened("1970-01-05T10:00", "look", "u1")])
+    answer = PackKpis(warehouse, tenant, BUSINESS).answer(name, us("1970-01-05T10:00"))
+    assert not re.search(r"\b2[0-9]{3}\b", answer.missing)
+    for instant_us in (answer.period_start_us, answer.period_end_us):
+        assert instant_us is None or abs(instant_us) < us("1970-03-15")
+    if name == "activation_rate":
+        assert answer.missing == "nobody signed up from 1969-12-06 to 1970-01-04"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from trueline import mapping
 from trueline.results import AlignmentScore, Band, Completeness, KpiValue
-from trueline.v1 import kpi_service_pb2
+from trueline.v1 import kpi_service_pb2, system_service_pb2
 from trueline_cli import style
-from trueline_cli.board import board
+from trueline_cli.board import board, taken_in
 from trueline_rules.loader import load_rules
 
 # Values as wide as they come: full percentages, a fall below zero, and the ratio that is no percentage.
@@ -84,3 +84,11 @@ def test_value_and_target_have_the_same_digits(
     read: KpiValue = mapping.kpi_value(kpi)
 
     assert (style.amount(read.value, read), style.amount(read.target, read)) == (shown, aim)
+
+
+def test_a_lag_is_no_number_of_events() -> None:
+    """Positions are counted over all tenants, so a tenant without events is not told of some of its own."""
+    status = system_service_pb2.GetStatusResponse(accepted_position=12, processed_position=10)
+    assert taken_in(mapping.status(status)) == "0 events; the dataflow is 2 log positions behind"
+    status.processed_position = 12
+    assert taken_in(mapping.status(status)) == "0 events"

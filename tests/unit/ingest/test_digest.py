@@ -49,6 +49,12 @@ def test_digest_equals_the_reference(events: list[dict[str, Any]]) -> None:
     assert digests_of(read_rows(row_events(events))) == expected
 
 
+def test_no_events_have_no_digests() -> None:
+    """A batch without events, of either form, is no special case."""
+    assert digests_of(read_columns(column_events([]))) == b""
+    assert digests_of(read_rows([])) == b""
+
+
 def test_large_dictionaries_take_the_other_path() -> None:
     """Dictionaries beyond a dozen texts, digested by Arrow instead of Python, give the same digests."""
     events = [

@@ -71,6 +71,31 @@ def test_rules(tmp_path: Path) -> None:
     assert broken.told.startswith(f"{file}:1")
 
 
+def test_rules_with_a_refused_statement(tmp_path: Path) -> None:
+    """A statement that would stop the start of the server is told with its place and its KPI."""
+    file = tmp_path / "kpi.yaml"
+    kpi = (
+        "apiVersion: trueline/v1\nkind: Kpi\nmetadata: {{name: spy}}\nspec:\n  unit: ratio\n  direction: higher\n"
+        "  target: 1\n  statement: SELECT {0} AS value\n"
+    )
+    file.write_text(kpi.format("length(file('/etc/passwd'))"))
+    refused = checks.check_rules((file,), "")
+    assert refused.state is State.BAD
+    assert refused.told.startswith(f"{file}:")
+    assert "KPI spy: the function file is refused" in refused.told
+    file.write_text(kpi.format("1"))
+    assert checks.check_rules((file,), "").state is not State.BAD
+
+
+def test_every_problem_of_the_rules_is_named(tmp_path: Path) -> None:
+    """Whoever mends the first need not come back for the second."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text("kind: Nonsense\n")
+    told = checks.check_rules((tmp_path,), "").told
+    assert str(tmp_path / "a.yaml") in told
+    assert str(tmp_path / "b.yaml") in told
+
+
 def test_port() -> None:
     """A port that another process listens on cannot be used."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
