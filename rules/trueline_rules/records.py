@@ -236,8 +236,8 @@ class Either:
 
     def take(self, node: yaml.Node, path: Path, site: Site) -> Any:
         """Answer what the shape of the value's form answers."""
-        forms = {yaml.ScalarNode: self.scalar, yaml.SequenceNode: self.sequence, yaml.MappingNode: self.mapping}
-        shape = forms[type(node)]
+        forms = {"scalar": self.scalar, "sequence": self.sequence, "mapping": self.mapping}
+        shape = forms[node.id]
         if shape is None:
             site.problem(path, f"must be {self.noun}, {show_node(node)}", at=node)
             return BAD

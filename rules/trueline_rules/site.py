@@ -9,7 +9,7 @@ import yaml
 from trueline_rules.errors import Problems
 from trueline_rules.model import Place
 from trueline_rules.names import quoted
-from trueline_rules.syntax import NULL, REFUSED, place_of
+from trueline_rules.syntax import NULL, REFUSED, TextNode, place_of
 
 # Keys and list indexes from the document down to a value.
 Path = tuple[str | int, ...]
@@ -63,6 +63,7 @@ class Site:
         self._refused = False
         self._values: dict[Path, Place] = {(): start}
         self._keys: dict[Path, Place] = {}
+        self._texts: dict[Path, TextNode] = {}
 
     @property
     def sound(self) -> bool:
@@ -74,6 +75,8 @@ class Site:
         self._values[path] = place_of(self.file, node.start_mark)
         if key is not None:
             self._keys[path] = place_of(self.file, key.start_mark)
+        if isinstance(node, TextNode):
+            self._texts[path] = node
         if node.tag == REFUSED:
             self._refused = True
             return BAD
@@ -88,6 +91,12 @@ class Site:
             key = True
         return self._keys.get(path, self._values[path]) if key else self._values[path]
 
+    def place_in(self, path: Path, offset: int) -> Place:
+        """Where a character of a text stands; where the text begins, if the file does not have it letter by letter."""
+        node = self._texts.get(path)
+        exact = node.place_of(self.file, offset) if node is not None else None
+        return exact or self.place(path)
+
     def problem(self, path: Path, message: str, *, key: bool = False, at: yaml.Node | Place | None = None) -> None:
         """Note a problem: "spec.window must be ...", at the value, its key, or where `at` says."""
         if isinstance(at, yaml.Node):
@@ -98,7 +107,7 @@ class Site:
     def moved(self, problems: Problems) -> Site:
         """The same site, telling its problems to another collection."""
         site = Site(self.file, problems, self._values[()])
-        site._values, site._keys = self._values, self._keys
+        site._values, site._keys, site._texts = self._values, self._keys, self._texts
         return site
 
 

@@ -5,7 +5,7 @@ Aliases are refused: they make files that grow without bound when read, and rule
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -74,6 +74,39 @@ def _refuse_unreadable(text: str, file: str) -> None:
         )
 
 
+class TextNode(yaml.ScalarNode):
+    """A scalar that knows where each of its characters stands, if its value is in the file as it is."""
+
+    def __init__(self, tag: str, value: str, event: Any, lines: Sequence[str]) -> None:
+        super().__init__(tag, value, event.start_mark, event.end_mark, event.style)
+        self._starts = _line_starts(value, event, lines)
+
+    def place_of(self, file: str, offset: int) -> Place | None:
+        """Where a character of the value stands; None for folded texts, and for quoted ones with escapes."""
+        if not self._starts:
+            return None
+        before = self.value[:offset]
+        row = before.count("\n")
+        line, column = self._starts[min(row, len(self._starts) - 1)]
+        return Place(file, line + 1, column + len(before) - (before.rfind("\n") + 1) + 1)
+
+
+def _line_starts(value: str, event: Any, lines: Sequence[str]) -> list[tuple[int, int]]:
+    """Line and column (from 0) where each line of a scalar's value begins in the file; empty if it is not there so."""
+    line, column = event.start_mark.line, event.start_mark.column
+    if event.style == "|":
+        starts = []
+        for number, part in enumerate(value.removesuffix("\n").split("\n"), start=line + 1):
+            if number >= len(lines) or not lines[number].endswith(part):
+                return []
+            starts.append((number, len(lines[number]) - len(part)))
+        return starts
+    # A quoted text begins behind its quote.
+    begin = column + (event.style in {"'", '"'})
+    there = line < len(lines) and lines[line].startswith(value, begin)
+    return [(line, begin)] if there and event.end_mark.line == line else []
+
+
 class _Composer:
     """Makes nodes of parser events, as PyYAML's own composer does, within bounds of depth and number."""
 
@@ -83,6 +116,7 @@ class _Composer:
         self._problems = problems
         self._resolver: Any = Resolver()
         self._nodes = 0
+        self._lines = text.splitlines()
 
     def documents(self) -> Iterator[yaml.Node]:
         for event in self._events:
@@ -113,7 +147,7 @@ class _Composer:
         except UnicodeEncodeError:
             raise self._unreadable(event, "not valid YAML: half of a surrogate pair is no character") from None
         tag = self._tag(event, yaml.ScalarNode, event.value)
-        return yaml.ScalarNode(tag, event.value, event.start_mark)
+        return TextNode(tag, event.value, event, self._lines)
 
     def _sequence(self, event: Any, depth: int) -> yaml.SequenceNode:
         items: list[yaml.Node] = []

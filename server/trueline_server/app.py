@@ -36,8 +36,10 @@ async def serve(settings: Settings, activity: Activity | None = None) -> int:
         SettingError, StoreError, RuleFileError, OSError: the server cannot start; whatever was opened is closed again.
 
     """
+    from trueline_server.allocation import keep_freed_memory
     from trueline_server.bootstrap import open_server
 
+    keep_freed_memory()
     stop = asyncio.Event()
     _end_on_signals(stop)
     async with open_server(settings) as server:

@@ -54,7 +54,7 @@ class FlowSettings:
 
     max_disorder_us: int = 120_000_000
     allowed_lateness_us: int = 172_800_000_000
-    max_batch_events: int = 50_000
+    max_batch_events: int = 100_000
     publish_interval_us: int = 250_000
     poll_interval_us: int = 50_000
     epoch_interval_us: int = 5_000_000

@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 import pyarrow as pa
 from trueline_stores.event_schema import EVENT_SCHEMA
+from trueline_stores.log.identities import DIGEST_BYTES
 
 DAY_US = 86_400_000_000
 
@@ -48,7 +49,7 @@ def batch_of(ids: Sequence[str], source: str | Sequence[str]) -> pa.RecordBatch:
 
 def digests_for(contents: Sequence[str]) -> bytes:
     """A digest for each content."""
-    return b"".join(blake2b(content.encode(), digest_size=16).digest() for content in contents)
+    return b"".join(blake2b(content.encode(), digest_size=DIGEST_BYTES).digest() for content in contents)
 
 
 def ids_of(events: pa.RecordBatch) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 from trueline_stores.errors import BackpressureError, StoreClosedError, UnknownSourceError
 from trueline_stores.log import AppendResult, EventLog, InMemoryEventLog, LogEntry, LogMemory, SqliteEventLog
+from trueline_stores.log.identities import DIGEST_BYTES
 
 from tests.conformance.log_events import DAY_US, TurnedClock, batch_of, digests_for, ids_of, random_batch
 
@@ -152,7 +153,7 @@ class TestPositions:
         """Every column comes back as it was, from memory and after a restart."""
         log = open_log()
         batch = random_batch(500, seed=1)
-        log.append("t", batch, bytes(16 * 500)).result(30)
+        log.append("t", batch, bytes(DIGEST_BYTES * 500)).result(30)
         assert log.read(0, 1)[0].events.equals(batch)
         log.close()
         assert open_log().read(0, 1)[0].events.equals(batch)
@@ -352,24 +353,24 @@ class TestLoad:
         """Rows beyond the bound are refused with a delay after which to try again; what waited goes in."""
         clock = TurnedClock(held=True)
         log = open_log(clock=clock, max_waiting_rows=10)
-        log.append("t", batch_of(["first"], "s"), bytes(16))
+        log.append("t", batch_of(["first"], "s"), bytes(DIGEST_BYTES))
         assert clock.asked.wait(30)
-        waiting = [log.append("t", batch_of([f"{n}{m}" for m in range(5)], "s"), bytes(80)) for n in range(3)]
+        waiting = [log.append("t", batch_of([f"{n}{m}" for m in range(5)], "s"), bytes(DIGEST_BYTES * 5)) for n in range(3)]
         with pytest.raises(BackpressureError) as caught:
             waiting[2].result(30)
         assert caught.value.retry_after_s is not None
         clock.release()
         assert [result.result(30).accepted for result in waiting[:2]] == [5, 5]
-        assert log.append("t", batch_of([f"2{m}" for m in range(5)], "s"), bytes(80)).result(30).accepted == 5
+        assert log.append("t", batch_of([f"2{m}" for m in range(5)], "s"), bytes(DIGEST_BYTES * 5)).result(30).accepted == 5
 
     def test_cancelled_while_waiting(self, open_log: OpenLog) -> None:
         """An append that is cancelled before its turn leaves nothing behind."""
         clock = TurnedClock(held=True)
         log = open_log(clock=clock)
-        first = log.append("t", batch_of(["first"], "s"), bytes(16))
+        first = log.append("t", batch_of(["first"], "s"), bytes(DIGEST_BYTES))
         assert clock.asked.wait(30)
-        cancelled = log.append("t", batch_of(["gone"], "s"), bytes(16))
-        last = log.append("t", batch_of(["last"], "s"), bytes(16))
+        cancelled = log.append("t", batch_of(["gone"], "s"), bytes(DIGEST_BYTES))
+        last = log.append("t", batch_of(["last"], "s"), bytes(DIGEST_BYTES))
         assert cancelled.cancel()
         clock.release()
         assert (first.result(30).last_position, last.result(30).last_position) == (1, 2)
@@ -378,7 +379,7 @@ class TestLoad:
     def test_closing(self, open_log: OpenLog) -> None:
         """Closing finishes what was appended; what comes later fails. Closing again does nothing."""
         log = open_log()
-        results: list[Result] = [log.append("t", batch_of([str(n)], "s"), bytes(16)) for n in range(50)]
+        results: list[Result] = [log.append("t", batch_of([str(n)], "s"), bytes(DIGEST_BYTES)) for n in range(50)]
         log.close()
         assert [result.result(0).last_position for result in results] == list(range(1, 51))
         with pytest.raises(StoreClosedError):

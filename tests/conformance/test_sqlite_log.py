@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from trueline_stores.errors import LogFullError, StoreError
 from trueline_stores.log import SqliteEventLog
+from trueline_stores.log.identities import DIGEST_BYTES
 
 from tests.conformance.log_events import TurnedClock, batch_of, digests_for, ids_of, random_batch
 
@@ -42,9 +43,11 @@ def test_waiting_appends_share_a_commit(tmp_path: Path) -> None:
     """Fifty appends that wait while one is being committed go in by one transaction, and so by one sync."""
     clock = TurnedClock(held=True)
     with closing(SqliteEventLog(tmp_path / "log", clock)) as log:
-        first = log.append("t", batch_of(["first"], "s"), bytes(16))
+        first = log.append("t", batch_of(["first"], "s"), bytes(DIGEST_BYTES))
         assert clock.asked.wait(30)
-        others = [log.append(tenant, batch_of([str(n)], "s"), bytes(16)) for n in range(25) for tenant in "tu"]
+        others = [
+            log.append(tenant, batch_of([str(n)], "s"), bytes(DIGEST_BYTES)) for n in range(25) for tenant in "tu"
+        ]
         clock.release()
         assert first.result(30).accepted == 1
         assert [other.result(30).accepted for other in others] == [1] * 50
@@ -64,7 +67,7 @@ def fill(log: SqliteEventLog, start: int) -> int:
     """Append batches until the log is full; how many were accepted."""
     for number in range(start, start + 10_000):
         try:
-            result = log.append("t", random_batch(200, seed=number), bytes(16 * 200)).result(30)
+            result = log.append("t", random_batch(200, seed=number), bytes(DIGEST_BYTES * 200)).result(30)
         except LogFullError:
             return number - start
         assert result.accepted == 200
@@ -78,10 +81,10 @@ def test_a_log_at_its_bound(tmp_path: Path) -> None:
         accepted = fill(log, 0)
         assert log.end() == accepted * 200 > 0
         # What is known is still answered, for that needs no space.
-        assert len(log.append("t", random_batch(200, seed=0), bytes(16 * 200)).result(30).duplicates) == 200
+        assert len(log.append("t", random_batch(200, seed=0), bytes(DIGEST_BYTES * 200)).result(30).duplicates) == 200
         clock.now_us = 10
         log.prune(entries_before_us=5, identities_before_us=0)
-        assert log.append("t", random_batch(200, seed=accepted), bytes(16 * 200)).result(30).accepted == 200
+        assert log.append("t", random_batch(200, seed=accepted), bytes(DIGEST_BYTES * 200)).result(30).accepted == 200
         assert log.read(log.start() - 1, 1)[0].first_position == accepted * 200 + 1
 
 
@@ -107,9 +110,9 @@ def test_a_full_disk(small_disk: Path) -> None:
         accepted = fill(log, 0)
         assert log.end() == accepted * 200 > 0
         with pytest.raises(LogFullError):
-            log.append("t", random_batch(200, seed=accepted), bytes(16 * 200)).result(30)
+            log.append("t", random_batch(200, seed=accepted), bytes(DIGEST_BYTES * 200)).result(30)
         ballast.unlink()
-        assert log.append("t", random_batch(200, seed=accepted), bytes(16 * 200)).result(30).accepted == 200
+        assert log.append("t", random_batch(200, seed=accepted), bytes(DIGEST_BYTES * 200)).result(30).accepted == 200
         more = fill(log, accepted + 1)
         end = log.end()
         assert end == (accepted + 1 + more) * 200
@@ -175,8 +178,8 @@ def test_an_error_inside_is_told_and_the_log_goes_on(tmp_path: Path) -> None:
             other.execute("CREATE TRIGGER no BEFORE INSERT ON entries BEGIN SELECT raise(ABORT, 'no entries'); END")
             other.commit()
             with pytest.raises(StoreError, match="no entries"):
-                log.append("t", batch_of(["a"], "s"), bytes(16)).result(30)
+                log.append("t", batch_of(["a"], "s"), bytes(DIGEST_BYTES)).result(30)
             other.execute("DROP TRIGGER no")
             other.commit()
         assert log.end() == 0
-        assert log.append("t", batch_of(["a"], "s"), bytes(16)).result(30).last_position == 1
+        assert log.append("t", batch_of(["a"], "s"), bytes(DIGEST_BYTES)).result(30).last_position == 1

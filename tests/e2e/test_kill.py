@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,8 +18,8 @@ from tests.e2e import twin as t
 from tests.oracles import reading as r
 
 KILLS = 20
-BATCH = 200
-BATCHES_A_ROUND = 12
+BATCH = 100
+BATCHES_A_ROUND = 40
 RULES = Path(__file__).parent.parent / "oracles" / "rules"
 FIRST = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -73,6 +72,10 @@ class _Feed:
         except Exception as error:  # noqa: BLE001  join() raises it
             self.error = error
 
+    def wait(self, timeout_s: float) -> None:
+        """Wait for the end, or so long."""
+        self._thread.join(timeout_s)
+
     def done(self) -> bool:
         """True once everything is answered."""
         return not self._thread.is_alive()
@@ -103,8 +106,8 @@ def test_killed_twenty_times(tmp_path: Path) -> None:
                 feed = _Feed(sender, portion)
                 # The moment is random in what was answered and in what is under way after that.
                 while sender.totals.accepted + sender.totals.duplicates - before < answered and not feed.done():
-                    time.sleep(0.001)
-                time.sleep(rng.random() * 0.02)
+                    feed.wait(0.001)
+                feed.wait(rng.random() * 0.005)
                 interrupted += not feed.done()
                 server.kill()
                 server.start()

@@ -16,6 +16,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # Up to so many property keys, asking each event for each key is cheaper than walking the events.
 _FEW_KEYS = 16
+# So many texts tell whether a column repeats itself, if more than this share of them differ.
+_LOOK = 64
+_VARIED = 0.9
 _BIG_ENDIAN = sys.byteorder == "big"
 
 # One text for all events, one a row, or None where nothing is known.
@@ -115,7 +118,7 @@ class ColumnBatch:
     def _packed(self) -> event_pb2.EventColumns:
         packed = event_pb2.EventColumns(
             count=len(self.ids),
-            ids=self.ids,
+            ids=_text_array(self.ids),
             source=_text_column(self.source),
             name=_text_column(self.name),
             occurred_at_us=_little_endian(array("q", self.occurred_at_us)),
@@ -155,16 +158,34 @@ def _little_endian(numbers: array[Any]) -> bytes:
     return numbers.tobytes()
 
 
+def _text_array(texts: Sequence[str]) -> event_pb2.TextArray:
+    joined = "".join(texts)
+    text = joined.encode()
+    # In ASCII, characters are bytes.
+    lengths = map(len, texts) if len(text) == len(joined) else (len(one.encode()) for one in texts)
+    return event_pb2.TextArray(text=text, lengths=_little_endian(array("I", lengths)))
+
+
 def _text_column(column: TextColumn) -> event_pb2.StringColumn | None:
     if column is None:
         return None
     if isinstance(column, str):
-        return event_pb2.StringColumn(dictionary=[column]) if column else None
-    # Insertion order numbers the texts; an absent text and the empty one are the same on the wire.
+        return event_pb2.StringColumn(texts=_text_array([column])) if column else None
+    # An absent text and the empty one are the same on the wire.
+    if _is_varied(column):
+        return event_pb2.StringColumn(texts=_text_array([text or "" for text in column]))
+    # Insertion order numbers the texts.
     distinct = dict.fromkeys(column)
     everywhere = None not in distinct and "" not in distinct
     distinct.pop("", None)
     return _coded(column, distinct, everywhere)
+
+
+def _is_varied(column: Sequence[str | None]) -> bool:
+    """Whether, by a look at the beginning, hardly any text stands twice, so that a dictionary would save nothing."""
+    beginning = column[:_LOOK]
+    distinct = set(beginning)
+    return None not in distinct and len(distinct) > _VARIED * len(beginning)
 
 
 def _coded(
@@ -176,10 +197,11 @@ def _coded(
         return None
     texts = cast("list[str]", list(distinct))
     if everywhere and len(texts) == 1:
-        return event_pb2.StringColumn(dictionary=texts)
+        return event_pb2.StringColumn(texts=_text_array(texts))
     codes: dict[str | None, int] = {None: 0, "": 0}
     codes.update(zip(texts, range(1, len(texts) + 1), strict=True))
-    return event_pb2.StringColumn(dictionary=texts, indices=_little_endian(array("I", map(codes.__getitem__, column))))
+    indices = _little_endian(array("I", map(codes.__getitem__, column)))
+    return event_pb2.StringColumn(texts=_text_array(texts), indices=indices)
 
 
 def _number_column(column: Sequence[float | None]) -> event_pb2.DoubleColumn | None:
@@ -192,12 +214,20 @@ def _number_column(column: Sequence[float | None]) -> event_pb2.DoubleColumn | N
     return event_pb2.DoubleColumn(values=_little_endian(values), rows=_little_endian(array("I", rows)))
 
 
+def _property_texts(column: Sequence[str | None]) -> event_pb2.StringColumn | None:
+    """As _text_column, but an empty text is a value."""
+    if _is_varied(column) and None not in column:
+        return event_pb2.StringColumn(texts=_text_array(cast("Sequence[str]", column)))
+    distinct = dict.fromkeys(column)
+    return _coded(column, distinct, None not in distinct)
+
+
 def _property_columns(key: str, column: Sequence[PropertyScalar | None]) -> Iterable[event_pb2.PropertyColumn]:
     kinds = set(map(type, column))
     kinds.discard(type(None))
     if kinds == {str}:
         texts = cast("Sequence[str | None]", column)
-        yield event_pb2.PropertyColumn(key=key, strings=_coded(texts, dict.fromkeys(texts), None not in column))
+        yield event_pb2.PropertyColumn(key=key, strings=_property_texts(texts))
     elif kinds == {bool}:
         flags = cast("Sequence[bool | None]", column)
         yield event_pb2.PropertyColumn(key=key, bools=bytes(2 if flag is None else flag for flag in flags))

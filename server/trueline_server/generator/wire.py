@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from trueline.v1.event_pb2 import DoubleColumn, EventColumns, PropertyColumn, StringColumn
+from trueline.v1.event_pb2 import DoubleColumn, EventColumns, PropertyColumn, StringColumn, TextArray
 
 _TEXTS = ("source", "name", "user_id", "account_id", "anonymous_id", "device_id", "currency")
 _NANO = 1e9
@@ -28,7 +28,7 @@ def map_batch_to_proto(batch: pa.RecordBatch) -> EventColumns:
     count = batch.num_rows
     columns = EventColumns(
         count=count,
-        ids=batch["id"].to_pylist(),
+        ids=_text_array(batch["id"]),
         occurred_at_us=_little(batch["occurred_at"].cast(pa.int64()).to_numpy(), "<i8"),
         properties=[
             *_text_properties(batch["properties"]),
@@ -46,16 +46,26 @@ def map_batch_to_proto(batch: pa.RecordBatch) -> EventColumns:
     return columns
 
 
+def _text_array(texts: pa.Array) -> TextArray:
+    """An array without nulls."""
+    if not len(texts):
+        return TextArray()
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    text = texts.buffers()[2]
+    said = text.slice(offsets[0], offsets[-1] - offsets[0]).to_pybytes() if text is not None else b""
+    return TextArray(text=said, lengths=_little(np.diff(offsets), "<u4"))
+
+
 def _map_texts(texts: pa.Array) -> StringColumn:
     """A dictionary-coded column with only the texts that occur."""
     if pa.types.is_dictionary(texts.type):
         texts = texts.cast(texts.type.value_type)
     coded = texts.dictionary_encode()
-    dictionary = coded.dictionary.to_pylist()
-    if len(dictionary) == 1 and not coded.null_count:
-        return StringColumn(dictionary=dictionary)
+    dictionary = _text_array(coded.dictionary)
+    if len(coded.dictionary) == 1 and not coded.null_count:
+        return StringColumn(texts=dictionary)
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1
-    return StringColumn(dictionary=dictionary, indices=_little(codes, "<u4"))
+    return StringColumn(texts=dictionary, indices=_little(codes, "<u4"))
 
 
 def _map_amounts(amounts: pa.Array) -> DoubleColumn:
@@ -93,7 +103,7 @@ def _text_properties(maps: pa.MapArray) -> Iterator[PropertyColumn]:
         coded = values.dictionary_encode()
         indices = np.zeros(len(maps), dtype=np.uint32)
         indices[rows] = coded.indices.to_numpy() + 1
-        strings = StringColumn(dictionary=coded.dictionary.to_pylist(), indices=_little(indices, "<u4"))
+        strings = StringColumn(texts=_text_array(coded.dictionary), indices=_little(indices, "<u4"))
         yield PropertyColumn(key=key, strings=strings)
 
 

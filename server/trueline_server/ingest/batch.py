@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+# Columns whose dictionary goes on to the log: its texts must be distinct. In the others a text may stand twice.
+CODED_FIELDS = frozenset({"source", "name", "currency"})
+
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]

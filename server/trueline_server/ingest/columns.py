@@ -8,6 +8,7 @@ from trueline.v1 import event_pb2
 
 from trueline_server.errors import TruelineError
 from trueline_server.ingest.batch import (
+    CODED_FIELDS,
     Codes,
     EventBatch,
     Floats,
@@ -17,6 +18,7 @@ from trueline_server.ingest.batch import (
     PropertyColumn,
     TextColumn,
     coded_texts,
+    text_lengths,
 )
 
 TEXT_FIELDS = ("source", "name", "user_id", "account_id", "anonymous_id", "device_id", "currency")
@@ -31,13 +33,14 @@ def read_columns(columns: event_pb2.EventColumns) -> EventBatch:
 
     """
     count = columns.count
-    if len(columns.ids) != count:
-        raise malformed("ids", f"has {len(columns.ids)} elements")
+    ids = _text_array(columns.ids, "ids")
+    if len(ids) != count:
+        raise malformed("ids", f"has {len(ids)} texts")
     values, has_value = _values(columns.value, count)
     properties = [_property(column, count) for column in columns.properties]
     return EventBatch(
         count=count,
-        ids=pa.array(list(columns.ids), type=pa.string()),
+        ids=ids,
         texts={field: _texts(getattr(columns, field), count, field) for field in TEXT_FIELDS},
         occurred_at_us=_numbers(columns.occurred_at_us, "<i8", count, "occurred_at_us"),
         unset_times=None,
@@ -65,21 +68,50 @@ def _numbers(data: bytes, kind: str, count: int, field: str) -> np.ndarray:
     return np.frombuffer(data, dtype=kind)
 
 
-def _codes(column: event_pb2.StringColumn, count: int, field: str) -> Codes:
-    """Places in the dictionary; -1 = absent."""
-    size = len(column.dictionary)
+def _text_array(packed: event_pb2.TextArray, field: str) -> pa.StringArray:
+    """Texts as Arrow has them, without a copy of what they say."""
+    text, lengths = packed.text, packed.lengths
+    if len(lengths) % 4:
+        raise malformed(f"{field}.lengths", f"has {len(lengths)} bytes, which is no number of texts of 4 bytes")
+    ends = np.cumsum(np.frombuffer(lengths, dtype="<u4"), dtype=np.int64)
+    total = int(ends[-1]) if len(ends) else 0
+    if total != len(text):
+        raise malformed(f"{field}.text", f"has {len(text)} bytes where {field}.lengths has {total} in all")
+    offsets = np.zeros(len(ends) + 1, dtype=np.int32)
+    offsets[1:] = ends
+    texts = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
+    if not text.isascii():
+        try:
+            texts.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise malformed(f"{field}.text", "has bytes that are no UTF-8") from error
+    return texts
+
+
+def _codes(column: event_pb2.StringColumn, size: int, count: int, field: str) -> Codes:
+    """Places among `size` texts; -1 = absent."""
     if not column.indices:
+        if size == count:
+            return np.arange(count, dtype=np.int32)
         if size > 1:
-            raise malformed(f"{field}.indices", f"is empty while {field}.dictionary has {size} texts")
+            raise malformed(f"{field}.indices", f"is empty while {field}.texts has {size} texts")
         return np.full(count, size - 1, dtype=np.int32)
     indices = _numbers(column.indices, "<u4", count, f"{field}.indices")
     if count and indices.max() > size:
-        raise malformed(f"{field}.indices", f"has index {indices.max()} while {field}.dictionary has {size} texts")
+        raise malformed(f"{field}.indices", f"has index {indices.max()} while {field}.texts has {size} texts")
     return indices.astype(np.int32) - 1
 
 
 def _texts(column: event_pb2.StringColumn, count: int, field: str) -> TextColumn:
-    return coded_texts(list(column.dictionary), _codes(column, count, field))
+    texts = _text_array(column.texts, f"{field}.texts")
+    codes = _codes(column, len(texts), count, field)
+    if field in CODED_FIELDS:
+        return coded_texts(texts.to_pylist(), codes)
+    empty = text_lengths(texts) == 0
+    if empty.any():
+        # The last element is what code -1 finds.
+        codes = np.where(np.append(empty, True)[codes], np.int32(-1), codes)
+    return TextColumn(texts, codes)
 
 
 def _doubles(column: event_pb2.DoubleColumn, count: int, field: str) -> tuple[Floats, Ints | None]:
@@ -116,11 +148,10 @@ def _property(column: event_pb2.PropertyColumn, count: int) -> PropertyColumn:
         doubles, rows = _doubles(column.doubles, count, f"{field}.doubles")
         return PropertyColumn(column.key, Kind.DOUBLE, rows, doubles)
     if which == "strings":
-        codes = _codes(column.strings, count, f"{field}.strings")
+        texts = _text_array(column.strings.texts, f"{field}.strings.texts")
+        codes = _codes(column.strings, len(texts), count, f"{field}.strings")
         rows, codes = _present(codes, codes >= 0)
-        return PropertyColumn(
-            column.key, Kind.STRING, rows, codes, pa.array(list(column.strings.dictionary), type=pa.string())
-        )
+        return PropertyColumn(column.key, Kind.STRING, rows, codes, texts)
     if which == "bools":
         states = _numbers(column.bools, "u1", count, f"{field}.bools")
         if count and states.max() > _BOOL_ABSENT:

@@ -1,176 +1,149 @@
-"""The content digest of events as event.proto specifies it, for a batch at once.
+"""The content digest of events, for a batch at once: what tells a duplicate from a conflict.
 
-The canonical form of an event is joined from pieces: a column of constant pieces, of pieces of one width, or of pieces
-of any width. Neighbours of the first two sorts are merged first, since each piece that is joined costs.
+It covers all of an event but `source` and `id`, which are its identity. A text or number is hashed by itself, so a
+dictionary's texts are hashed once however many events have them; an event's digest is the sum of the hashes of what it
+has, each under a key that names the field or the property and its type. Sums do not depend on order, so neither wire
+form, nor the order of properties, nor what else is in the batch makes a difference.
+
+Hashes have 64 bits and are mixed with the finalizer of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom
+number generators, OOPSLA 2014; the constants are Stafford's variant 13). That is enough, since a digest is only
+compared with the one that stands under the same identity: one conflict in 2^64 passes for a duplicate. It is no
+cryptographic hash: a client that wants two contents to count as one can have that, for its own events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from trueline_server.ingest.batch import (
-    EventBatch,
-    Kind,
-    PropertyColumn,
-    TextColumn,
-    text_lengths,
-)
-from trueline_server.ingest.property_order import order_properties
+from trueline_server.ingest.batch import EventBatch, Kind, PropertyColumn, text_offsets
 
-DIGEST_BYTES = 16
-_FRESH = blake2b(digest_size=DIGEST_BYTES)
-# Dictionaries of so few texts are quicker to go through in Python than to hand to Arrow.
-_FEW_TEXTS = 12
-Bytes = npt.NDArray[np.uint8]
-# bytes: the same for all; matrix: one row an event; array: pieces of any width.
-Piece: TypeAlias = bytes | Bytes | pa.BinaryArray
+DIGEST_BYTES = 8
+Hashes = npt.NDArray[np.uint64]
 
-# The empty text.
-_ABSENT = bytes(4)
-_NOTHING = pa.scalar(b"", type=pa.binary())
+_TEXTS = ("name", "user_id", "account_id", "anonymous_id", "device_id", "currency")
+_WORD = 8
+# Steps of the Weyl sequence that tells the words of a text apart.
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+# By the bytes that a word has of its text: what of it counts.
+_MASKS = np.array([(1 << (8 * size)) - 1 for size in range(_WORD + 1)], dtype=np.uint64)
+_SEPARATOR = pa.array([""], pa.string())
 
 
 def digests_of(batch: EventBatch) -> bytes:
     """DIGEST_BYTES a row, in the order of the batch. Those of refused events have no meaning."""
-    texts = batch.texts
-    pieces: list[Piece] = [
-        _prefixes(batch.ids),
-        batch.ids.cast(pa.binary()),
-        _text(texts["source"]),
-        _text(texts["name"]),
-        _matrix(batch.occurred_at_us.astype("<i8")),
-        *(_text(texts[field]) for field in ("user_id", "account_id", "anonymous_id", "device_id")),
-        _value(batch),
-        _text(texts["currency"]),
-        *_properties(batch),
-    ]
-    forms = pc.binary_join_element_wise(
-        *_merged(pieces, batch.count), _NOTHING, null_handling="replace", null_replacement=_ABSENT
-    )
-    digests = []
-    # Copying an empty state is a third cheaper than making one.
-    copy = _FRESH.copy
-    for form in forms.to_pylist():
-        state = copy()
-        state.update(form)
-        digests.append(state.digest())
-    return b"".join(digests)
+    sums = np.zeros(batch.count, dtype=np.uint64)
+    _add_texts(sums, batch)
+    _add_numbers(sums, batch)
+    return sums.astype("<u8", copy=False).tobytes()
 
 
-def _merged(pieces: Iterable[Piece], count: int) -> list[pa.Array | pa.Scalar]:
-    """Pieces as arguments of a join, neighbours merged."""
-    merged: list[bytes | list[bytes | Bytes] | pa.BinaryArray] = []
-    for piece in pieces:
-        last = merged[-1] if merged else None
-        if isinstance(piece, pa.Array):
-            merged.append(piece)
-        elif isinstance(piece, bytes) and isinstance(last, bytes):
-            merged[-1] = last + piece
-        elif isinstance(last, list):
-            last.append(piece)
-        elif isinstance(piece, bytes):
-            merged.append(piece)
-        elif isinstance(last, bytes):
-            merged[-1] = [last, piece]
-        else:
-            merged.append([piece])
-    return [_argument(piece, count) for piece in merged]
+def _add_texts(sums: Hashes, batch: EventBatch) -> None:
+    """All columns of text: their dictionaries are hashed as one."""
+    fields = [(name, batch.texts[name]) for name in _TEXTS if len(batch.texts[name].texts)]
+    properties = [column for column in batch.properties if column.texts is not None and len(column.texts)]
+    dictionaries = [column.texts for _, column in fields] + [column.texts for column in properties]
+    if not dictionaries:
+        return
+    keys = [_field_key(name) for name, _ in fields] + [_property_key(column.key, column.kind) for column in properties]
+    # Behind each dictionary stands a row that adds nothing: code -1 finds it.
+    table = _text_hashes(pa.concat_arrays([array for texts in dictionaries for array in (texts, _SEPARATOR)]))
+    sizes = np.array([len(texts) + 1 for texts in dictionaries])
+    table = _mixed(table + np.repeat(np.array(keys, dtype=np.uint64), sizes))
+    ends = np.cumsum(sizes)
+    table[ends - 1] = 0
+    tables = np.split(table, ends[:-1])
+    for (_, text), own in zip(fields, tables, strict=False):
+        sums += own.take(text.codes, mode="wrap")
+    for column, own in zip(properties, tables[len(fields) :], strict=True):
+        _add(sums, column, own[column.values])
 
 
-def _argument(piece: bytes | list[bytes | Bytes] | pa.BinaryArray, count: int) -> pa.Array | pa.Scalar:
-    if isinstance(piece, bytes):
-        return pa.scalar(piece, type=pa.binary())
-    if isinstance(piece, list):
-        width = sum(len(part) if isinstance(part, bytes) else part.shape[1] for part in piece)
-        matrix = np.empty((count, width), dtype=np.uint8)
-        place = 0
-        for part in piece:
-            columns = np.frombuffer(part, dtype=np.uint8)[None, :] if isinstance(part, bytes) else part
-            matrix[:, place : place + columns.shape[1]] = columns
-            place += columns.shape[1]
-        return _of_width(matrix)
-    return piece
+def _add_numbers(sums: Hashes, batch: EventBatch) -> None:
+    """Times, values, and the numbers and truths among the properties."""
+    properties = [column for column in batch.properties if column.texts is None]
+    bits = [batch.occurred_at_us.view(np.uint64), _double_bits(batch.values), *map(_bits, properties)]
+    keys = [_field_key("occurred_at"), _field_key("value")]
+    keys += [_property_key(column.key, column.kind) for column in properties]
+    sizes = [len(each) for each in bits]
+    mixed = _mixed(np.concatenate(bits) + np.repeat(np.array(keys, dtype=np.uint64), sizes))
+    times, values, *others = np.split(mixed, np.cumsum(sizes)[:-1])
+    sums += times
+    values[~batch.has_value] = 0
+    sums += values
+    for column, hashes in zip(properties, others, strict=True):
+        _add(sums, column, hashes)
 
 
-def _matrix(numbers: npt.NDArray[np.generic]) -> Bytes:
-    """The bytes of each number as a row."""
-    return np.ascontiguousarray(numbers).view(np.uint8).reshape(len(numbers), numbers.dtype.itemsize)
+def _add(sums: Hashes, column: PropertyColumn, hashes: Hashes) -> None:
+    if column.rows is None:
+        sums += hashes
+    else:
+        sums[column.rows] += hashes
 
 
-def _of_width(matrix: Bytes) -> pa.BinaryArray:
-    """The rows of a matrix as an array."""
-    count, width = matrix.shape
-    offsets = np.arange(count + 1, dtype=np.int32) * np.int32(width)
-    return pa.BinaryArray.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(matrix)])
-
-
-def _prefixes(texts: pa.StringArray) -> Bytes:
-    return _matrix(text_lengths(texts).astype("<u4"))
-
-
-def _prefixed(texts: pa.StringArray, head: bytes = b"") -> pa.BinaryArray:
-    """Each text of a dictionary as head, length and bytes."""
-    if len(texts) <= _FEW_TEXTS:
-        encoded = [text.encode() for text in texts.to_pylist()]
-        return pa.array([b"%b%b%b" % (head, len(text).to_bytes(4, "little"), text) for text in encoded], pa.binary())
-    prefixes = _merged([head, _prefixes(texts)], len(texts))
-    return pc.binary_join_element_wise(*prefixes, texts.cast(pa.binary()), _NOTHING)
-
-
-def _text(column: TextColumn) -> Piece:
-    """A text column as pieces; null = absent."""
-    if not len(column.texts):
-        return _ABSENT
-    absent = column.codes < 0
-    pieces = _prefixed(column.texts)
-    if len(pieces) == 1 and not absent.any():
-        return bytes(pieces[0].as_py())
-    return pieces.take(pa.array(column.codes, mask=absent))
-
-
-def _value(batch: EventBatch) -> Piece:
-    """One byte 0, or one byte 1 and the double."""
-    if not batch.has_value.any():
-        return b"\0"
-    matrix = np.empty((batch.count, 9), dtype=np.uint8)
-    matrix[:, 0] = 1
-    # Adding 0.0 turns -0.0 into 0.0.
-    matrix[:, 1:] = _matrix((batch.values + 0.0).astype("<f8"))
-    if batch.has_value.all():
-        return matrix
-    pieces = _of_width(matrix)
-    return pc.if_else(pa.array(batch.has_value), pieces, pa.scalar(b"\0", type=pa.binary()))
-
-
-def _properties(batch: EventBatch) -> list[Piece]:
-    """Their number, and all of them as one piece."""
-    if not batch.properties:
-        return [_ABSENT]
-    layout = order_properties(batch.properties, batch.count)
-    values = pa.concat_arrays([_property(column) for column in batch.properties])
-    if layout.order is not None:
-        values = values.take(pa.array(layout.order))
-    offsets = pa.Array.from_buffers(pa.int32(), batch.count + 1, [None, pa.py_buffer(layout.offsets)])
-    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, values), _NOTHING)
-    return [_matrix(np.diff(layout.offsets).astype("<u4")), joined]
-
-
-def _property(column: PropertyColumn) -> pa.BinaryArray:
-    """Key, type and value of each value of a column."""
-    key = column.key.encode()
-    head = len(key).to_bytes(4, "little") + key + bytes([column.kind])
-    if column.kind is Kind.STRING:
-        return _prefixed(column.texts, head).take(pa.array(column.values))
+def _bits(column: PropertyColumn) -> npt.NDArray[np.uint64]:
     if column.kind is Kind.BOOL:
-        return pa.array([head + b"\0", head + b"\1"], type=pa.binary()).take(pa.array(column.values.astype(np.int8)))
-    matrix = np.empty((len(column.values), len(head) + 8), dtype=np.uint8)
-    matrix[:, : len(head)] = np.frombuffer(head, dtype=np.uint8)
-    matrix[:, len(head) :] = _matrix((column.values.astype(np.float64) + 0.0).astype("<f8"))
-    return _of_width(matrix)
+        return column.values.astype(np.uint64)
+    return _double_bits(column.values)
+
+
+def _double_bits(numbers: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:
+    # Adding 0.0 turns -0.0 into 0.0.
+    return (numbers.astype(np.float64, copy=False) + 0.0).view(np.uint64)
+
+
+def _text_hashes(texts: pa.StringArray) -> Hashes:
+    """The hash of each text: of the sum over its words of eight bytes, and its length."""
+    offsets = text_offsets(texts).astype(np.int64)
+    lengths = np.diff(offsets)
+    counts = (lengths + _WORD - 1) // _WORD
+    ends = np.cumsum(counts)
+    total = int(ends[-1])
+    # The number of each word within its text.
+    places = np.arange(total) - np.repeat(ends - counts, counts)
+    words = _words(texts, np.repeat(offsets[:-1], counts) + places * _WORD)
+    words &= _MASKS[np.minimum(np.repeat(lengths, counts) - places * _WORD, _WORD)]
+    words += (places + 1).astype(np.uint64) * _GOLDEN
+    sums = np.zeros(total + 1, dtype=np.uint64)
+    np.cumsum(_mixed(words), out=sums[1:])
+    return _mixed(sums[ends] - sums[ends - counts] + lengths.astype(np.uint64))
+
+
+def _words(texts: pa.StringArray, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """The eight bytes from each of some places of an array's text, little-endian, whatever lies behind its end."""
+    if not len(starts):
+        return np.zeros(0, dtype=np.uint64)
+    text = np.frombuffer(texts.buffers()[2], dtype=np.uint8)
+    last = int(starts.max()) + _WORD
+    if last > len(text):
+        text = np.concatenate([text, np.zeros(last - len(text), dtype=np.uint8)])
+    anywhere = np.ndarray((len(text) - _WORD + 1,), dtype="<u8", buffer=text, strides=(1,))
+    return anywhere[starts].astype(np.uint64, copy=False)
+
+
+def _mixed(numbers: Hashes) -> Hashes:
+    """SplitMix64's finalizer, in place."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        numbers ^= numbers >> np.uint64(shift)
+        numbers *= np.uint64(factor)
+    numbers ^= numbers >> np.uint64(31)
+    return numbers
+
+
+def _key(label: bytes) -> int:
+    return int.from_bytes(blake2b(label, digest_size=DIGEST_BYTES).digest(), "little")
+
+
+@lru_cache(maxsize=1024)
+def _field_key(name: str) -> int:
+    return _key(b"field\0" + name.encode())
+
+
+@lru_cache(maxsize=65_536)
+def _property_key(key: str, kind: Kind) -> int:
+    return _key(b"property\0%d\0" % kind + key.encode())

@@ -12,10 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from trueline_server.ingest.batch import EventBatch, Kind, Mask, PropertyColumn, Rejection, TextColumn, coded_texts
-
-# Columns whose dictionary goes on to the log: its texts must stay distinct. In the others a text may stand twice.
-_CODED = frozenset({"source", "name", "currency"})
+from trueline_server.ingest.batch import (
+    CODED_FIELDS,
+    EventBatch,
+    Kind,
+    Mask,
+    PropertyColumn,
+    Rejection,
+    TextColumn,
+    coded_texts,
+)
 
 
 def join_batches(batches: Sequence[EventBatch]) -> EventBatch:
@@ -27,7 +33,7 @@ def join_batches(batches: Sequence[EventBatch]) -> EventBatch:
         count=starts[-1],
         ids=pa.concat_arrays([batch.ids for batch in batches]),
         texts={
-            field: _texts([batch.texts[field] for batch in batches], distinct=field in _CODED)
+            field: _texts([batch.texts[field] for batch in batches], distinct=field in CODED_FIELDS)
             for field in batches[0].texts
         },
         occurred_at_us=np.concatenate([batch.occurred_at_us for batch in batches]),

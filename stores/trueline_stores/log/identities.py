@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from trueline_stores.log import statements
 
-DIGEST_BYTES = 16
+DIGEST_BYTES = 8
 # An id per source known; beyond it the memory of them starts anew.
 MOST_STREAMS_REMEMBERED = 100_000
 # Sources that the error about an unknown one names.
@@ -23,6 +23,8 @@ MOST_SOURCES_TOLD = 100
 AGE_STEP_US = 1_000_000
 # SQLite's json_each ends a text at U+0000. It is written as two characters instead, and so is the first of those.
 _ESCAPES = str.maketrans({"\x01": "\x01\x01", "\x00": "\x01\x02"})
+# What must be escaped in JSON.
+_FIRST_PRINTABLE, _QUOTE, _BACKSLASH = 0x20, 0x22, 0x5C
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Claim:
         rows: their row numbers in the batch, ascending; None = all rows.
         count: how many.
         ids: their ids as the inside of a JSON array.
-        digests: 16 bytes each.
+        digests: DIGEST_BYTES each.
 
     """
 
@@ -58,7 +60,7 @@ def claims_of(events: pa.RecordBatch, digests: bytes) -> list[Claim]:
     """A batch's claims, one per source.
 
     Raises:
-        ValueError: digests are not 16 bytes a row.
+        ValueError: digests are not DIGEST_BYTES a row.
 
     """
     if len(digests) != events.num_rows * DIGEST_BYTES:
@@ -85,11 +87,24 @@ def claims_of(events: pa.RecordBatch, digests: bytes) -> list[Claim]:
 
 def _json_inside(ids: pa.StringArray) -> str:
     """Texts as the inside of a JSON array that SQLite reads back as different texts if they differ."""
+    if _stand_plain(ids):
+        joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(ids)], pa.int32()), ids), '","')
+        return f'"{joined[0].as_py()}"'
     texts = ids.to_pylist()
     inside = json.dumps(texts)
     if "\\u0000" in inside or "\\u0001" in inside:
         inside = json.dumps([text.translate(_ESCAPES) for text in texts])
     return inside[1:-1]
+
+
+def _stand_plain(ids: pa.StringArray) -> bool:
+    """Whether nothing in some texts (more than none, and none of them null) must be escaped in JSON."""
+    offsets = np.frombuffer(ids.buffers()[1], dtype=np.int32)
+    first, last = offsets[ids.offset], offsets[ids.offset + len(ids)]
+    if first == last:
+        return True
+    text = np.frombuffer(ids.buffers()[2], dtype=np.uint8)[first:last]
+    return int(text.min()) >= _FIRST_PRINTABLE and not ((text == _QUOTE) | (text == _BACKSLASH)).any()
 
 
 class Identities:

@@ -66,7 +66,7 @@ class EventLog(Protocol):
             tenant: whose events.
             events: EVENT_SCHEMA, validated; ids may repeat within the batch (first row wins, later ones are
                 duplicates or conflicts).
-            digests: 16 bytes a row: the content digest that event.proto specifies.
+            digests: 8 bytes a row: equal for two rows of one identity if they have the same content, else not.
 
         """
         ...

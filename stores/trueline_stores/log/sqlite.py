@@ -50,7 +50,7 @@ class SqliteEventLog:
         clock: Callable[[], int],
         *,
         max_waiting_rows: int = 100_000,
-        tail_rows: int = 100_000,
+        tail_rows: int = 200_000,
         cache_bytes: int = 64 * 1024 * 1024,
         max_bytes: int | None = None,
     ) -> None:

@@ -44,14 +44,14 @@ ADD_STREAM = "INSERT INTO streams (tenant, source) VALUES (?, ?)"
 # Parameters: stream, digests, first ticket, ids as a JSON array. "WHERE true" keeps the parser from taking ON CONFLICT
 # for a join condition.
 CLAIM = (
-    "INSERT INTO identities SELECT ?1, value, substr(?2, key * 16 + 1, 16), ?3 + key FROM json_each(?4) WHERE true"
+    "INSERT INTO identities SELECT ?1, value, substr(?2, key * 8 + 1, 8), ?3 + key FROM json_each(?4) WHERE true"
     " ON CONFLICT DO NOTHING"
 )
 CHANGES = "SELECT changes()"
 # The rows that did not go in: whether the identity that stands there has the same digest. Same parameters.
 # CROSS JOIN keeps SQLite from scanning the identities.
 REFUSED = (
-    "SELECT given.key, kept.digest = substr(?2, given.key * 16 + 1, 16) FROM json_each(?4) AS given CROSS JOIN"
+    "SELECT given.key, kept.digest = substr(?2, given.key * 8 + 1, 8) FROM json_each(?4) AS given CROSS JOIN"
     " identities AS kept ON kept.stream = ?1 AND kept.id = given.value WHERE kept.ticket <> ?3 + given.key"
     " ORDER BY given.key"
 )

@@ -13,15 +13,13 @@ import pyarrow.ipc
 
 from trueline_stores.warehouse.connections import Connections
 from trueline_stores.warehouse.failures import telling_failures
+from trueline_stores.warehouse.inserting import LARGEST_PART, Insert, insert_embedded, insert_over_http
 from trueline_stores.warehouse.migrations import migrate
 from trueline_stores.warehouse.statements import Statement
 from trueline_stores.warehouse.tables import DATABASE, KEEP_ALL, TableSettings
 
 Parameters = Mapping[str, Any]
 Settings = Mapping[str, str | int | float]
-
-# Rows of one part. An insert of up to this many rows is atomic: after a crash all of it is there or none.
-LARGEST_PART = 500_000
 
 # Limits of chDB's caches: its defaults (5 GiB each) would let the process grow with the data it has looked at.
 CHDB_OPTIONS: Mapping[str, int] = {
@@ -33,17 +31,6 @@ CHDB_OPTIONS: Mapping[str, int] = {
     "uncompressed_cache_size": 0,
     "vector_similarity_index_cache_size": 0,
     "background_pool_size": 2,
-}
-
-# One block, so one part: nothing is squashed, split, parsed in parallel or buffered (async_insert is on by default).
-INSERT_SETTINGS: Mapping[str, int] = {
-    "async_insert": 0,
-    "max_insert_block_size": LARGEST_PART,
-    "min_insert_block_size_rows": LARGEST_PART,
-    "min_insert_block_size_bytes": 0,
-    "max_insert_threads": 1,
-    "max_threads": 1,
-    "input_format_parallel_parsing": 0,
 }
 
 # Arrow answers as Python and numpy like them: UTF-8 text, plain columns, no compression within the process.
@@ -78,9 +65,10 @@ class Warehouse:
     StoreClosedError after `close`, the plain one else, with the driver's exception as cause.
     """
 
-    def __init__(self, connect: Callable[[], Any], limits: QueryLimits = UNLIMITED) -> None:
+    def __init__(self, connect: Callable[[], Any], insert: Insert, limits: QueryLimits = UNLIMITED) -> None:
         """Use `chdb` or `http` instead. `connect` opens a clickhouse-connect client."""
         self._connections = Connections(connect)
+        self._insert = insert
         self._limits = limits.settings()
 
     @classmethod
@@ -98,7 +86,7 @@ class Warehouse:
                 interface="chdb", path=str(path), chdb_options=dict(CHDB_OPTIONS), tz_mode="aware"
             )
 
-        return cls(connect, limits)._opened()
+        return cls(connect, insert_embedded, limits)._opened()
 
     @classmethod
     def http(cls, url: str, limits: QueryLimits = UNLIMITED) -> Warehouse:
@@ -112,7 +100,7 @@ class Warehouse:
         def connect() -> Any:
             return clickhouse_connect.get_client(dsn=url, tz_mode="aware")
 
-        return cls(connect, limits)._opened()
+        return cls(connect, insert_over_http, limits)._opened()
 
     def _opened(self) -> Warehouse:
         self.query("SELECT 1")
@@ -177,8 +165,7 @@ class Warehouse:
         whole = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
         with telling_failures(f"INSERT INTO {DATABASE}.{table}"), self._connections.client() as client:
             for start in range(0, whole.num_rows, LARGEST_PART):
-                piece = whole.slice(start, LARGEST_PART)
-                client.insert_arrow(f"{DATABASE}.{table}", piece, settings=dict(INSERT_SETTINGS))
+                self._insert(client, f"{DATABASE}.{table}", whole.slice(start, LARGEST_PART))
 
     def migrate(self, settings: TableSettings = KEEP_ALL) -> None:
         """Bring the tables to the newest version and their TTLs to the settings. Idempotent.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trueline_stores.errors import SchemaTooNewError
 from trueline_stores.warehouse.statements import (
+    ChangeSettings,
     CreateDatabase,
     CreateTable,
     ReadDefinition,
@@ -16,7 +17,7 @@ from trueline_stores.warehouse.statements import (
     SetTtl,
     Statement,
 )
-from trueline_stores.warehouse.tables import SCHEMA_MIGRATIONS, TABLES, Table, TableSettings
+from trueline_stores.warehouse.tables import EVENTS, SCHEMA_MIGRATIONS, TABLES, Table, TableSettings
 
 if TYPE_CHECKING:
     from trueline_stores.warehouse.client import Warehouse
@@ -40,7 +41,10 @@ class Migration:
     statements: tuple[Statement, ...]
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "tables", tuple(CreateTable(table) for table in TABLES)),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "tables", tuple(CreateTable(table) for table in TABLES)),
+    Migration(2, "settings of events", (ChangeSettings(EVENTS),)),
+)
 
 
 def migrate(warehouse: Warehouse, settings: TableSettings, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:

@@ -12,7 +12,7 @@ Sql = tuple[str, dict[str, Any]]
 
 # fsync: a part is on the disk before its insert returns, so a loss of power loses no more than kill -9 does. It costs
 # 2 ms an insert on a laptop's disk. Merged parts are not synced: their sources stay for some minutes.
-_DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"
+_DURABLE = ("fsync_after_insert = 1", "fsync_part_directory = 1")
 
 
 class Statement(Protocol):
@@ -45,9 +45,21 @@ class CreateTable:
         return (
             f"CREATE TABLE IF NOT EXISTS {self.table.full_name} (\n  "
             + ",\n  ".join(lines)
-            + f"\n) ENGINE = {self.table.engine}\nORDER BY ({', '.join(self.table.order_by)})\nSETTINGS {_DURABLE}",
+            + f"\n) ENGINE = {self.table.engine}\nORDER BY ({', '.join(self.table.order_by)})\n"
+            + f"SETTINGS {', '.join((*_DURABLE, *self.table.settings))}",
             {},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSettings:
+    """A table that was created with other settings of MergeTree gets its own; new parts are written by them."""
+
+    table: Table
+
+    def to_sql(self) -> Sql:
+        """The statement."""
+        return f"ALTER TABLE {self.table.full_name} MODIFY SETTING {', '.join(self.table.settings)}", {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from trueline_server.ingest.validate import EventLimits
 from trueline_stores.log import SqliteEventLog
 
 from tests.integration.server.serving import info_of, serving
-from tests.unit.ingest.wire import column_events, row_events
+from tests.unit.ingest.wire import column_events, row_events, text_array
 
 NOW_US = 1_700_000_000_123_456
 LIMITS = IngestLimits(
@@ -203,7 +203,7 @@ def test_a_batch_that_would_grow_when_decoded(intake: Intake) -> None:
     """One long text that a dictionary gives to a hundred events counts a hundred times."""
     columns = column_events([event(n) for n in range(100)])
     prop = columns.properties.add(key="blob")
-    prop.strings.dictionary.append("x" * 5000)
+    prop.strings.texts.CopyFrom(text_array(["x" * 5000]))
 
     async def test(stub: Stub) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -217,7 +217,7 @@ def test_a_batch_that_would_grow_when_decoded(intake: Intake) -> None:
 def test_malformed_columns(intake: Intake) -> None:
     """Columns that do not fit each other are an invalid argument that names the field."""
     columns = column_events([event(1), event(2)])
-    columns.user_id.dictionary.append("u")
+    columns.user_id.texts.CopyFrom(text_array(["u"]))
     columns.user_id.indices = np.array([1, 2], dtype="<u4").tobytes()
 
     async def test(stub: Stub) -> None:

@@ -31,11 +31,24 @@ from trueline.v1 import (
 TEXTS = ("source", "name", "user_id", "account_id", "anonymous_id", "device_id", "currency")
 
 
+def unpack_texts(packed: event_pb2.TextArray) -> list[str]:
+    """Packed texts one by one."""
+    rest, texts = packed.text, []
+    for (length,) in struct.iter_unpack("<I", packed.lengths):
+        texts.append(rest[:length].decode())
+        rest = rest[length:]
+    assert not rest
+    return texts
+
+
 def _texts(column: event_pb2.StringColumn, count: int) -> list[str | None]:
-    texts = [None, *column.dictionary]
+    texts = unpack_texts(column.texts)
     if not column.indices:
-        return [column.dictionary[0] if len(column.dictionary) == 1 else None] * count
-    return [texts[code] for code in struct.unpack(f"<{count}I", column.indices)]
+        if len(texts) == count:
+            return list(texts)
+        assert len(texts) < 2
+        return [texts[0] if texts else None] * count
+    return [[None, *texts][code] for code in struct.unpack(f"<{count}I", column.indices)]
 
 
 def _numbers(column: event_pb2.DoubleColumn, count: int) -> list[float | None]:
@@ -52,14 +65,15 @@ def _numbers(column: event_pb2.DoubleColumn, count: int) -> list[float | None]:
 def decode_columns(columns: event_pb2.EventColumns) -> list[dict[str, Any]]:
     """The events of a columnar batch one by one, as the contract defines it, without any of the SDK's code."""
     count = columns.count
-    assert len(columns.ids) == count
+    ids = unpack_texts(columns.ids)
+    assert len(ids) == count
     times = struct.unpack(f"<{count}q", columns.occurred_at_us)
     events: list[dict[str, Any]] = [
-        {"id": id_, "occurred_at_us": us, "properties": {}} for id_, us in zip(columns.ids, times, strict=True)
+        {"id": id_, "occurred_at_us": us, "properties": {}} for id_, us in zip(ids, times, strict=True)
     ]
     for name in TEXTS:
         for event, text in zip(events, _texts(getattr(columns, name), count), strict=True):
-            event[name] = text
+            event[name] = text or None
     for event, value in zip(events, _numbers(columns.value, count), strict=True):
         event["value"] = value
     for column in columns.properties:

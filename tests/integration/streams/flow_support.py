@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from trueline_stores.log.identities import DIGEST_BYTES
 from trueline_stores.log.memory import InMemoryEventLog
 from trueline_streams.records import Changes, ChangeWriter, FlowSettings, MetricPlan
 from trueline_streams.runner import FlowRunner
@@ -122,7 +123,7 @@ class Filling:
         self.clock.now_us = accepted_us
         if isinstance(content, End):
             return self.log.finish(tenant, content.source).result()
-        digests = b"".join(number.to_bytes(16, "big") for number in range(len(content)))
+        digests = b"".join(number.to_bytes(DIGEST_BYTES, "big") for number in range(len(content)))
         result = self.log.append(tenant, batch_of(content), digests).result()
         assert result.accepted == len(content)
         return result.last_position

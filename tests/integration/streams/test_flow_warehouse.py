@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trueline_stores.bus import InProcessBus
 from trueline_stores.log import SqliteEventLog
+from trueline_stores.log.identities import DIGEST_BYTES
 from trueline_stores.warehouse.client import Warehouse
 from trueline_streams.points import POINT_SCHEMA, PointBatch
 from trueline_streams.recompute import PaneRecompute
@@ -39,7 +40,7 @@ def test_old_panes_are_computed_again_from_the_warehouse(warehouse: Warehouse, t
                 if isinstance(content, End):
                     last = log.finish(tenant, content.source).result()
                 else:
-                    digests = b"".join(number.to_bytes(16, "big") for number in range(len(content)))
+                    digests = b"".join(number.to_bytes(DIGEST_BYTES, "big") for number in range(len(content)))
                     last = log.append(tenant, batch_of(content), digests).result().last_position
                 # One append a batch: each finds other panes in memory.
                 reach(runner, last)

@@ -13,6 +13,8 @@ from trueline_server.generator import generate
 from trueline_server.generator.wire import map_batch_to_proto, split_batch
 from trueline_stores.event_schema import EVENT_SCHEMA
 
+from tests.unit.ingest.wire import texts_of
+
 TEXTS = ("source", "name", "user_id", "account_id", "anonymous_id", "device_id", "currency")
 text = st.text(min_size=1, max_size=6)
 optional = st.none() | text
@@ -53,12 +55,13 @@ def _batch(records: list[dict[str, Any]]) -> pa.RecordBatch:
 
 
 def _read_texts(column: StringColumn, count: int) -> list[str | None]:
-    if not column.dictionary:
+    texts = texts_of(column.texts)
+    if not texts:
         return [None] * count
     if not column.indices:
-        assert len(column.dictionary) == 1
-        return [column.dictionary[0]] * count
-    return [None if i == 0 else column.dictionary[i - 1] for i in struct.unpack(f"<{count}I", column.indices)]
+        assert len(texts) == 1
+        return [texts[0]] * count
+    return [None if i == 0 else texts[i - 1] for i in struct.unpack(f"<{count}I", column.indices)]
 
 
 def _read_doubles(column: DoubleColumn, count: int) -> list[float | None]:
@@ -73,7 +76,7 @@ def _read_doubles(column: DoubleColumn, count: int) -> list[float | None]:
 def _read(columns: EventColumns) -> list[dict[str, Any]]:
     """What event.proto says the columns mean, event by event."""
     count = columns.count
-    records: list[dict[str, Any]] = [{"id": identity, "properties": {}} for identity in columns.ids]
+    records: list[dict[str, Any]] = [{"id": identity, "properties": {}} for identity in texts_of(columns.ids)]
     for name in TEXTS:
         for record, value in zip(records, _read_texts(getattr(columns, name), count), strict=True):
             record[name] = value
@@ -123,6 +126,8 @@ def test_pieces_hold_all_events() -> None:
     pieces = [piece for batch in batches for piece in split_batch(batch, 1_000)]
 
     assert [piece.count for piece in pieces] == [1_000, 1_000, 1_000, 500]
-    run = pieces[0].ids[0].split("-")[1]
-    assert [f"sp-{run}-{n:09d}" for n in range(1, 3_501)] == [identity for piece in pieces for identity in piece.ids]
+    run = texts_of(pieces[0].ids)[0].split("-")[1]
+    assert [f"sp-{run}-{n:09d}" for n in range(1, 3_501)] == [
+        identity for piece in pieces for identity in texts_of(piece.ids)
+    ]
     assert max(piece.ByteSize() for piece in pieces) < 300_000

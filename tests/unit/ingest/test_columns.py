@@ -10,7 +10,7 @@ from trueline.v1 import event_pb2
 from trueline_server.errors import TruelineError
 from trueline_server.ingest.columns import read_columns
 
-from tests.unit.ingest.wire import column_events
+from tests.unit.ingest.wire import column_events, text_array
 
 Columns = event_pb2.EventColumns
 
@@ -51,10 +51,14 @@ def set_field(columns: object, path: str, value: bytes) -> None:
 
 
 CASES: list[tuple[str, Callable[[Columns], object]]] = [
-    ("ids", lambda c: c.ids.append("more")),
+    ("ids", lambda c: c.ids.CopyFrom(text_array(["1", "2", "3", "more"]))),
+    ("ids.lengths", lambda c: set_field(c, "ids.lengths", bytes(11))),
+    ("ids.text", lambda c: set_field(c, "ids.lengths", packed(1, 1, 0xFFFFFFFF))),
+    ("ids.text", lambda c: set_field(c, "ids.text", b"\xff" * len(c.ids.text))),
+    ("name.texts.text", lambda c: set_field(c, "name.texts.text", b"")),
     ("ids", lambda c: setattr(c, "count", 4)),
     ("occurred_at_us", lambda c: set_field(c, "occurred_at_us", bytes(23))),
-    ("name.indices", lambda c: set_field(c, "name.indices", b"")),
+    ("name.indices", lambda c: c.name.CopyFrom(event_pb2.StringColumn(texts=text_array(["a", "b"])))),
     ("name.indices", lambda c: set_field(c, "name.indices", packed(1, 2))),
     ("name.indices", lambda c: set_field(c, "name.indices", packed(1, 2, 4))),
     ("source.indices", lambda c: set_field(c, "source.indices", packed(0, 1, 0xFFFFFFFF))),

@@ -13,7 +13,7 @@ from trueline_server.ingest.rows import read_rows
 from trueline_stores.event_schema import EVENT_SCHEMA
 
 from tests.unit.ingest.strategies import batches
-from tests.unit.ingest.wire import column_events, row_events
+from tests.unit.ingest.wire import column_events, row_events, text_array
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -50,12 +50,23 @@ def test_both_forms_hold_what_was_sent(events: list[dict[str, Any]]) -> None:
 def test_empty_text_in_a_dictionary_is_absent() -> None:
     """A dictionary that holds the empty text, or one text twice, means what the same events mean one by one."""
     columns = column_events([{"id": str(n), "source": "s", "name": "n", "occurred_at_us": n} for n in range(4)])
-    columns.user_id.dictionary.extend(["", "u", "u"])
+    columns.user_id.texts.CopyFrom(text_array(["", "u", "u"]))
     columns.user_id.indices = b"".join(code.to_bytes(4, "little") for code in (0, 1, 2, 3))
     batch = arrow_of(read_columns(columns))
     assert batch.column("user_id").to_pylist() == [None, None, "u", "u"]
-    coded = read_columns(columns).texts["user_id"]
-    assert coded.texts.to_pylist() == ["u"]
+    columns.currency.CopyFrom(columns.user_id)
+    # Of what goes on to the log as a dictionary, each text is there once.
+    assert read_columns(columns).texts["currency"].texts.to_pylist() == ["u"]
+
+
+def test_one_text_for_each_event_needs_no_indices() -> None:
+    """As many texts as events are those of the events in order; an empty one is absent, but a value of a property."""
+    columns = column_events([{"id": str(n), "source": "s", "name": "n", "occurred_at_us": n} for n in range(3)])
+    columns.user_id.texts.CopyFrom(text_array(["ü", "", "w"]))
+    columns.properties.add(key="p").strings.texts.CopyFrom(text_array(["日本", "", "z"]))
+    batch = arrow_of(read_columns(columns))
+    assert batch.column("user_id").to_pylist() == ["ü", None, "w"]
+    assert batch.column("properties").to_pylist() == [[("p", "日本")], [("p", "")], [("p", "z")]]
 
 
 def test_many_properties_keep_their_events() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def column_events(events: Sequence[Values]) -> event_pb2.EventColumns:
     """Events as columns."""
     columns = event_pb2.EventColumns(
         count=len(events),
-        ids=[event["id"] for event in events],
+        ids=text_array([event["id"] for event in events]),
         occurred_at_us=np.array([event["occurred_at_us"] for event in events], dtype="<i8").tobytes(),
     )
     for field in TEXT_FIELDS:
@@ -59,11 +60,25 @@ def column_events(events: Sequence[Values]) -> event_pb2.EventColumns:
     return columns
 
 
+def text_array(texts: Sequence[str]) -> event_pb2.TextArray:
+    """Texts, packed."""
+    encoded = [text.encode() for text in texts]
+    return event_pb2.TextArray(text=b"".join(encoded), lengths=struct.pack(f"<{len(texts)}I", *map(len, encoded)))
+
+
+def texts_of(packed: event_pb2.TextArray) -> list[str]:
+    """Packed texts."""
+    lengths = struct.unpack(f"<{len(packed.lengths) // 4}I", packed.lengths)
+    ends = list(accumulate(lengths, initial=0))
+    return [packed.text[start:end].decode() for start, end in pairwise(ends)]
+
+
 def fill_strings(column: event_pb2.StringColumn, values: Sequence[str | None]) -> None:
     """Dictionary-code texts; None = absent."""
     places: dict[str, int] = {}
     indices = [0 if value is None else places.setdefault(value, len(places) + 1) for value in values]
-    column.dictionary.extend(places)
+    if places:
+        column.texts.CopyFrom(text_array(list(places)))
     if places and (len(places) > 1 or not all(indices)):
         column.indices = np.array(indices, dtype="<u4").tobytes()
 
@@ -77,31 +92,47 @@ def fill_doubles(column: event_pb2.DoubleColumn, values: Sequence[float | None])
 
 
 def reference_digest(event: Values) -> bytes:
-    """The digest as event.proto's comment says it, byte by byte."""
-    form = b"".join(_string(event.get(field, "")) for field in ("id", "source", "name"))
-    form += struct.pack("<q", event["occurred_at_us"])
-    form += b"".join(_string(event.get(field, "")) for field in ("user_id", "account_id", "anonymous_id", "device_id"))
-    value = event.get("value")
-    form += b"\0" if value is None else b"\1" + _double(value)
-    form += _string(event.get("currency", ""))
-    properties = event.get("properties", {})
-    form += struct.pack("<I", len(properties))
-    for key in sorted(properties, key=str.encode):
-        form += _string(key)
-        match properties[key]:
-            case bool(truth):
-                form += b"\3" + (b"\1" if truth else b"\0")
-            case float(number):
-                form += b"\2" + _double(number)
-            case str(text):
-                form += b"\1" + _string(text)
-    return blake2b(form, digest_size=16).digest()
+    """The digest as the module of digests says it, event by event in whole numbers."""
+    total = 0
+    for field in ("name", "user_id", "account_id", "anonymous_id", "device_id", "currency"):
+        if text := event.get(field, ""):
+            total += _mixed(_text_hash(text) + _key(b"field\0" + field.encode()))
+    total += _mixed(event["occurred_at_us"] + _key(b"field\0occurred_at"))
+    if (value := event.get("value")) is not None:
+        total += _mixed(_double_bits(value) + _key(b"field\0value"))
+    for key, item in event.get("properties", {}).items():
+        kind, bits = {
+            str: lambda text: (1, _text_hash(text)),
+            float: lambda number: (2, _double_bits(number)),
+            bool: lambda truth: (3, int(truth)),
+        }[type(item)](item)
+        total += _mixed(bits + _key(b"property\0%d\0" % kind + key.encode()))
+    return (total & _ALL).to_bytes(8, "little")
 
 
-def _string(text: str) -> bytes:
+_ALL = (1 << 64) - 1
+
+
+def _key(label: bytes) -> int:
+    return int.from_bytes(blake2b(label, digest_size=8).digest(), "little")
+
+
+def _mixed(number: int) -> int:
+    number &= _ALL
+    number = ((number ^ number >> 30) * 0xBF58476D1CE4E5B9) & _ALL
+    number = ((number ^ number >> 27) * 0x94D049BB133111EB) & _ALL
+    return number ^ number >> 31
+
+
+def _text_hash(text: str) -> int:
     data = text.encode()
-    return struct.pack("<I", len(data)) + data
+    words = (data[start : start + 8] for start in range(0, len(data), 8))
+    total = sum(
+        _mixed(int.from_bytes(word, "little") + place * 0x9E3779B97F4A7C15) for place, word in enumerate(words, start=1)
+    )
+    return _mixed(total + len(data))
 
 
-def _double(number: float) -> bytes:
-    return struct.pack("<d", 0.0 if number == 0 else number)
+def _double_bits(number: float) -> int:
+    (bits,) = struct.unpack("<Q", struct.pack("<d", 0.0 if number == 0 else number))
+    return int(bits)

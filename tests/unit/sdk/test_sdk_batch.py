@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trueline import ColumnBatch, EncodingError, Event
 
-from tests.integration.sdk.recording import decode_columns
+from tests.integration.sdk.recording import decode_columns, unpack_texts
 
 TEXT = st.text(max_size=8)
 MAYBE = st.none() | TEXT
@@ -79,7 +79,7 @@ def test_one_text_for_all_is_sent_once() -> None:
     """A column with one text in every row is a dictionary without indices, however it was given."""
     for source in ("shop", ["shop", "shop"]):
         packed = ColumnBatch(ids=["1", "2"], source=source, name="sale", occurred_at_us=[1, 2]).to_proto()
-        assert (list(packed.source.dictionary), packed.source.indices) == (["shop"], b"")
+        assert (unpack_texts(packed.source.texts), packed.source.indices) == (["shop"], b"")
         assert [row["source"] for row in decode_columns(packed)] == ["shop", "shop"]
         assert not packed.HasField("user_id")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from trueline_stores.warehouse.statements import (
+    ChangeSettings,
     CoveredMetrics,
     CreateDatabase,
     CreateTable,
@@ -46,7 +47,8 @@ CASES: dict[str, tuple[Statement, str, dict[str, object]]] = {
         "  INDEX by_position position TYPE minmax GRANULARITY 1\n"
         ") ENGINE = MergeTree\n"
         "ORDER BY (tenant, name, occurred_at, position)\n"
-        "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1",
+        "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, "
+        "min_bytes_for_wide_part = 67108864, min_parts_to_merge_at_once = 10",
         {},
     ),
     "clocks": (
@@ -62,6 +64,12 @@ CASES: dict[str, tuple[Statement, str, dict[str, object]]] = {
         ") ENGINE = ReplacingMergeTree(revision)\n"
         "ORDER BY (tenant, source)\n"
         "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1",
+        {},
+    ),
+    "settings": (
+        ChangeSettings(EVENTS),
+        "ALTER TABLE trueline.events MODIFY SETTING "
+        "min_bytes_for_wide_part = 67108864, min_parts_to_merge_at_once = 10",
         {},
     ),
     "ttl": (

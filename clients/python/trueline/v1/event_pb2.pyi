@@ -56,21 +56,9 @@ class Event(_message.Message):
     """Event is one thing that happened. Its identity is (tenant, source, id); the tenant comes from the credential.
 
     The same identity with the same content is a duplicate and is reported as one; with other content it is a conflict
-    and is rejected. "Same content" is decided by the BLAKE2b-128 digest of the event's canonical form:
-
-      the fields in the order of their numbers, each without a tag;
-      a string       = its length in bytes (u32, little-endian), then its UTF-8 bytes; absent = the empty string;
-      occurred_at    = microseconds since 1970-01-01T00:00:00Z (i64, little-endian), finer digits cut off;
-      value          = one byte 0 if absent, else one byte 1 and the IEEE 754 double (little-endian, -0.0 as 0.0);
-      properties     = their number (u32, little-endian), then by ascending bytes of the key: the key as a string, one
-                       byte for the type (1 string, 2 double, 3 bool), and the value (string, double, or one byte 0/1).
-
-    Test vectors (BLAKE2b with a digest of 16 bytes, no key):
-      {id "a", source "s", name "n", occurred_at 1970-01-01T00:00:01Z}
-        8ba120ea52a0f03cf573dd37729b3bcb
-      {id "o-1", source "shop", name "order_placed", occurred_at 2011-03-07T09:45:00.123456Z, user_id "u1",
-       value 139.12, currency "GBP", properties {"country": "Österreich", "lines": 7.0, "gift": true}}
-        fe02572cfafbaf7c715502cda77adbc0
+    and is rejected. The content is every other field: texts byte by byte (absent = empty), occurred_at in microseconds
+    (finer digits are cut off), value and numbers as doubles (-0.0 = 0.0), properties by key in any order, each with its
+    type. Which form the event came in makes no difference.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -159,30 +147,56 @@ class Event(_message.Message):
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
-class StringColumn(_message.Message):
-    """StringColumn is a dictionary-coded column of text."""
+class TextArray(_message.Message):
+    """TextArray is a run of texts, packed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    DICTIONARY_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    LENGTHS_FIELD_NUMBER: _builtins.int
+    text: _builtins.bytes
+    """The texts one after the other, in UTF-8."""
+    lengths: _builtins.bytes
+    """How many bytes each of them has, one u32 (little-endian) a text."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.bytes = ...,
+        lengths: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lengths", b"lengths", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextArray: _TypeAlias = TextArray  # noqa: Y015
+
+@_typing.final
+class StringColumn(_message.Message):
+    """StringColumn is a column of text: coded by a dictionary, or plain."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
     INDICES_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
     indices: _builtins.bytes
-    """One u32 (little-endian) an event: 0 = absent, k = dictionary[k - 1]. Empty = absent everywhere, unless the
-    dictionary has exactly one text, which then holds for every event.
+    """One u32 (little-endian) an event: 0 = absent, k = the k-th text. Empty, if there is one text, which then holds for
+    every event, or one text for each event, in their order, or none, since the column is absent everywhere.
     """
     @_builtins.property
-    def dictionary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The distinct texts."""
+    def texts(self) -> Global___TextArray:
+        """The texts. One that stands twice costs room and means the same."""
 
     def __init__(
         self,
         *,
-        dictionary: _abc.Iterable[_builtins.str] | None = ...,
         indices: _builtins.bytes = ...,
+        texts: Global___TextArray | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["texts", b"texts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dictionary", b"dictionary", "indices", b"indices"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["indices", b"indices", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -281,7 +295,7 @@ class EventColumns(_message.Message):
     occurred_at_us: _builtins.bytes
     """Event.occurred_at of each: microseconds since 1970-01-01T00:00:00Z as i64 (little-endian)."""
     @_builtins.property
-    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    def ids(self) -> Global___TextArray:
         """Event.id of each."""
 
     @_builtins.property
@@ -324,7 +338,7 @@ class EventColumns(_message.Message):
         self,
         *,
         count: _builtins.int = ...,
-        ids: _abc.Iterable[_builtins.str] | None = ...,
+        ids: Global___TextArray | None = ...,
         source: Global___StringColumn | None = ...,
         name: Global___StringColumn | None = ...,
         occurred_at_us: _builtins.bytes = ...,
@@ -336,7 +350,7 @@ class EventColumns(_message.Message):
         currency: Global___StringColumn | None = ...,
         properties: _abc.Iterable[Global___PropertyColumn] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "anonymous_id", b"anonymous_id", "currency", b"currency", "device_id", b"device_id", "name", b"name", "source", b"source", "user_id", b"user_id", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "anonymous_id", b"anonymous_id", "currency", b"currency", "device_id", b"device_id", "ids", b"ids", "name", b"name", "source", b"source", "user_id", b"user_id", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "anonymous_id", b"anonymous_id", "count", b"count", "currency", b"currency", "device_id", b"device_id", "ids", b"ids", "name", b"name", "occurred_at_us", b"occurred_at_us", "properties", b"properties", "source", b"source", "user_id", b"user_id", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
