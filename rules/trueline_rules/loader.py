@@ -18,7 +18,7 @@ from trueline_rules.kinds.fields import STANDARD_ROLES
 from trueline_rules.model import EventMapping, Place, RuleSet
 from trueline_rules.names import hint, nearest, quoted
 
-__all__ = ["load_rules", "nearest", "parse_mapping", "parse_rules"]
+__all__ = ["load_rules", "load_texts", "nearest", "parse_mapping", "parse_rules"]
 
 PACKAGE = "trueline_rules"
 PACKS = "packs"
@@ -41,7 +41,29 @@ def load_rules(paths: Sequence[Path], *, mapping: str | None = None, default_pac
 
     """
     problems = Problems()
-    own, complete = _read_files(paths, problems)
+    texts = ((str(path), read_text(path, problems)) for path in find_files(paths, problems))
+    return _load(texts, problems, mapping, default_pack=default_pack)
+
+
+def load_texts(texts: Iterable[tuple[str, str]], *, mapping: str | None = None, default_pack: bool = True) -> RuleSet:
+    """Load the texts of rule files as `load_rules` loads the files; no file is read but those of the default pack.
+
+    Args:
+        texts: name of a file, as problems tell it, and what it holds; in this order.
+        mapping: name of the event mapping in force; None or "" = the one loaded last.
+        default_pack: load the pack that comes with Trueline first.
+
+    Raises:
+        RuleFileError: with every problem found, in order of place.
+
+    """
+    return _load(texts, Problems(), mapping, default_pack=default_pack)
+
+
+def _load(
+    texts: Iterable[tuple[str, str | None]], problems: Problems, mapping: str | None, *, default_pack: bool
+) -> RuleSet:
+    own, complete = _read_texts(texts, problems)
     refuse_duplicates(own, problems)
     merged = _merge((*(_default_pack() if default_pack else ()), *own))
     if complete:
@@ -51,15 +73,15 @@ def load_rules(paths: Sequence[Path], *, mapping: str | None = None, default_pac
     return _assemble(merged, _mapping_in_force(mappings, mapping, problems))
 
 
-def _read_files(paths: Sequence[Path], problems: Problems) -> tuple[list[Document], bool]:
+def _read_texts(texts: Iterable[tuple[str, str | None]], problems: Problems) -> tuple[list[Document], bool]:
+    """The documents of texts; None stands for a file that could not be read, which is noted by then."""
     documents: list[Document] = []
     complete = True
-    for path in find_files(paths, problems):
-        text = read_text(path, problems)
+    for file, text in texts:
         if text is None:
             complete = False
             continue
-        read, whole = read_documents(text, str(path), problems)
+        read, whole = read_documents(text, file, problems)
         documents += read
         complete = complete and whole
     return documents, complete
@@ -98,10 +120,16 @@ def _check_references(merged: _Merged, problems: Problems) -> None:
             # What a broken document would have defined is unknown, so nothing can be said about references.
             return
     names = {kind: frozenset(name for of, name in merged if of == kind) for kind in KINDS}
-    known = Known(names, frozenset(roles))
+    known = Known(names, frozenset(roles), _sound(merged, "FactType"), _sound(merged, "AlertRule"))
     for document in merged.values():
         if document.model is not None:
             KINDS[document.kind].check(document.model, document.site.moved(problems), known)
+
+
+def _sound(merged: _Merged, kind: str) -> dict[str, Any]:
+    """The values of a kind by name, without those that are broken."""
+    found = ((name, document.model) for (of, name), document in merged.items() if of == kind)
+    return {name: model for name, model in found if model is not None}
 
 
 def _mapping_in_force(mappings: Mapping[str, EventMapping], wanted: str | None, problems: Problems) -> EventMapping:
@@ -124,6 +152,9 @@ def _assemble(merged: _Merged, mapping: EventMapping) -> RuleSet:
         metrics=by_kind["Metric"],
         kpis=by_kind["Kpi"],
         scorecards=by_kind["Scorecard"],
+        fact_types=by_kind["FactType"],
+        alert_rules=by_kind["AlertRule"],
+        rule_tests=by_kind["RuleTest"],
         documents=by_kind,
     )
     for name, metric in rules.metrics.items():

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trueline_rules.alert_model import AlertRule, FactType, RuleTest
 
 # Event names that mean "any event".
 ANY = "*"
@@ -206,6 +210,9 @@ class RuleSet:
     metrics: Mapping[str, Metric]
     kpis: Mapping[str, Kpi]
     scorecards: Mapping[str, Scorecard]
+    fact_types: Mapping[str, FactType] = field(default_factory=dict)
+    alert_rules: Mapping[str, AlertRule] = field(default_factory=dict)
+    rule_tests: Mapping[str, RuleTest] = field(default_factory=dict)
     documents: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def events_of(self, metric: Metric) -> tuple[str, ...]:

@@ -236,8 +236,10 @@ class Either:
 
     def take(self, node: yaml.Node, path: Path, site: Site) -> Any:
         """Answer what the shape of the value's form answers."""
-        forms = {"scalar": self.scalar, "sequence": self.sequence, "mapping": self.mapping}
-        shape = forms[node.id]
+        if isinstance(node, yaml.ScalarNode):
+            shape = self.scalar
+        else:
+            shape = self.sequence if isinstance(node, yaml.SequenceNode) else self.mapping
         if shape is None:
             site.problem(path, f"must be {self.noun}, {show_node(node)}", at=node)
             return BAD

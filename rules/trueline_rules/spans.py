@@ -19,6 +19,7 @@ def _bounded(text: str) -> str | None:
 
 
 WINDOW = Text("a length of time such as 30s, 5m, 1h, 7d, week or month", f"{_DIGITS}|week|month", check=_bounded)
+WINDOW_OF_TIME = Text("a length of time such as 30s, 5m, 1h or 7d", _DIGITS, check=_bounded)
 STEP = Text("a length of time such as 30s, 5m, 1h or 1d", f"{_DIGITS}|week|month", check=_bounded)
 DELAY = Text("a length of time such as 0s, 120s, 5m or 48h", f"0s|{_DIGITS}", check=_bounded)
 

@@ -355,13 +355,18 @@ class TestLoad:
         log = open_log(clock=clock, max_waiting_rows=10)
         log.append("t", batch_of(["first"], "s"), bytes(DIGEST_BYTES))
         assert clock.asked.wait(30)
-        waiting = [log.append("t", batch_of([f"{n}{m}" for m in range(5)], "s"), bytes(DIGEST_BYTES * 5)) for n in range(3)]
+        waiting = [
+            log.append("t", batch_of([f"{n}{m}" for m in range(5)], "s"), bytes(DIGEST_BYTES * 5)) for n in range(3)
+        ]
         with pytest.raises(BackpressureError) as caught:
             waiting[2].result(30)
         assert caught.value.retry_after_s is not None
         clock.release()
         assert [result.result(30).accepted for result in waiting[:2]] == [5, 5]
-        assert log.append("t", batch_of([f"2{m}" for m in range(5)], "s"), bytes(DIGEST_BYTES * 5)).result(30).accepted == 5
+        assert (
+            log.append("t", batch_of([f"2{m}" for m in range(5)], "s"), bytes(DIGEST_BYTES * 5)).result(30).accepted
+            == 5
+        )
 
     def test_cancelled_while_waiting(self, open_log: OpenLog) -> None:
         """An append that is cancelled before its turn leaves nothing behind."""

@@ -28,6 +28,7 @@ SERVER_VERBS = {
     "demo": "play a generated business into a fresh server, print the board",
     "generate": "make the events of a synthetic podcast business",
     "doctor": "check this machine and a data directory",
+    "rules": "check, test and explain rule files",
 }
 _GROUP = "trueline.commands"
 _EXAMPLES = """examples:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from trueline_rules.alert_model import AlertRule, FactType
 from trueline_rules.model import Metadata
 from trueline_rules.records import Record
 from trueline_rules.site import Site
@@ -20,11 +21,15 @@ class Known:
     Attributes:
         names: names of all documents by kind, the broken ones too.
         roles: roles that some event mapping fills or that KPIs of the default pack read.
+        fact_types: by name; those without a mistake.
+        alert_rules: by name; those without a mistake of their own.
 
     """
 
     names: Mapping[str, frozenset[str]]
     roles: frozenset[str]
+    fact_types: Mapping[str, FactType] = field(default_factory=dict)
+    alert_rules: Mapping[str, AlertRule] = field(default_factory=dict)
 
 
 def _refers_to_nothing(_model: Any, _site: Site, _known: Known) -> None:

@@ -64,7 +64,11 @@ ENVELOPE = (
     Broken("no map", "§just a text", "the document must be a map, is 'just a text'"),
     Broken("wrong version", metric(_COUNT).replace("trueline/v1", "§trueline/v2"), "did you mean 'trueline/v1'?"),
     Broken("unknown kind", document("§Metrik", _COUNT), "did you mean 'Metric'?"),
-    Broken("kind of another thing", document("§Deployment", "  replicas: 1\n"), "known: EventMapping, Kpi, Metric"),
+    Broken(
+        "kind of another thing",
+        document("§Deployment", "  replicas: 1\n"),
+        "known: AlertRule, EventMapping, FactType, Kpi, Metric",
+    ),
     Broken("no kind", "§apiVersion: trueline/v1\nmetadata: {name: a}\nspec: {}\n", "lacks the key 'kind'"),
     Broken("no spec", "§" + _HEAD + "metadata: {name: a}\n", "the document lacks the key 'spec'"),
     Broken("empty spec", _HEAD + "metadata: {name: a}\nspec:§\n", "spec must be a map, is empty"),

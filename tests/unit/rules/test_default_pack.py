@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 from jsonschema import Draft7Validator
+from trueline_rules.analysis.findings import analyse
 from trueline_rules.kinds import KINDS
 from trueline_rules.loader import load_rules
 from trueline_rules.model import ANY, Aggregation, Direction, Role
 from trueline_rules.schema import schema_for
+from trueline_rules.testing.report import Outcome
+from trueline_rules.testing.runner import run_tests
 
 FILES = sorted(entry.name for entry in (resources.files("trueline_rules") / "packs").iterdir())
 
@@ -122,11 +125,11 @@ def test_no_role_of_the_pack_is_without_events() -> None:
 
 
 def test_every_document_of_the_pack_says_what_it_means() -> None:
-    """Each document has a description, and its place is a file of the package."""
+    """Each document has a description (a test has one for each case), and its place is a file of the package."""
     rules = load_rules([])
-    for documents in rules.documents.values():
+    for kind, documents in rules.documents.items():
         for document in documents.values():
-            assert document.metadata.description
+            assert document.metadata.description or kind == "RuleTest"
             assert document.metadata.place.file.startswith("trueline_rules/packs/")
 
 
@@ -135,3 +138,28 @@ def test_places_of_the_pack_are_lines_of_its_files() -> None:
     places = [metric.metadata.place for metric in load_rules([]).metrics.values()]
     assert {Path(place.file).name for place in places} == {"metrics.yaml"}
     assert all(one.line < other.line for one, other in pairwise(places))
+
+
+def test_the_alert_rules_have_the_limits_of_the_seed() -> None:
+    """Warning and critical of each KPI are the seed's."""
+    rules = load_rules([]).alert_rules
+    assert {name: (rule.warning, rule.critical) for name, rule in rules.items()} == {
+        "activation_rate_low": ("activation_rate < 0.30", "activation_rate < 0.20"),
+        "d7_retention_low": ("d7_retention < 0.20", "d7_retention < 0.15"),
+        "d30_retention_low": ("d30_retention < 0.12", "d30_retention < 0.08"),
+        "churn_rate_high": ("churn_rate > 0.07", "churn_rate > 0.10"),
+        "ltv_cac_low": ("ltv_cac < 3", "ltv_cac < 2"),
+    }
+
+
+def test_the_tests_of_the_pack_pass_and_take_every_branch() -> None:
+    """Each alert rule of the pack has cases in which it fires and in which it does not, and no branch is left out."""
+    report = run_tests(load_rules([]))
+    assert [result for result in report.results if result.outcome is not Outcome.PASS] == []
+    assert [(rule.rule, rule.gaps) for rule in report.coverage if rule.gaps] == []
+    assert {rule.rule for rule in report.coverage} == set(load_rules([]).alert_rules)
+
+
+def test_the_analysis_finds_nothing_in_the_pack() -> None:
+    """No threshold of the pack is out of order."""
+    assert analyse(load_rules([])) == []

@@ -225,5 +225,8 @@ def test_all_documents_are_found_by_kind_and_name(tmp_path: Path) -> None:
         "Metric": rules.metrics,
         "Kpi": rules.kpis,
         "Scorecard": rules.scorecards,
+        "FactType": rules.fact_types,
+        "AlertRule": rules.alert_rules,
+        "RuleTest": rules.rule_tests,
     }
     assert rules.metrics["a"].definition == rules.documents["Metric"]["a"].definition

@@ -1,0 +1,106 @@
+"""From an alert rule as it is written to what evaluates it: compiled conditions, and what the state machine takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+
+from trueline_rules.alert_model import AlertRule, FactSource, FactType
+from trueline_rules.alerting.aggregates import Agg
+from trueline_rules.alerting.model import AlertSpec, OnError, OnMissing, OnNoData
+from trueline_rules.expressions import Expression, Fact, compile_expression
+from trueline_rules.expressions import FactType as Type
+
+SEVERITIES = ("warning", "critical")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """An alert rule that can be evaluated.
+
+    Attributes:
+        rule: as it is written.
+        facts: what its conditions may read, by name.
+        conditions: by severity, mildest first; severities without one are left out.
+
+    """
+
+    rule: AlertRule
+    facts: Mapping[str, Fact]
+    conditions: Mapping[str, Expression]
+
+    def spec_at(self, instant_us: int) -> AlertSpec:
+        """What the state machine evaluates at an instant (µs since 1970, UTC), which is `$now` to the conditions."""
+        now = _EPOCH + timedelta(microseconds=instant_us)
+        rule = self.rule
+        conditions = {severity: partial(condition.evaluate, now=now) for severity, condition in self.conditions.items()}
+        return AlertSpec(
+            name=rule.metadata.name,
+            warning=conditions.get("warning"),
+            critical=conditions.get("critical"),
+            for_us=rule.for_us,
+            keep_firing_for_us=rule.keep_firing_for_us,
+            on_missing=OnMissing(rule.on_missing),
+            on_no_data=OnNoData(rule.on_no_data),
+            on_error=OnError(rule.on_error),
+            labels=rule.labels,
+            limit=rule.limit,
+        )
+
+    def severity(self, values: Mapping[str, object], now: datetime) -> str:
+        """What the conditions say of facts at an instant: "critical", "warning", "none", or "unknown" where a severity
+        that could be is not known not to be.
+
+        Raises:
+            FactValueError: a value has not the type that its fact declares.
+
+        """
+        unknown = False
+        for severity in reversed(SEVERITIES):
+            condition = self.conditions.get(severity)
+            truth = condition.evaluate(values, now) if condition is not None else False
+            if truth:
+                return "unknown" if unknown else severity
+            unknown = unknown or truth is None
+        return "unknown" if unknown else "none"
+
+
+def compile_rule(
+    rule: AlertRule, fact_types: Mapping[str, FactType], *, severities: Sequence[str] = SEVERITIES
+) -> CompiledRule:
+    """Compile the conditions of a rule whose facts are all defined.
+
+    Args:
+        rule: what to compile.
+        fact_types: by name.
+        severities: those wanted.
+
+    Raises:
+        ExpressionError: a condition does not compile.
+
+    """
+    facts = {name: declared(name, source, fact_types) for name, source in rule.facts.items()}
+    texts = {"warning": rule.warning, "critical": rule.critical}
+    declared_facts = tuple(facts.values())
+    conditions = {severity: _compiled(texts[severity], declared_facts) for severity in severities if texts[severity]}
+    return CompiledRule(rule, facts, conditions)
+
+
+# A rule is compiled when it is checked, and again by whoever evaluates it.
+@lru_cache(maxsize=16_384)
+def _compiled(text: str, facts: tuple[Fact, ...]) -> Expression:
+    return compile_expression(text, {fact.name: fact for fact in facts})
+
+
+def declared(name: str, source: FactSource, fact_types: Mapping[str, FactType]) -> Fact:
+    """The declaration of a fact in a rule's conditions. Metrics and KPIs are numbers that may be missing; so is what
+    comes of many samples, while "absent" is always known."""
+    if source.operand.agg is Agg.ABSENT:
+        return Fact(name, Type.BOOL, nullable=False)
+    if source.kind != "fact" or source.operand.agg is not Agg.LAST:
+        return Fact(name, Type.NUMBER)
+    known = fact_types[source.name]
+    return Fact(name, Type(known.type), known.nullable, known.unit)

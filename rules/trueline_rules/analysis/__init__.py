@@ -1,0 +1,1 @@
+"""Analysis of rules: what loads and is still most likely a mistake."""

@@ -1,0 +1,178 @@
+"""Kind AlertRule: facts, the conditions over them that mean a warning or worse, and since when they must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trueline_rules.alert_model import AlertRule, FactSource
+from trueline_rules.alert_rules import SEVERITIES, compile_rule
+from trueline_rules.alerting.aggregates import Agg
+from trueline_rules.alerting.operands import Operand, WindowStart
+from trueline_rules.expressions import ExpressionError
+from trueline_rules.kinds.fact_type import FACT_NAME
+from trueline_rules.kinds.fields import DOCUMENT_NAME
+from trueline_rules.kinds.kind import Kind, Known, Spec
+from trueline_rules.model import Metadata
+from trueline_rules.names import hint, quoted
+from trueline_rules.records import Key, ListOf, OneOf, Record, When, map_of
+from trueline_rules.scalars import Choice, Number, Text
+from trueline_rules.site import Path, Site
+from trueline_rules.spans import DELAY, WINDOW_OF_TIME, format_span, parse_span
+
+SOURCES = {"metric": "Metric", "kpi": "Kpi", "fact": "FactType"}
+MOST_ALERTS = 1_000
+
+LABEL = Text(
+    "a label's name of letters, digits and '_' that starts with a letter", "[A-Za-z][A-Za-z0-9_]{0,62}", most=63
+)
+LABELS = map_of(LABEL, Text("a text", least=0, most=256), least=0, most=64)
+CONDITION = Text("an expression", lines=True, most=4096)
+
+OPERAND = Record(
+    {
+        **{source: Key(DOCUMENT_NAME, f"Name of a {kind}.") for source, kind in SOURCES.items()},
+        "agg": Key(
+            Choice(tuple(Agg)),
+            "The last value (absent), whether there is none, or what the values of the window `over` come to.",
+        ),
+        "over": Key(WINDOW_OF_TIME, "Length of the window that ends at the instant judged."),
+        "offset": Key(DELAY, "How far before the instant judged."),
+        "by": Key(ListOf(LABEL, least=0, most=16), "Labels kept; the values of all others are added up."),
+    },
+    rules=(OneOf(tuple(SOURCES)), When("agg", (Agg.RATE, Agg.INCREASE), needs=("over",))),
+)
+
+SPEC = Record(
+    {
+        "facts": Key(
+            map_of(FACT_NAME, OPERAND, most=64, noun="a map from facts to where they come from"),
+            "Names in the conditions, and where their values come from.",
+            required=True,
+        ),
+        "warning": Key(CONDITION, "When it is a warning."),
+        "critical": Key(CONDITION, "When it is critical; wins over the warning."),
+        "for": Key(DELAY, "How long a condition must hold before the alert fires; absent = at once."),
+        "keep_firing_for": Key(DELAY, "How long it fires on after the condition ended; absent = not at all."),
+        "on_missing": Key(
+            Choice(("no_data", "false", "true")),
+            "What an unknown condition counts as; absent = no_data, which on_no_data decides about.",
+        ),
+        "on_no_data": Key(
+            Choice(("no_data", "ok", "keep", "alerting")),
+            "What missing data does: tell of it (absent), resolve, keep the state, or alert.",
+        ),
+        "on_error": Key(
+            Choice(("error", "ok", "keep", "alerting")),
+            "What a failed evaluation does: tell of it (absent), resolve, keep the state, or alert.",
+        ),
+        "labels": Key(LABELS, "Further labels of its alerts."),
+        "limit": Key(
+            Number(least=1, most=100_000, whole=True),
+            f"Most alerts at once (absent = {MOST_ALERTS}); with more the evaluation is an error.",
+        ),
+        "summary": Key(Text("a text", lines=True, most=1024), "What people read when it fires."),
+    }
+)
+
+
+def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
+    """Make an alert rule; its conditions are compiled once the fact types are known."""
+    if not any(severity in spec for severity in SEVERITIES):
+        site.problem(("spec",), "needs a condition: 'warning' or 'critical' or both", key=True)
+    return AlertRule(
+        metadata=metadata,
+        facts={name: _source(written, ("spec", "facts", name), site) for name, written in spec["facts"].items()},
+        warning=spec.get("warning", ""),
+        critical=spec.get("critical", ""),
+        for_us=parse_span(spec.get("for", "0s")).us,
+        keep_firing_for_us=parse_span(spec.get("keep_firing_for", "0s")).us,
+        on_missing=spec.get("on_missing", "no_data"),
+        on_no_data=spec.get("on_no_data", "no_data"),
+        on_error=spec.get("on_error", "error"),
+        labels=spec.get("labels", {}),
+        limit=spec.get("limit", MOST_ALERTS),
+        summary=spec.get("summary", ""),
+    )
+
+
+def dump(rule: AlertRule) -> dict[str, Any]:
+    """Write an alert rule as a spec."""
+    spec: dict[str, Any] = {
+        "facts": {name: _dump_source(source) for name, source in rule.facts.items()},
+        "for": format_span(rule.for_us),
+        "keep_firing_for": format_span(rule.keep_firing_for_us),
+        "on_missing": rule.on_missing,
+        "on_no_data": rule.on_no_data,
+        "on_error": rule.on_error,
+        "labels": dict(rule.labels),
+        "limit": rule.limit,
+    }
+    written = {"warning": rule.warning, "critical": rule.critical, "summary": rule.summary}
+    return spec | {key: value for key, value in written.items() if value}
+
+
+def check(rule: AlertRule, site: Site, known: Known) -> None:
+    """Note facts that nothing defines, facts that no condition reads, and conditions that do not compile."""
+    sound = True
+    for name, source in rule.facts.items():
+        kind = SOURCES[source.kind]
+        names = known.names.get(kind, frozenset())
+        if source.name not in names:
+            message = f"is {quoted(source.name)}, but there is no {kind} of that name{hint(source.name, names)}"
+            site.problem(("spec", "facts", name, source.kind), message)
+            sound = False
+    # A fact type that is broken is told already.
+    types = {source.name for source in rule.facts.values() if source.kind == "fact"}
+    if not sound or not types <= known.fact_types.keys():
+        return
+    read: set[str] = set()
+    for severity in SEVERITIES:
+        try:
+            compiled = compile_rule(rule, known.fact_types, severities=(severity,))
+        except ExpressionError as error:
+            path = ("spec", severity)
+            place = site.place_in(path, error.start) if error.start is not None else site.place(path)
+            site.problem(path, f"does not compile: {error.message}", at=place)
+            sound = False
+        else:
+            read |= {name for condition in compiled.conditions.values() for name in condition.facts}
+    if sound:
+        for name in sorted(set(rule.facts) - read):
+            site.problem(("spec", "facts", name), "is read by no condition; use it or take it out", key=True)
+
+
+def _source(written: Spec, path: Path, site: Site) -> FactSource:
+    kind = next(kind for kind in SOURCES if kind in written)
+    by = written.get("by")
+    agg = Agg(written.get("agg", "last"))
+    over_us = parse_span(written["over"]).us if "over" in written else 0
+    if over_us and "agg" not in written:
+        site.problem((*path, "over"), "needs agg to say what the values of the window come to", key=True)
+    try:
+        operand = Operand(
+            agg=agg,
+            over_us=over_us,
+            offset_us=parse_span(written.get("offset", "0s")).us,
+            by=None if by is None else tuple(by),
+            # Points of windows that tile the time are added up rightly so.
+            start=WindowStart.LEFT_OPEN,
+        )
+    except ValueError as error:
+        site.problem(path, f"does not fit together: {error}")
+        operand = Operand()
+    return FactSource(kind, written[kind], operand)
+
+
+def _dump_source(source: FactSource) -> dict[str, Any]:
+    operand = source.operand
+    written: dict[str, Any] = {source.kind: source.name, "agg": str(operand.agg)}
+    if operand.over_us:
+        written["over"] = format_span(operand.over_us)
+    if operand.offset_us:
+        written["offset"] = format_span(operand.offset_us)
+    return written | ({} if operand.by is None else {"by": list(operand.by)})
+
+
+KIND = Kind(
+    "AlertRule", "When something is wrong, how wrong, and since when it must have been.", SPEC, build, dump, check
+)

@@ -1,0 +1,52 @@
+"""Kind FactType: name, subject, type and unit of a fact that others put in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trueline_rules.alert_model import FactType
+from trueline_rules.kinds.kind import Kind, Spec
+from trueline_rules.model import Metadata
+from trueline_rules.names import quoted
+from trueline_rules.records import Key, Record
+from trueline_rules.scalars import Choice, Flag, Text
+from trueline_rules.site import Site
+
+TYPES = ("number", "decimal", "text", "bool", "datetime", "texts")
+NUMERIC = ("number", "decimal")
+# Names that stand in expressions; metadata.name may also have "-", which an expression reads as a minus.
+FACT_NAME = Text(
+    "a fact's name of lowercase letters, digits and '_' that starts with a letter", "[a-z][a-z0-9_]{0,62}", most=63
+)
+
+SPEC = Record(
+    {
+        "subject": Key(
+            Text("a subject of lowercase letters and '_'", "[a-z][a-z_]{0,62}", most=63),
+            "What it is about: tenant, account, user, pattern, feature, …",
+            required=True,
+        ),
+        "type": Key(Choice(TYPES), "Type of its value; texts is a set of texts.", required=True),
+        "unit": Key(Text("a unit", most=64), "Unit of a number."),
+        "nullable": Key(Flag(), "Whether it may be absent (true unless it says false)."),
+    }
+)
+
+
+def build(metadata: Metadata, spec: Spec, site: Site) -> FactType:
+    """Make a fact type."""
+    wrong = FACT_NAME.wrong(metadata.name)
+    if wrong is not None:
+        site.problem(("metadata", "name"), wrong)
+    if "unit" in spec and spec["type"] not in NUMERIC:
+        site.problem(("spec", "unit"), f"is {quoted(spec['unit'])}, but a {spec['type']} has no unit", key=True)
+    return FactType(metadata, spec["subject"], spec["type"], spec.get("unit", ""), spec.get("nullable", True))
+
+
+def dump(fact: FactType) -> dict[str, Any]:
+    """Write a fact type as a spec."""
+    spec: dict[str, Any] = {"subject": fact.subject, "type": fact.type, "nullable": fact.nullable}
+    return spec | ({"unit": fact.unit} if fact.unit else {})
+
+
+KIND = Kind("FactType", "A fact that others put in: what it is about, and its type.", SPEC, build, dump)

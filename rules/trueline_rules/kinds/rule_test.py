@@ -1,0 +1,208 @@
+"""Kind RuleTest: given facts, or series over time, the decisions of a rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trueline_rules.alert_model import (
+    Expectation,
+    ExpectedAlert,
+    Given,
+    GivenSeries,
+    RuleTest,
+    TestCase,
+)
+from trueline_rules.alert_rules import SEVERITIES
+from trueline_rules.alerting.series import NotationError, parse_samples
+from trueline_rules.kinds.alert_rule import LABELS
+from trueline_rules.kinds.fact_type import FACT_NAME
+from trueline_rules.kinds.fields import DOCUMENT_NAME
+from trueline_rules.kinds.kind import Kind, Known, Spec
+from trueline_rules.model import Metadata
+from trueline_rules.names import hint, quoted
+from trueline_rules.records import Either, Key, ListOf, Record, map_of
+from trueline_rules.scalars import Choice, Scalar, Text
+from trueline_rules.site import Path, Site
+from trueline_rules.spans import DELAY, WINDOW_OF_TIME, format_span, parse_span
+
+# States that an expectation can name; an alert that is inactive or resolved is not listed.
+STATES = ("pending", "firing", "recovering", "no_data", "error")
+DECISIONS = (*SEVERITIES, "none", "unknown")
+INTERVAL = "1m"
+
+_VALUES = map_of(
+    FACT_NAME,
+    Either(scalar=Scalar(), sequence=ListOf(Text("a text", least=0), least=0)),
+    least=0,
+    most=64,
+    noun="a map from facts to values",
+)
+_ALERT = Record(
+    {
+        "labels": Key(LABELS, "Labels that come from its facts and its rule."),
+        "state": Key(Choice(STATES), "Its state.", required=True),
+        "severity": Key(Choice(SEVERITIES), "Its severity; absent = any."),
+    }
+)
+_EXPECT = Either(
+    mapping=Record({"severity": Key(Choice(DECISIONS), "What the rule decides about the facts given.", required=True)}),
+    sequence=ListOf(
+        Record(
+            {
+                "at": Key(DELAY, "When, counted from the first sample.", required=True),
+                "alerts": Key(ListOf(_ALERT, least=0), "All alerts that are there.", required=True),
+            }
+        )
+    ),
+)
+_BODY = {
+    "given": Key(_VALUES, "Facts at one instant; those left out are missing."),
+    "series": Key(
+        ListOf(
+            Record(
+                {
+                    "fact": Key(FACT_NAME, "A fact of the rule.", required=True),
+                    "labels": Key(LABELS, "Labels of the series."),
+                    "values": Key(
+                        Text("samples", most=65_536), "Samples: 0.35-0.02x10, _ for none, stale.", required=True
+                    ),
+                }
+            )
+        ),
+        "Samples of the facts, one `interval` apart.",
+    ),
+    "expect": Key(_EXPECT, "The decision about `given`, or the alerts of `series` at instants."),
+    "skip": Key(Text("a text", lines=True), "Why the case is not run."),
+}
+SPEC = Record(
+    {
+        "rule": Key(DOCUMENT_NAME, "Name of the AlertRule.", required=True),
+        "interval": Key(WINDOW_OF_TIME, f"Distance of samples and evaluations; absent = {INTERVAL}."),
+        "cases": Key(
+            ListOf(
+                Record(
+                    {
+                        "name": Key(Text("a text", most=256), "What the case shows.", required=True),
+                        "each": Key(ListOf(Record(_BODY)), "Several of the same kind: each is a case."),
+                        **_BODY,
+                    }
+                )
+            ),
+            "What is given and what is expected.",
+            required=True,
+        ),
+    }
+)
+
+
+def build(metadata: Metadata, spec: Spec, site: Site) -> RuleTest:
+    """Make a test; `each` becomes as many cases."""
+    interval_us = parse_span(spec.get("interval", INTERVAL)).us
+    cases: list[TestCase] = []
+    for number, written in enumerate(spec["cases"]):
+        path: Path = ("spec", "cases", number)
+        if "each" not in written:
+            cases.append(_case(written["name"], written, path, interval_us, site))
+            continue
+        for key in _BODY:
+            if key in written:
+                site.problem((*path, key), "does not go with 'each'; write it in each of them", key=True)
+        for row, one in enumerate(written["each"]):
+            name = f"{written['name']} [{row + 1}]"
+            cases.append(_case(name, one, (*path, "each", row), interval_us, site))
+    return RuleTest(metadata, spec["rule"], interval_us, tuple(cases))
+
+
+def dump(test: RuleTest) -> dict[str, Any]:
+    """Write a test as a spec."""
+    return {
+        "rule": test.rule,
+        "interval": format_span(test.interval_us),
+        "cases": [_dump_case(case) for case in test.cases],
+    }
+
+
+def check(test: RuleTest, site: Site, known: Known) -> None:
+    """Note a rule that does not exist, and facts that it does not have."""
+    rule = known.alert_rules.get(test.rule)
+    if rule is None:
+        names = known.names.get("AlertRule", frozenset())
+        # A rule that is broken is told already.
+        if test.rule not in names:
+            site.problem(("spec", "rule"), f"is {quoted(test.rule)}, which is no AlertRule{hint(test.rule, names)}")
+        return
+    for case in test.cases:
+        for fact in (*(case.given or {}), *(series.fact for series in case.series)):
+            if fact not in rule.facts:
+                message = (
+                    f"has the fact {quoted(fact)} in the case {quoted(case.name)}, which rule {quoted(test.rule)} "
+                )
+                site.problem(("spec", "cases"), f"{message}does not have{hint(fact, rule.facts)}", key=True)
+
+
+def _case(name: str, written: Spec, path: Path, interval_us: int, site: Site) -> TestCase:
+    skip = written.get("skip", "")
+    expect = written.get("expect")
+    if ("given" in written) == ("series" in written):
+        held = "both" if "given" in written else "neither"
+        site.problem(path, f"needs either 'given' or 'series', has {held}", key=True)
+    elif expect is None:
+        site.problem(path, "lacks the key 'expect'", key=True)
+    elif ("given" in written) != isinstance(expect, dict):
+        wanted = "{severity: …}" if "given" in written else "a list of {at: …, alerts: […]}"
+        site.problem((*path, "expect"), f"must be {wanted} for what is given")
+    else:
+        if isinstance(expect, dict):
+            return TestCase(name, skip, given=dict(written["given"]), severity=expect["severity"])
+        series = tuple(_series(one, (*path, "series", number), site) for number, one in enumerate(written["series"]))
+        return TestCase(
+            name, skip, series=series, expectations=_expectations(expect, (*path, "expect"), interval_us, site)
+        )
+    return TestCase(name, skip)
+
+
+def _series(written: Spec, path: Path, site: Site) -> GivenSeries:
+    try:
+        parse_samples(written["values"])
+    except NotationError as error:
+        place = site.place_in((*path, "values"), error.column - 1)
+        site.problem((*path, "values"), f"cannot be read: {error}", at=place)
+    return GivenSeries(written["fact"], written.get("labels", {}), written["values"])
+
+
+def _expectations(written: Any, path: Path, interval_us: int, site: Site) -> tuple[Expectation, ...]:
+    expectations = []
+    for number, one in enumerate(written):
+        at_us = parse_span(one["at"]).us
+        if at_us % interval_us:
+            site.problem((*path, number, "at"), f"must be a multiple of the interval, {format_span(interval_us)}")
+        alerts = tuple(
+            ExpectedAlert(alert.get("labels", {}), alert["state"], alert.get("severity", "")) for alert in one["alerts"]
+        )
+        expectations.append(Expectation(at_us, alerts))
+    return tuple(sorted(expectations, key=lambda each: each.at_us))
+
+
+def _dump_case(case: TestCase) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": case.name}
+    if case.skip:
+        written["skip"] = case.skip
+    if case.given is not None:
+        given: dict[str, Given | list[str]] = {
+            fact: list(value) if isinstance(value, tuple) else value for fact, value in case.given.items()
+        }
+        return written | {"given": given, "expect": {"severity": case.severity}}
+    series = [{"fact": one.fact, "labels": dict(one.labels), "values": one.values} for one in case.series]
+    expect = [
+        {"at": format_span(each.at_us), "alerts": [_dump_alert(alert) for alert in each.alerts]}
+        for each in case.expectations
+    ]
+    return written | {"series": series, "expect": expect}
+
+
+def _dump_alert(alert: ExpectedAlert) -> dict[str, Any]:
+    written: dict[str, Any] = {"labels": dict(alert.labels), "state": alert.state}
+    return written | ({"severity": alert.severity} if alert.severity else {})
+
+
+KIND = Kind("RuleTest", "Given facts, or series over time, the decisions of a rule.", SPEC, build, dump, check)

@@ -1,0 +1,1 @@
+"""Tests of rules: runs the cases of RuleTest documents, and tells which branches of which conditions they took."""

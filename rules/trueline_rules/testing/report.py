@@ -1,0 +1,99 @@
+"""What a run of rule tests answers: outcomes of cases, and coverage of conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of a case: FAIL is another decision than expected, ERROR is none at all."""
+
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    ERROR = "error"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case: what became of it, and why it did not pass."""
+
+    test: str
+    rule: str
+    case: str
+    outcome: Outcome
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionCoverage:
+    """A single condition within a rule's expression, and whether tests saw it true and false.
+
+    Attributes:
+        rule: whose.
+        severity: of the expression that it stands in.
+        text: as written.
+        seen_true, seen_false: whether some case made it so.
+
+    """
+
+    rule: str
+    severity: str
+    text: str
+    seen_true: bool
+    seen_false: bool
+
+    @property
+    def branches(self) -> int:
+        """How many of its two branches were taken."""
+        return int(self.seen_true) + int(self.seen_false)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCoverage:
+    """What the tests of one rule showed of it: whether it fires, whether it does not, and its conditions."""
+
+    rule: str
+    fires: bool
+    rests: bool
+    conditions: tuple[ConditionCoverage, ...]
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What no case showed, in words."""
+        missing = [] if self.fires else ["no case in which it fires"]
+        missing += [] if self.rests else ["no case in which it does not fire"]
+        for condition in self.conditions:
+            for seen, truth in ((condition.seen_true, "true"), (condition.seen_false, "false")):
+                if not seen:
+                    missing.append(f"{condition.severity}: '{condition.text}' is never {truth}")
+        return tuple(missing)
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """A whole run."""
+
+    # pytest would else take it for tests of its own.
+    __test__ = False
+
+    results: tuple[CaseResult, ...]
+    coverage: tuple[RuleCoverage, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """Cases with an outcome."""
+        return sum(result.outcome is outcome for result in self.results)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no case failed or ended in an error."""
+        return not (self.count(Outcome.FAIL) or self.count(Outcome.ERROR))
+
+    @property
+    def branch_share(self) -> float:
+        """Share of the branches of all conditions that were taken, 0 to 1; 1 if there is no condition."""
+        conditions: Sequence[ConditionCoverage] = [one for rule in self.coverage for one in rule.conditions]
+        taken = sum(condition.branches for condition in conditions)
+        return taken / (2 * len(conditions)) if conditions else 1.0

@@ -1,0 +1,124 @@
+"""Runs the cases of rule tests through the same compiled conditions and the same state machine that run live."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from trueline_rules.alert_model import Expectation, RuleTest, TestCase
+from trueline_rules.alert_rules import CompiledRule, compile_rule
+from trueline_rules.alerting.joining import join_facts
+from trueline_rules.alerting.machine import evaluate
+from trueline_rules.alerting.model import ACTIVE, Instance, State
+from trueline_rules.alerting.operands import vector_at
+from trueline_rules.alerting.series import Series, parse_series
+from trueline_rules.alerting.vectors import AlertingError, Row, labels_of, shown
+from trueline_rules.expressions import FactValueError
+from trueline_rules.model import RuleSet
+from trueline_rules.testing.coverage import Watching
+from trueline_rules.testing.given import fact_value
+from trueline_rules.testing.report import CaseResult, Outcome, TestReport
+
+# What `$now` is to facts that a test gives without a time.
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+_TOLD = frozenset({*ACTIVE, State.NO_DATA, State.ERROR})
+
+
+def run_tests(rules: RuleSet, select: str = "") -> TestReport:
+    """Run all tests of a rule set.
+
+    Args:
+        rules: whose tests, and whose rules.
+        select: a regular expression; only cases are run in whose "test: case" it is found. "" = all.
+
+    Raises:
+        re.error: `select` is no regular expression.
+
+    """
+    wanted = re.compile(select)
+    compiled = {name: compile_rule(rule, rules.fact_types) for name, rule in rules.alert_rules.items()}
+    watching = {name: Watching(rule) for name, rule in compiled.items()}
+    results = [
+        _run(test, case, compiled[test.rule], watching[test.rule])
+        for test in rules.rule_tests.values()
+        for case in test.cases
+        if wanted.search(f"{test.metadata.name}: {case.name}")
+    ]
+    # A selection says nothing about the rules that it leaves out.
+    told = {result.rule for result in results} if select else watching.keys()
+    return TestReport(tuple(results), tuple(watch.coverage() for name, watch in watching.items() if name in told))
+
+
+def _run(test: RuleTest, case: TestCase, rule: CompiledRule, watch: Watching) -> CaseResult:
+    def result(outcome: Outcome, message: str = "") -> CaseResult:
+        return CaseResult(test.metadata.name, test.rule, case.name, outcome, message)
+
+    if case.skip:
+        return result(Outcome.SKIP, case.skip)
+    try:
+        wrong = _decide(case, rule, watch) if case.given is not None else _play(case, rule, watch, test.interval_us)
+    except (AlertingError, FactValueError, ValueError) as error:
+        return result(Outcome.ERROR, str(error))
+    return result(Outcome.FAIL, wrong) if wrong else result(Outcome.PASS)
+
+
+def _decide(case: TestCase, rule: CompiledRule, watch: Watching) -> str:
+    """Judge facts at one instant; what is wrong with the decision, "" if nothing is."""
+    given = case.given or {}
+    values = {name: fact_value(rule.facts[name], value) for name, value in given.items()}
+    watch.see(values, NOW)
+    decided = rule.severity(values, NOW)
+    watch.decided(fires=decided in rule.conditions)
+    if decided == case.severity:
+        return ""
+    return f"expected {case.severity}, decided {decided}\n{watch.explain(values, NOW)}"
+
+
+def _play(case: TestCase, rule: CompiledRule, watch: Watching, interval_us: int) -> str:
+    """Evaluate series step by step; what differs at the first expectation that is not met, "" if nothing does."""
+    series: dict[str, list[Series]] = {name: [] for name in rule.facts}
+    for given in case.series:
+        series[given.fact].append(parse_series(given.values, interval_us, labels_of(given.labels)))
+    due = {expectation.at_us: expectation for expectation in case.expectations}
+    instances: Sequence[Instance] = ()
+    for instant_us in range(0, max(due) + 1, interval_us):
+        rows = _rows(rule, series, instant_us)
+        spec = rule.spec_at(instant_us)
+        for row in rows:
+            watch.see(row.values, NOW)
+        instances = evaluate(spec, instances, instant_us, instant_us, rows).instances
+        fires = any(instance.state in {State.FIRING, State.RECOVERING} for instance in instances)
+        watch.decided(fires=fires)
+        if instant_us in due:
+            wrong = _difference(due[instant_us], instances, rule)
+            if wrong:
+                return wrong
+    return ""
+
+
+def _rows(rule: CompiledRule, series: Mapping[str, Sequence[Series]], instant_us: int) -> tuple[Row, ...]:
+    vectors = {name: vector_at(source.operand, series[name], instant_us) for name, source in rule.rule.facts.items()}
+    return join_facts(vectors)
+
+
+def _difference(expected: Expectation, instances: Sequence[Instance], rule: CompiledRule) -> str:
+    wanted: dict[str, tuple[str, str]] = {}
+    for alert in expected.alerts:
+        wanted[shown(labels_of({**alert.labels, **rule.rule.labels}))] = (alert.state, alert.severity)
+    found: dict[str, tuple[str, str]] = {}
+    for instance in instances:
+        if instance.state in _TOLD:
+            labels = shown(labels_of({**dict(instance.labels), **rule.rule.labels}))
+            found[labels] = (str(instance.state), str(instance.severity or ""))
+    lines = []
+    for labels in sorted(wanted.keys() | found.keys()):
+        one, other = wanted.get(labels), found.get(labels)
+        same = one is not None and other is not None and one[0] == other[0] and one[1] in {"", other[1]}
+        if not same:
+            lines.append(f"{labels}: expected {_told(one)}, found {_told(other)}")
+    return f"at {expected.at_us // 1_000_000}s: " + "; ".join(lines) if lines else ""
+
+
+def _told(alert: tuple[str, str] | None) -> str:
+    return " ".join(part for part in alert if part) if alert is not None else "no alert"
