@@ -26,6 +26,9 @@ from trueline_streams.runner import FlowRunner
 from trueline_streams.warehouse_writer import WarehouseWriter
 
 from trueline_server.clock import Clock, now_us
+from trueline_server.facts.service import FactService
+from trueline_server.facts.servicer import FactServicer
+from trueline_server.facts.store import FactStore
 from trueline_server.ingest.service import Ingestion, IngestLimits
 from trueline_server.ingest.servicer import IngestServicer
 from trueline_server.ingest.validate import EventLimits
@@ -42,6 +45,9 @@ from trueline_server.metrics.hub import MetricHub
 from trueline_server.metrics.reader import MetricReader
 from trueline_server.metrics.servicer import MetricServicer
 from trueline_server.metrics.watch import MetricWatch
+from trueline_server.rules.live_facts import LiveFacts
+from trueline_server.rules.service import RuleService
+from trueline_server.rules.servicer import RuleServicer
 from trueline_server.settings import Settings
 from trueline_server.system.health import SystemHealth
 from trueline_server.system.servicer import SystemServicer
@@ -131,11 +137,16 @@ async def open_server(settings: Settings, clock: Clock = now_us) -> AsyncIterato
         stack.callback(hub.follow(backend.bus, loop))
         ingestion = stack.enter_context(closing(_ingestion(settings, backend, clock)))
         reader = _reader(settings, backend, clock)
+        kpis = KpiService(backend.materialiser, backend.evaluator, backend.clocks, lambda: backend.rules, clock)
         watch = MetricWatch(reader, hub, backend.log, backend.tokens, clock)
         servicers = {
             "IngestService": IngestServicer(ingestion),
             "MetricService": MetricServicer(reader, watch, progress, backend.tokens),
-            "KpiService": _kpi_servicer(settings, backend, progress, clock),
+            "KpiService": _kpi_servicer(settings, backend, kpis, progress, clock),
+            "FactService": FactServicer(
+                FactService(FactStore(backend.warehouse), lambda: backend.rules, clock), backend.tokens
+            ),
+            "RuleService": RuleServicer(_rule_service(settings, backend, kpis, reader, clock), backend.tokens),
             "SystemService": SystemServicer(
                 StatusReader(backend.warehouse, settings.max_disorder_s * SECOND_US),
                 SystemHealth(
@@ -179,10 +190,8 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         limits = QueryLimits(timeout_s=settings.query_timeout_s, memory_mb=settings.query_memory_mb)
         warehouse = stack.enter_context(closing(Warehouse.chdb(settings.data_dir / "warehouse", limits)))
         warehouse.migrate(TableSettings(settings.events_ttl_days, settings.points_ttl_days))
-        confinement = Confinement(
-            warehouse, Limits(seconds=settings.query_timeout_s, memory_bytes=settings.query_memory_mb << 20)
-        )
-        evaluator, clocks = Evaluator(confinement, clock), Clocks(warehouse, settings.max_disorder_s * SECOND_US)
+        evaluator = Evaluator(_confinement(settings, warehouse), clock)
+        clocks = Clocks(warehouse, settings.max_disorder_s * SECOND_US)
         # Before metrics are computed by rules that are then refused.
         evaluator.refuse_problems(rules)
         bus = InProcessBus()
@@ -268,13 +277,28 @@ def _ingestion(settings: Settings, backend: Backend, clock: Clock) -> Ingestion:
     return Ingestion(backend.log, lambda: backend.writer.processed_position, limits, clock)
 
 
-def _kpi_servicer(settings: Settings, backend: Backend, progress: Progress, clock: Clock) -> KpiServicer:
-    service = KpiService(backend.materialiser, backend.evaluator, backend.clocks, lambda: backend.rules, clock)
+def _kpi_servicer(
+    settings: Settings, backend: Backend, service: KpiService, progress: Progress, clock: Clock
+) -> KpiServicer:
     mapping = KpiMapping(settings.allowed_lateness_s * SECOND_US)
     watch = AlignmentWatch(
         service, backend.materialiser, mapping=mapping, progress=progress, tokens=backend.tokens, clock=clock
     )
     return KpiServicer(service, watch, mapping, progress, backend.tokens)
+
+
+def _rule_service(
+    settings: Settings, backend: Backend, kpis: KpiService, reader: MetricReader, clock: Clock
+) -> RuleService:
+    # An evaluator of its own: rule files that are tried out must not push the statements in force out of their cache.
+    trial = Evaluator(_confinement(settings, backend.warehouse), clock)
+    facts = LiveFacts(kpis, reader, backend.warehouse, FactStore(backend.warehouse))
+    return RuleService(lambda: backend.rules, facts, backend.clocks, clock, trial.problems)
+
+
+def _confinement(settings: Settings, warehouse: Warehouse) -> Confinement:
+    limits = Limits(seconds=settings.query_timeout_s, memory_bytes=settings.query_memory_mb << 20)
+    return Confinement(warehouse, limits)
 
 
 async def _watch_health(health: Health, flow: FlowRunner) -> None:

@@ -21,6 +21,7 @@ VERBS = {
     "watch": "the alignment score as it changes",
     "quality": "how far the events can be trusted",
     "status": "what the server has taken in and processed",
+    "facts": "put facts about accounts and users in, list them",
 }
 # Verbs of the server extra, found through entry points when they are used: looking for them takes longer than --help.
 SERVER_VERBS = {

@@ -11,7 +11,7 @@ from typing import Any, Self
 import grpc
 import tenacity
 
-from trueline import calls, channel, mapping, retries, watching
+from trueline import calls, channel, facts, mapping, retries, watching
 from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
 from trueline.errors import TruelineError, decode, unavailable
@@ -30,6 +30,7 @@ from trueline.results import (
     Status,
 )
 from trueline.retries import RetryPolicy
+from trueline.rule_results import AlertRules, RuleCheck, RuleDecision, RuleTestReport
 from trueline.v1 import ingest_service_pb2
 
 
@@ -180,6 +181,53 @@ class AsyncTruelineClient:
     async def data_quality(self, *, at: datetime | None = None, timeout: float | None = None) -> DataQuality:
         """See `TruelineClient.data_quality`."""
         return await self._call(calls.data_quality(at), timeout)
+
+    async def put_facts(self, given: Iterable[facts.Fact], *, timeout: float | None = None) -> facts.FactsResult:
+        """See `TruelineClient.put_facts`."""
+        listed, step = list(given), calls.CALL_FACTS
+        parts = [listed[start : start + step] for start in range(0, len(listed), step)]
+        results = [await self._call(calls.put_facts(part), timeout) for part in parts]
+        return facts.joined(results, step)
+
+    async def list_facts(
+        self,
+        subject: str,
+        *,
+        subject_id: str = "",
+        names: Sequence[str] = (),
+        at: datetime | None = None,
+        timeout: float | None = None,
+    ) -> list[facts.Fact]:
+        """See `TruelineClient.list_facts`."""
+        return await self._call(calls.list_facts(subject, subject_id, names, at), timeout)
+
+    async def alert_rules(self, *, page_size: int = 0, timeout: float | None = None) -> AlertRules:
+        """See `TruelineClient.alert_rules`."""
+        return await self._call(calls.alert_rules(page_size), timeout)
+
+    async def check_rules(
+        self, files: Mapping[str, str] | None = None, *, mapping: str = "", timeout: float | None = None
+    ) -> RuleCheck:
+        """See `TruelineClient.check_rules`."""
+        return await self._call(calls.check_rules(files or {}, mapping), timeout)
+
+    async def test_rules(
+        self, files: Mapping[str, str] | None = None, *, mapping: str = "", timeout: float | None = None
+    ) -> RuleTestReport:
+        """See `TruelineClient.test_rules`."""
+        return await self._call(calls.test_rules(files or {}, mapping), timeout)
+
+    async def evaluate_rule(
+        self,
+        rule: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        at: datetime | None = None,
+        row_limit: int = 0,
+        timeout: float | None = None,
+    ) -> RuleDecision:
+        """See `TruelineClient.evaluate_rule`."""
+        return await self._call(calls.evaluate_rule(rule, values, at, row_limit), timeout)
 
     async def status(self, *, min_position: int = 0, timeout: float | None = None) -> Status:
         """See `TruelineClient.status`."""

@@ -13,7 +13,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from google.protobuf.message import Message
 
-from trueline import mapping
+from trueline import facts, mapping, rule_mapping
 from trueline.batch import ColumnBatch
 from trueline.errors import unbuildable
 from trueline.event import Event
@@ -28,19 +28,27 @@ from trueline.results import (
     PriorityAction,
     Status,
 )
+from trueline.rule_results import AlertRules, RuleCheck, RuleDecision, RuleTestReport
 from trueline.v1 import (
+    fact_service_pb2,
+    fact_service_pb2_grpc,
     ingest_service_pb2,
     ingest_service_pb2_grpc,
     kpi_service_pb2,
     kpi_service_pb2_grpc,
     metric_service_pb2,
     metric_service_pb2_grpc,
+    rule_service_pb2,
+    rule_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
 )
 
 # Events a unary call carries; far below the server's limit, so that one call stays short.
 CALL_EVENTS = 1_000
+# Facts that one call puts in, and that one page answers.
+CALL_FACTS = 1_000
+FACT_PAGE = 5_000
 
 Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
@@ -83,6 +91,8 @@ class Stubs:
             "IngestService": ingest_service_pb2_grpc.IngestServiceStub(channel),
             "MetricService": metric_service_pb2_grpc.MetricServiceStub(channel),
             "KpiService": kpi_service_pb2_grpc.KpiServiceStub(channel),
+            "FactService": fact_service_pb2_grpc.FactServiceStub(channel),
+            "RuleService": rule_service_pb2_grpc.RuleServiceStub(channel),
             "SystemService": system_service_pb2_grpc.SystemServiceStub(channel),
         }
 
@@ -215,6 +225,60 @@ def data_quality(at: datetime | None) -> Call[DataQuality]:
     """GetDataQuality."""
     request = kpi_service_pb2.GetDataQualityRequest(at=mapping.timestamp(at))
     return Call("KpiService", "GetDataQuality", request, lambda answers: mapping.data_quality(answers[0]))
+
+
+@_built
+def alert_rules(page_size: int) -> Call[AlertRules]:
+    """ListAlertRules, all pages."""
+    request = rule_service_pb2.ListAlertRulesRequest(page_size=page_size)
+    return Call("RuleService", "ListAlertRules", request, rule_mapping.alert_rules, paged=True)
+
+
+@_built
+def check_rules(files: Mapping[str, str], mapping_name: str) -> Call[RuleCheck]:
+    """CheckRules."""
+    request = rule_service_pb2.CheckRulesRequest(files=_rule_files(files), mapping=mapping_name)
+    return Call("RuleService", "CheckRules", request, lambda answers: rule_mapping.rule_check(answers[0]))
+
+
+@_built
+def test_rules(files: Mapping[str, str], mapping_name: str) -> Call[RuleTestReport]:
+    """TestRules."""
+    request = rule_service_pb2.TestRulesRequest(files=_rule_files(files), mapping=mapping_name)
+    return Call("RuleService", "TestRules", request, lambda answers: rule_mapping.rule_test_report(answers[0]))
+
+
+@_built
+def evaluate_rule(
+    rule: str, values: Mapping[str, object] | None, at: datetime | None, row_limit: int
+) -> Call[RuleDecision]:
+    """EvaluateRule."""
+    request = rule_service_pb2.EvaluateRuleRequest(
+        rule=rule,
+        values={name: rule_mapping.fact_value_to_proto(value) for name, value in (values or {}).items()},
+        at=mapping.timestamp(at),
+        row_limit=row_limit,
+    )
+    return Call("RuleService", "EvaluateRule", request, lambda answers: rule_mapping.rule_decision(answers[0]))
+
+
+def _rule_files(files: Mapping[str, str]) -> list[rule_service_pb2.RuleFile]:
+    return [rule_service_pb2.RuleFile(name=name, text=text) for name, text in files.items()]
+
+
+@_built
+def put_facts(given: Sequence[facts.Fact]) -> Call[facts.FactsResult]:
+    """PutFacts."""
+    return Call("FactService", "PutFacts", facts.put_request(given), lambda answers: facts.put_result(answers[0]))
+
+
+@_built
+def list_facts(subject: str, subject_id: str, names: Sequence[str], at: datetime | None) -> Call[list[facts.Fact]]:
+    """ListFacts, all pages."""
+    request = fact_service_pb2.ListFactsRequest(
+        subject=subject, subject_id=subject_id, names=names, at=mapping.timestamp(at), page_size=FACT_PAGE
+    )
+    return Call("FactService", "ListFacts", request, facts.known_facts, paged=True)
 
 
 @_built

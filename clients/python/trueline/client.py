@@ -11,7 +11,7 @@ from typing import Any, Self
 import grpc
 import tenacity
 
-from trueline import calls, channel, mapping, retries, watching
+from trueline import calls, channel, facts, mapping, retries, watching
 from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
 from trueline.errors import TruelineError, decode, unavailable
@@ -30,6 +30,7 @@ from trueline.results import (
     Status,
 )
 from trueline.retries import RetryPolicy
+from trueline.rule_results import AlertRules, RuleCheck, RuleDecision, RuleTestReport
 from trueline.v1 import ingest_service_pb2
 
 
@@ -204,6 +205,82 @@ class TruelineClient:
     def data_quality(self, *, at: datetime | None = None, timeout: float | None = None) -> DataQuality:
         """How far the events can be trusted."""
         return self._call(calls.data_quality(at), timeout)
+
+    def put_facts(self, given: Iterable[facts.Fact], *, timeout: float | None = None) -> facts.FactsResult:
+        """Put facts in, a thousand a call, and wait until they are durable; those that are wrong are told one by one.
+
+        Putting the same facts again changes nothing.
+        """
+        listed, step = list(given), calls.CALL_FACTS
+        parts = [listed[start : start + step] for start in range(0, len(listed), step)]
+        results = [self._call(calls.put_facts(part), timeout) for part in parts]
+        return facts.joined(results, step)
+
+    def list_facts(
+        self,
+        subject: str,
+        *,
+        subject_id: str = "",
+        names: Sequence[str] = (),
+        at: datetime | None = None,
+        timeout: float | None = None,
+    ) -> list[facts.Fact]:
+        """Facts of a kind of subject ("account", "user", …) as they were at an instant, by name and subject.
+
+        Args:
+            subject: the kind, as fact types name it.
+            subject_id: only of this subject; "" = of all.
+            names: only these facts; () = all.
+            at: the instant; None = now.
+            timeout: seconds.
+
+        """
+        return self._call(calls.list_facts(subject, subject_id, names, at), timeout)
+
+    def alert_rules(self, *, page_size: int = 0, timeout: float | None = None) -> AlertRules:
+        """The alert rules in force, by name."""
+        return self._call(calls.alert_rules(page_size), timeout)
+
+    def check_rules(
+        self, files: Mapping[str, str] | None = None, *, mapping: str = "", timeout: float | None = None
+    ) -> RuleCheck:
+        """What is wrong with rule files on top of the default pack: problems, and what is most likely a mistake.
+
+        Args:
+            files: name -> text, in the order in which they are loaded; files that do not load are no error here.
+            mapping: name of the event mapping in force; "" = the one loaded last.
+            timeout: seconds.
+
+        """
+        return self._call(calls.check_rules(files or {}, mapping), timeout)
+
+    def test_rules(
+        self, files: Mapping[str, str] | None = None, *, mapping: str = "", timeout: float | None = None
+    ) -> RuleTestReport:
+        """Run the tests in rule files and in the default pack; arguments are those of `check_rules`."""
+        return self._call(calls.test_rules(files or {}, mapping), timeout)
+
+    def evaluate_rule(
+        self,
+        rule: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        at: datetime | None = None,
+        row_limit: int = 0,
+        timeout: float | None = None,
+    ) -> RuleDecision:
+        """What a rule in force decides, and why.
+
+        Args:
+            rule: its name.
+            values: fact -> number, text, bool, aware datetime, Decimal, texts, or None = missing; KPIs and metrics that
+                are not given are read live.
+            at: the instant judged; None = now (or the end of the data, if nothing is live).
+            row_limit: most label sets answered, the worst first; 0 = 100.
+            timeout: seconds.
+
+        """
+        return self._call(calls.evaluate_rule(rule, values, at, row_limit), timeout)
 
     def status(self, *, min_position: int = 0, timeout: float | None = None) -> Status:
         """The server's status, once `min_position` is processed."""

@@ -45,16 +45,16 @@ from trueline.v1 import (
 _Enum = TypeVar("_Enum", bound=StrEnum)
 
 
-def _names(enum: type[_Enum], wrapper: Any) -> dict[int, _Enum]:
+def enum_names(enum: type[_Enum], wrapper: Any) -> dict[int, _Enum]:
     """Enum numbers of the wire to values; numbers of a newer server are missing here and read as UNSPECIFIED."""
     prefix = wrapper.DESCRIPTOR.values[0].name.removesuffix("UNSPECIFIED")
     return {item.number: enum(item.name.removeprefix(prefix).lower()) for item in wrapper.DESCRIPTOR.values}
 
 
-_AGGREGATIONS = _names(Aggregation, metric_service_pb2.Aggregation)
-_COMPLETENESS = _names(Completeness, metric_service_pb2.Completeness)
-_DIRECTIONS = _names(Direction, kpi_service_pb2.Direction)
-_BANDS = _names(Band, kpi_service_pb2.Band)
+_AGGREGATIONS = enum_names(Aggregation, metric_service_pb2.Aggregation)
+_COMPLETENESS = enum_names(Completeness, metric_service_pb2.Completeness)
+_DIRECTIONS = enum_names(Direction, kpi_service_pb2.Direction)
+_BANDS = enum_names(Band, kpi_service_pb2.Band)
 _REASONS = {
     item.number: item.name.removeprefix("ERROR_REASON_") for item in error_reason_pb2.ErrorReason.DESCRIPTOR.values
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
+from trueline_rules.alert_model import FactSource
 from trueline_rules.alert_rules import CompiledRule, compile_rule
 from trueline_rules.analysis.ranges import ALL, Ranges, joined, true_where
 from trueline_rules.model import Direction, Kpi, Place, RuleSet
@@ -108,18 +108,33 @@ def _against_target(judged: _Judged, rules: RuleSet) -> Iterator[Finding]:
 
 
 def _shadowed(judged: list[_Judged]) -> Iterator[Finding]:
-    # A rule that never fires is told already.
-    for one, other in combinations([each for each in judged if each.fires], 2):
-        for inner, outer in ((one, other), (other, one)):
-            same = inner.compiled.rule.facts[inner.fact] == outer.compiled.rule.facts[outer.fact]
-            later = inner.compiled.rule.for_us >= outer.compiled.rule.for_us
-            within = inner.ranges.keys() <= outer.ranges.keys() and all(
-                ranges <= outer.ranges[severity] for severity, ranges in inner.ranges.items()
-            )
-            if same and later and within:
+    by_source: dict[FactSource, list[_Judged]] = {}
+    for one in judged:
+        # A rule that never fires is told already.
+        if one.fires:
+            by_source.setdefault(one.compiled.rule.facts[one.fact], []).append(one)
+    for alike in by_source.values():
+        for place, inner in enumerate(alike):
+            # Of two that are the same, the later one is superfluous.
+            outer = next((outer for n, outer in enumerate(alike) if _covers(outer, inner, earlier=n < place)), None)
+            if outer is not None:
                 name = outer.compiled.rule.metadata.name
                 yield _of(inner, "shadowed", f"whenever it fires, {name} does with the same severity; take one out")
-                break
+
+
+def _covers(outer: _Judged, inner: _Judged, *, earlier: bool) -> bool:
+    """Whether one rule fires whenever another one does; of equal rules, the earlier one."""
+    if outer is inner or not _within(inner, outer):
+        return False
+    return earlier or not _within(outer, inner)
+
+
+def _within(inner: _Judged, outer: _Judged) -> bool:
+    return (
+        inner.compiled.rule.for_us >= outer.compiled.rule.for_us
+        and inner.ranges.keys() <= outer.ranges.keys()
+        and all(ranges <= outer.ranges[severity] for severity, ranges in inner.ranges.items())
+    )
 
 
 def _without_source(compiled: list[CompiledRule], rules: RuleSet) -> Iterator[Finding]:

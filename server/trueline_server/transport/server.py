@@ -8,12 +8,16 @@ from typing import Any
 import grpc
 from grpc_reflection.v1alpha import reflection
 from trueline.v1 import (
+    fact_service_pb2,
+    fact_service_pb2_grpc,
     ingest_service_pb2,
     ingest_service_pb2_grpc,
     kpi_service_pb2,
     kpi_service_pb2_grpc,
     metric_service_pb2,
     metric_service_pb2_grpc,
+    rule_service_pb2,
+    rule_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
 )
@@ -32,6 +36,12 @@ SERVICES: Mapping[str, Callable[[Any, Any], None]] = {
     ),
     kpi_service_pb2.DESCRIPTOR.services_by_name["KpiService"].full_name: (
         kpi_service_pb2_grpc.add_KpiServiceServicer_to_server
+    ),
+    fact_service_pb2.DESCRIPTOR.services_by_name["FactService"].full_name: (
+        fact_service_pb2_grpc.add_FactServiceServicer_to_server
+    ),
+    rule_service_pb2.DESCRIPTOR.services_by_name["RuleService"].full_name: (
+        rule_service_pb2_grpc.add_RuleServiceServicer_to_server
     ),
     system_service_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name: (
         system_service_pb2_grpc.add_SystemServiceServicer_to_server

@@ -17,7 +17,7 @@ from trueline_stores.warehouse.statements import (
     SetTtl,
     Statement,
 )
-from trueline_stores.warehouse.tables import EVENTS, SCHEMA_MIGRATIONS, TABLES, Table, TableSettings
+from trueline_stores.warehouse.tables import EVENTS, FACTS, SCHEMA_MIGRATIONS, TABLES, Table, TableSettings
 
 if TYPE_CHECKING:
     from trueline_stores.warehouse.client import Warehouse
@@ -44,6 +44,7 @@ class Migration:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "tables", tuple(CreateTable(table) for table in TABLES)),
     Migration(2, "settings of events", (ChangeSettings(EVENTS),)),
+    Migration(3, "facts", (CreateTable(FACTS),)),
 )
 
 

@@ -205,6 +205,32 @@ KPI_VALUES = Table(
     order_by=("tenant", "kpi", "at", "computed_at"),
 )
 
+# Facts that others put in. A read asks for facts of one kind of subject by name, of one subject or of all, as they were
+# at an instant: in this order that is a range, and the newest row of each subject is its end. A fact put again for the
+# same instant replaces the former one; a row without any value says that the fact is absent from then on. There is one
+# column a type, so that conditions are pushed down to typed columns.
+FACTS = Table(
+    name="facts",
+    columns=(
+        ("tenant", _CODED),
+        ("subject", _CODED),
+        ("name", _CODED),
+        ("subject_id", "String"),
+        ("observed_at", _INSTANT),
+        ("number", "Nullable(Float64)"),
+        ("decimal", f"Nullable({_AMOUNT})"),
+        ("text", "Nullable(String)"),
+        ("flag", "Nullable(Bool)"),
+        ("instant", f"Nullable({_INSTANT})"),
+        ("texts", "Array(String)"),
+        ("has_texts", "Bool"),
+        ("revision", "UInt64"),
+        ("stored_at", f"{_INSTANT} DEFAULT now64(6)"),
+    ),
+    engine="ReplacingMergeTree(revision)",
+    order_by=("tenant", "subject", "name", "subject_id", "observed_at"),
+)
+
 # Which versions of the schema were applied. The one table without a tenant: it is about the database itself.
 SCHEMA_MIGRATIONS = Table(
     name="schema_migrations",
@@ -213,4 +239,4 @@ SCHEMA_MIGRATIONS = Table(
     order_by=("version",),
 )
 
-TABLES = (EVENTS, POINTS, MEMBERS, CLOCKS, METRIC_STATUS, KPI_VALUES)
+TABLES = (EVENTS, POINTS, MEMBERS, CLOCKS, METRIC_STATUS, KPI_VALUES, FACTS)

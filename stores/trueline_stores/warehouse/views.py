@@ -18,7 +18,7 @@ FIXED_VIEWS = frozenset({EVENTS, POINTS, KPIS})
 TABLES = frozenset(
     {"events", "points", "members", "clocks", "metric_status", "kpi_values", "schema_migrations", "facts"}
 )
-TENANT_TABLES = ("events", "points", "members", "clocks", "metric_status", "kpi_values")
+TENANT_TABLES = ("events", "points", "members", "clocks", "metric_status", "kpi_values", "facts")
 
 _ROLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _SUBJECTS = ("user_id", "account_id", "anonymous_id", "device_id")

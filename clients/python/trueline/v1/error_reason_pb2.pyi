@@ -129,6 +129,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """No event of this source was ever accepted (NOT_FOUND); the nearest name is told.
       {"reason": "UNKNOWN_SOURCE", "domain": "trueline", "metadata": {"source": "shpo", "nearest": "shop"}}
     """
+    ERROR_REASON_UNKNOWN_RULE: _ErrorReason.ValueType  # 26
+    """No alert rule in force has this name (NOT_FOUND); the nearest name is told.
+      {"reason": "UNKNOWN_RULE", "domain": "trueline", "metadata": {"rule": "churn_hihg", "nearest": "churn_rate_high"}}
+    """
+    ERROR_REASON_FACTS_DO_NOT_JOIN: _ErrorReason.ValueType  # 27
+    """The facts of an alert rule share no label to join on, or join many to one (FAILED_PRECONDITION); the rule needs `by`.
+      {"reason": "FACTS_DO_NOT_JOIN", "domain": "trueline", "metadata": {"rule": "errors_by_plan"}}
+    """
+    ERROR_REASON_UNKNOWN_FACT: _ErrorReason.ValueType  # 28
+    """No fact type in force has this name, or is of this kind of subject (NOT_FOUND, or in a rejection of PutFacts); the
+    nearest name is told.
+      {"reason": "UNKNOWN_FACT", "domain": "trueline", "metadata": {"names": "teir", "nearest": "tier"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists the reasons. The examples show the ErrorInfo as JSON."""
@@ -235,5 +248,18 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 24
 ERROR_REASON_UNKNOWN_SOURCE: ErrorReason.ValueType  # 25
 """No event of this source was ever accepted (NOT_FOUND); the nearest name is told.
   {"reason": "UNKNOWN_SOURCE", "domain": "trueline", "metadata": {"source": "shpo", "nearest": "shop"}}
+"""
+ERROR_REASON_UNKNOWN_RULE: ErrorReason.ValueType  # 26
+"""No alert rule in force has this name (NOT_FOUND); the nearest name is told.
+  {"reason": "UNKNOWN_RULE", "domain": "trueline", "metadata": {"rule": "churn_hihg", "nearest": "churn_rate_high"}}
+"""
+ERROR_REASON_FACTS_DO_NOT_JOIN: ErrorReason.ValueType  # 27
+"""The facts of an alert rule share no label to join on, or join many to one (FAILED_PRECONDITION); the rule needs `by`.
+  {"reason": "FACTS_DO_NOT_JOIN", "domain": "trueline", "metadata": {"rule": "errors_by_plan"}}
+"""
+ERROR_REASON_UNKNOWN_FACT: ErrorReason.ValueType  # 28
+"""No fact type in force has this name, or is of this kind of subject (NOT_FOUND, or in a rejection of PutFacts); the
+nearest name is told.
+  {"reason": "UNKNOWN_FACT", "domain": "trueline", "metadata": {"names": "teir", "nearest": "tier"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,155 @@
+"""Facts in the warehouse: written in one part, read as they were at an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Protocol, cast
+
+import pyarrow as pa
+
+# A value as its fact type has it; None = absent from then on.
+FactContent = float | Decimal | str | bool | datetime | frozenset[str] | None
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+_SCHEMA = pa.schema(
+    [
+        ("tenant", pa.string()),
+        ("subject", pa.string()),
+        ("name", pa.string()),
+        ("subject_id", pa.string()),
+        ("observed_at", _INSTANT),
+        ("number", pa.float64()),
+        ("decimal", pa.decimal128(38, 9)),
+        ("text", pa.string()),
+        ("flag", pa.bool_()),
+        ("instant", _INSTANT),
+        ("texts", pa.list_(pa.string())),
+        ("has_texts", pa.bool_()),
+        ("revision", pa.uint64()),
+    ]
+)
+# Bound by the table's order: the newest observation of each subject up to the instant, of it the last that was put.
+_AS_OF = (
+    "SELECT name, subject_id, toUnixTimestamp64Micro(observed_at), "
+    "number, decimal, text, flag, instant, texts, has_texts "
+    "FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} "
+    "AND (empty({names:Array(String)}) OR name IN {names:Array(String)}) "
+    "AND (empty({ids:Array(String)}) OR subject_id IN {ids:Array(String)}) "
+    "AND (name, subject_id) > ({after_name:String}, {after_id:String}) "
+    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') "
+    "ORDER BY name, subject_id, observed_at DESC, revision DESC LIMIT 1 BY name, subject_id LIMIT {most:UInt32}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """A fact of one subject as observed at an instant (µs since 1970, UTC)."""
+
+    subject: str
+    subject_id: str
+    name: str
+    observed_at_us: int
+    value: FactContent
+
+
+class FactTable(Protocol):
+    """What is asked of the warehouse's client."""
+
+    def query(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        ...
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Insert rows by column name."""
+        ...
+
+
+class FactStore:
+    """Writes and reads the table `facts`. Every method blocks and raises StoreError."""
+
+    def __init__(self, warehouse: FactTable) -> None:
+        self._warehouse = warehouse
+
+    def write(self, tenant: str, rows: Sequence[FactRow], revision: int) -> None:
+        """Keep facts, all or none; of facts with the same subject, name and instant the highest revision counts, within
+        one call the last."""
+        # The engine keeps the last of equal revisions by the order of the rows.
+        latest = {(row.subject, row.name, row.subject_id, row.observed_at_us): row for row in rows}
+        if latest:
+            columns = [_columns(tenant, row, revision) for row in latest.values()]
+            arrays = [
+                pa.array(column, field.type) for column, field in zip(zip(*columns, strict=True), _SCHEMA, strict=True)
+            ]
+            self._warehouse.insert("facts", pa.Table.from_arrays(arrays, schema=_SCHEMA))
+
+    def as_of(
+        self,
+        tenant: str,
+        subject: str,
+        at_us: int,
+        *,
+        names: Sequence[str] = (),
+        ids: Sequence[str] = (),
+        after: tuple[str, str] = ("", ""),
+        most: int = 10_000,
+    ) -> list[FactRow]:
+        """Facts of one kind of subject as they were at an instant, by name and subject; absent ones have no value.
+
+        Args:
+            tenant: whose.
+            subject: kind of subject.
+            at_us: observed up to this instant (µs since 1970, UTC).
+            names: only these; () = all.
+            ids: only of these subjects; () = of all.
+            after: name and subject behind which to go on.
+            most: at most so many.
+
+        """
+        parameters = {
+            "tenant": tenant,
+            "subject": subject,
+            "names": list(names),
+            "ids": list(ids),
+            "after_name": after[0],
+            "after_id": after[1],
+            "at_us": at_us,
+            "most": most,
+        }
+        return [
+            FactRow(subject, subject_id, name, observed_at_us, _value(values))
+            for name, subject_id, observed_at_us, *values in self._warehouse.query(_AS_OF, parameters)
+        ]
+
+
+def _columns(tenant: str, row: FactRow, revision: int) -> tuple[Any, ...]:
+    value = row.value
+    is_number = isinstance(value, float | int) and not isinstance(value, bool)
+    return (
+        tenant,
+        row.subject,
+        row.name,
+        row.subject_id,
+        row.observed_at_us,
+        float(value) if is_number else None,  # type: ignore[arg-type]
+        value if isinstance(value, Decimal) else None,
+        value if isinstance(value, str) else None,
+        value if isinstance(value, bool) else None,
+        value if isinstance(value, datetime) else None,
+        sorted(value) if isinstance(value, frozenset) else [],
+        isinstance(value, frozenset),
+        revision,
+    )
+
+
+def _value(columns: Sequence[Any]) -> FactContent:
+    *plain, instant, texts, has_texts = columns
+    if has_texts:
+        return frozenset(texts)
+    if instant is not None:
+        return cast(datetime, instant).astimezone(UTC)
+    found = next((value for value in plain if value is not None), None)
+    # The column has nine digits behind the point, whatever was put in.
+    return Decimal(f"{found:f}".rstrip("0").rstrip(".")) if isinstance(found, Decimal) and found % 1 else found

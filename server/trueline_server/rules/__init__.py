@@ -1,0 +1,1 @@
+"""Alert rules on request: those in force, rule files checked and tested, decisions explained."""

@@ -1,0 +1,199 @@
+"""Where the facts of a rule come from that nobody gave: values of KPIs and points of metrics, read at an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from trueline_rules.alert_model import FactSource
+from trueline_rules.alerting.operands import LOOKBACK_US, vector_at
+from trueline_rules.alerting.series import Series
+from trueline_rules.alerting.vectors import Vector
+from trueline_rules.model import RuleSet
+
+from trueline_server.errors import TruelineError
+from trueline_server.kpis.instants import RowReader
+from trueline_server.metrics.points import MetricPoint, PointKey
+from trueline_server.metrics.windows import Windows
+from trueline_server.rules.point_series import label_names, series_of
+from trueline_server.rules.ports import FactReader, KpiReader, PointReader
+
+# Points of one fact; a rule that needs more reads a window that is too long.
+MOST_POINTS = 100_000
+# Of the values computed for an instant, the newest; another revision's mean something else.
+_HISTORY = (
+    "SELECT toUnixTimestamp64Micro(at) AS at_us, value FROM trueline.kpi_values "
+    "WHERE tenant = {tenant:String} AND kpi = {kpi:String} AND rule_revision = {revision:String} "
+    "AND at > fromUnixTimestamp64Micro({start_us:Int64}, 'UTC') "
+    "AND at <= fromUnixTimestamp64Micro({end_us:Int64}, 'UTC') "
+    "ORDER BY at, computed_at DESC LIMIT 1 BY at LIMIT {most:UInt32}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose facts are read, by which rules, at which instant.
+
+    Attributes:
+        tenant: whose.
+        rules: in force.
+        at_us: microseconds since 1970 (UTC).
+        latest: whether it is the tenant's default instant, for which values of KPIs are there already.
+        stopped: asked before each fact; once it says yes, the work ends.
+
+    """
+
+    tenant: str
+    rules: RuleSet
+    at_us: int
+    latest: bool
+    stopped: Callable[[], bool] = field(default=lambda: False, compare=False)
+
+
+@dataclass(slots=True)
+class LiveValues:
+    """What was read.
+
+    Attributes:
+        vectors: by fact.
+        notes: fact -> why it has no value, for people.
+        watermark_us: up to where the events behind it were complete; None if there are none.
+
+    """
+
+    vectors: dict[str, Vector] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    watermark_us: int | None = None
+
+    def trust(self, watermark_us: int | None) -> None:
+        """Lower the watermark to that of something read; one before the first event says nothing."""
+        if watermark_us is not None and watermark_us > 0:
+            self.watermark_us = watermark_us if self.watermark_us is None else min(self.watermark_us, watermark_us)
+
+
+class LiveFacts:
+    """Reads facts. Methods block; thread-safe."""
+
+    def __init__(self, kpis: KpiReader, points: PointReader, history: RowReader, facts: FactReader) -> None:
+        self._kpis = kpis
+        self._points = points
+        self._history = history
+        self._facts = facts
+
+    def read(self, asked: Asked, sources: Mapping[str, FactSource]) -> LiveValues:
+        """The values of facts, one for each label set.
+
+        Raises:
+            TruelineError: TOO_MANY_POINTS; NOT_SERVING, if it was stopped.
+            AlertingError: two series of a metric have the same labels.
+
+        """
+        live = LiveValues()
+        for name, source in sources.items():
+            if asked.stopped():
+                raise TruelineError("UNAVAILABLE", "NOT_SERVING", "the evaluation was stopped before it was done")
+            match source.kind:
+                case "kpi":
+                    live.vectors[name] = self._kpi(asked, name, source, live)
+                case "metric":
+                    live.vectors[name] = self._metric(asked, name, source, live)
+                case _:
+                    live.vectors[name] = self._fact(asked, name, source, live)
+        return live
+
+    def _kpi(self, asked: Asked, name: str, source: FactSource, live: LiveValues) -> Vector:
+        operand = source.operand
+        end_us = asked.at_us - operand.offset_us
+        if operand.over_us:
+            series = self._kpi_history(asked, source, end_us)
+            if not series.samples:
+                live.notes[name] = f"no value of KPI {source.name} is kept of the window"
+            live.trust(self._kpis.current(asked.tenant).watermark_us)
+        else:
+            if asked.latest and not operand.offset_us:
+                found = self._kpis.current(asked.tenant)
+            else:
+                found = self._kpis.at(asked.tenant, end_us, None, [source.name], stopped=asked.stopped)
+            live.trust(found.watermark_us)
+            result = found.results[source.name]
+            series = Series((), (), ()) if result.value is None else Series((), (end_us,), (result.value,))
+            if result.value is None:
+                live.notes[name] = result.missing
+        return vector_at(operand, [series], asked.at_us)
+
+    def _kpi_history(self, asked: Asked, source: FactSource, end_us: int) -> Series:
+        rows: list[tuple[Any, ...]] = self._history.query(
+            _HISTORY,
+            {
+                "tenant": asked.tenant,
+                "kpi": source.name,
+                "revision": asked.rules.revision,
+                "start_us": end_us - source.operand.over_us,
+                "end_us": end_us,
+                "most": MOST_POINTS + 1,
+            },
+        )
+        if len(rows) > MOST_POINTS:
+            raise _too_many(source)
+        there = [(int(at_us), float(value)) for at_us, value in rows if value is not None]
+        return Series((), tuple(at_us for at_us, _ in there), tuple(value for _, value in there))
+
+    def _metric(self, asked: Asked, name: str, source: FactSource, live: LiveValues) -> Vector:
+        metric = asked.rules.metrics[source.name]
+        if not asked.rules.events_of(metric):
+            live.notes[name] = f"no event plays a role that metric {source.name} reads"
+            return vector_at(source.operand, [], asked.at_us, tuple(label_names(metric.group_by).values()))
+        # The last window counts until the next one should long have ended, however long windows are.
+        operand = replace(source.operand, lookback_us=Windows.of(metric).step_us + LOOKBACK_US)
+        end_us = asked.at_us - operand.offset_us
+        start_us = max(0, end_us - (operand.over_us or operand.lookback_us))
+        points = self._all_points(asked, source, start_us, max(0, end_us), live)
+        if not points:
+            live.notes[name] = f"metric {source.name} has no window with a value that ended in time"
+        return vector_at(operand, series_of(metric, points), asked.at_us, tuple(label_names(metric.group_by).values()))
+
+    def _fact(self, asked: Asked, name: str, source: FactSource, live: LiveValues) -> Vector:
+        """A fact that others put in, of each subject, as it was at the instant; its label is the kind of subject."""
+        subject = asked.rules.fact_types[source.name].subject
+        operand = source.operand
+        if operand.over_us:
+            live.notes[name] = f"the history of fact {source.name} is not read over a window yet; leave out `over`"
+            return Vector((subject,), {})
+        end_us = asked.at_us - operand.offset_us
+        rows = self._facts.as_of(asked.tenant, subject, end_us, names=[source.name], most=MOST_POINTS + 1)
+        if len(rows) > MOST_POINTS:
+            raise _too_many(source)
+        series = [
+            Series(((subject, row.subject_id),), (end_us,), (row.value,)) for row in rows if row.value is not None
+        ]
+        if not series:
+            live.notes[name] = f"no {subject} has a value for fact {source.name}; put it in, or give it"
+        return vector_at(operand, series, asked.at_us, (subject,))
+
+    def _all_points(
+        self, asked: Asked, source: FactSource, start_us: int, end_us: int, live: LiveValues
+    ) -> list[MetricPoint]:
+        fill = not asked.rules.metrics[source.name].group_by
+        points: list[MetricPoint] = []
+        after: PointKey | None = None
+        while True:
+            page = self._points.query(
+                asked.tenant, source.name, start_us=start_us, end_us=end_us, fill_empty=fill, after=after
+            )
+            points += [point for point in page.points if point.value is not None]
+            live.trust(page.watermark_us)
+            after = page.next_after
+            if after is None:
+                return points
+            if len(points) > MOST_POINTS:
+                raise _too_many(source)
+
+
+def _too_many(source: FactSource) -> TruelineError:
+    return TruelineError(
+        "INVALID_ARGUMENT",
+        "TOO_MANY_POINTS",
+        f"{source.kind} {source.name} has more than {MOST_POINTS} values in the window of the rule; shorten `over`",
+        metadata={"points": f"> {MOST_POINTS}", "limit": str(MOST_POINTS)},
+    )

@@ -1,0 +1,166 @@
+"""Maps alert rules, and what is wrong with rule files, to protobuf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from trueline.v1 import rule_service_pb2 as pb
+from trueline_rules.alert_model import AlertRule, FactSource
+from trueline_rules.alert_rules import declared
+from trueline_rules.errors import Problem
+from trueline_rules.expressions import FactType
+from trueline_rules.model import Place, RuleSet
+from trueline_rules.testing.report import CaseResult, Outcome, RuleCoverage
+
+from trueline_server.rules.drafts import Checked, Tested
+from trueline_server.rules.values import duration_of
+
+# Clients read messages of up to 4 MiB by default; an answer is cut before that.
+ANSWER_BYTES = 3 * 1024 * 1024
+
+_Sent = TypeVar("_Sent", pb.TestResult, pb.RuleCoverage)
+
+SEVERITIES: Mapping[str, pb.Severity.ValueType] = {
+    "warning": pb.SEVERITY_WARNING,
+    "critical": pb.SEVERITY_CRITICAL,
+}
+_TYPES: Mapping[FactType, pb.FactType.ValueType] = {
+    FactType.NUMBER: pb.FACT_TYPE_NUMBER,
+    FactType.DECIMAL: pb.FACT_TYPE_DECIMAL,
+    FactType.TEXT: pb.FACT_TYPE_TEXT,
+    FactType.BOOL: pb.FACT_TYPE_BOOL,
+    FactType.DATETIME: pb.FACT_TYPE_DATETIME,
+    FactType.TEXTS: pb.FACT_TYPE_TEXTS,
+}
+_ORIGINS: Mapping[str, pb.FactOrigin.ValueType] = {
+    "metric": pb.FACT_ORIGIN_METRIC,
+    "kpi": pb.FACT_ORIGIN_KPI,
+    "fact": pb.FACT_ORIGIN_FACT,
+}
+_OUTCOMES: Mapping[Outcome, pb.TestOutcome.ValueType] = {
+    Outcome.PASS: pb.TEST_OUTCOME_PASS,
+    Outcome.FAIL: pb.TEST_OUTCOME_FAIL,
+    Outcome.ERROR: pb.TEST_OUTCOME_ERROR,
+    Outcome.SKIP: pb.TEST_OUTCOME_SKIP,
+}
+
+
+def map_rule_to_proto(rule: AlertRule, rules: RuleSet) -> pb.AlertRule:
+    """An alert rule of a rule set."""
+    return pb.AlertRule(
+        name=rule.metadata.name,
+        description=rule.metadata.description,
+        owner=rule.metadata.owner,
+        runbook=rule.metadata.runbook,
+        summary=rule.summary,
+        facts=[_map_fact(name, rule.facts[name], rules) for name in sorted(rule.facts)],
+        warning=rule.warning,
+        critical=rule.critical,
+        for_duration=duration_of(rule.for_us),
+        keep_firing_for=duration_of(rule.keep_firing_for_us),
+        on_missing=rule.on_missing,
+        on_no_data=rule.on_no_data,
+        on_error=rule.on_error,
+        labels=rule.labels,
+        limit=rule.limit,
+    )
+
+
+def map_checked_to_proto(checked: Checked) -> pb.CheckRulesResponse:
+    """What is wrong with rule files."""
+    return pb.CheckRulesResponse(
+        problems=_map_problems(checked.problems),
+        warnings=[
+            pb.RuleWarning(
+                check=found.check, document=found.document, place=_map_place(found.place), message=found.message
+            )
+            for found in checked.warnings
+        ],
+        total_warnings=checked.total_warnings,
+        analysed=checked.analysed,
+        documents=checked.documents,
+        rule_revision=checked.revision,
+    )
+
+
+def map_tested_to_proto(tested: Tested) -> pb.TestRulesResponse:
+    """What tests of rules showed."""
+    report = tested.report
+    if report is None:
+        return pb.TestRulesResponse(problems=_map_problems(tested.problems))
+    results = _fitting([(_map_result(each), each.outcome is Outcome.PASS) for each in report.results], ANSWER_BYTES)
+    room = ANSWER_BYTES - sum(result.ByteSize() for result in results)
+    return pb.TestRulesResponse(
+        passed=report.passed,
+        results=results,
+        coverage=_fitting([(_map_coverage(rule), not rule.gaps) for rule in report.coverage], room),
+        branch_share=report.branch_share,
+        rule_revision=tested.revision,
+        total_results=len(report.results),
+        total_rules=len(report.coverage),
+    )
+
+
+def _fitting(found: Sequence[tuple[_Sent, bool]], room: int) -> list[_Sent]:
+    """Messages that fit into some bytes, in their order; those that are less worth telling are left out first."""
+    kept: set[int] = set()
+    for number, (message, _) in sorted(enumerate(found), key=lambda item: item[1][1]):
+        size = message.ByteSize() + 8
+        if size <= room:
+            room -= size
+            kept.add(number)
+    return [message for number, (message, _) in enumerate(found) if number in kept]
+
+
+def _map_result(result: CaseResult) -> pb.TestResult:
+    return pb.TestResult(
+        test=result.test,
+        rule=result.rule,
+        case_name=result.case,
+        outcome=_OUTCOMES[result.outcome],
+        message=result.message,
+    )
+
+
+def _map_fact(name: str, source: FactSource, rules: RuleSet) -> pb.RuleFact:
+    fact, operand = declared(name, source, rules.fact_types), source.operand
+    return pb.RuleFact(
+        name=name,
+        type=_TYPES[fact.type],
+        unit=fact.unit,
+        nullable=fact.nullable,
+        origin=_ORIGINS[source.kind],
+        source=source.name,
+        aggregate=str(operand.agg),
+        over=duration_of(operand.over_us) if operand.over_us else None,
+        offset=duration_of(operand.offset_us) if operand.offset_us else None,
+        joined=operand.by is not None,
+        by=operand.by or (),
+    )
+
+
+def _map_problems(problems: Iterable[Problem]) -> list[pb.RuleProblem]:
+    return [pb.RuleProblem(place=_map_place(problem.place), message=problem.message) for problem in problems]
+
+
+def _map_place(place: Place) -> pb.RulePlace:
+    return pb.RulePlace(file=place.file, line=place.line, column=place.column)
+
+
+def _map_coverage(rule: RuleCoverage) -> pb.RuleCoverage:
+    return pb.RuleCoverage(
+        rule=rule.rule,
+        fires=rule.fires,
+        rests=rule.rests,
+        conditions=[
+            pb.ConditionCoverage(
+                severity=SEVERITIES[one.severity],
+                text=one.text,
+                seen_true=one.seen_true,
+                seen_false=one.seen_false,
+            )
+            for one in rule.conditions
+        ],
+        gaps=rule.gaps,
+    )

@@ -1,0 +1,189 @@
+"""The use case of alert rules: what is in force, and what a rule decides, with the reasons. No protobuf."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from trueline_rules.alert_rules import SEVERITIES, CompiledRule, compile_rule
+from trueline_rules.alerting.joining import join_facts
+from trueline_rules.alerting.vectors import AlertingError, Labels, Row, Value
+from trueline_rules.expressions.explaining import Explanation
+from trueline_rules.model import RuleSet
+from trueline_rules.names import hint, nearest, quoted
+
+from trueline_server.clock import Clock
+from trueline_server.errors import TruelineError, invalid_field
+from trueline_server.kpis.instants import FINISHED_US, FIRST_US, Clocks
+from trueline_server.rules.drafts import Checked, Draft, RefusedStatements, Tested, check_draft, run_draft
+from trueline_server.rules.given import Given, given_vectors
+from trueline_server.rules.live_facts import Asked, LiveFacts
+
+# The worst first. Not knowing is worse than knowing that all is well, and less than knowing what is not.
+DECISIONS = ("critical", "warning", "unknown", "none")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedRow:
+    """What a rule decides about one label set.
+
+    Attributes:
+        labels: that its facts share.
+        values: by fact; None = missing.
+        decision: one of DECISIONS.
+        explanations: by severity, critical first.
+
+    """
+
+    labels: Labels
+    values: Mapping[str, Value | None]
+    decision: str
+    explanations: Mapping[str, Explanation]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a rule decides.
+
+    Attributes:
+        rule: its name.
+        decision: the worst of all rows; "unknown" if there is none.
+        revision: of the rule set that decided.
+        at_us: the instant judged (µs since 1970, UTC).
+        watermark_us: up to where the events behind live facts were complete; None if there are none.
+        rows: the worst first, then by labels; at most as many as asked for.
+        total_rows: how many there are.
+        notes: fact -> why it has no value, for people.
+
+    """
+
+    rule: str
+    decision: str
+    revision: str
+    at_us: int
+    watermark_us: int | None
+    rows: tuple[DecidedRow, ...]
+    total_rows: int
+    notes: Mapping[str, str]
+
+
+class RuleService:
+    """Answers about alert rules. Methods block unless they say otherwise; thread-safe."""
+
+    def __init__(
+        self,
+        rules: Callable[[], RuleSet],
+        facts: LiveFacts,
+        clocks: Clocks,
+        clock: Clock,
+        refused_statements: RefusedStatements,
+    ) -> None:
+        self._rules = rules
+        self._facts = facts
+        self._clocks = clocks
+        self._clock = clock
+        self._refused_statements = refused_statements
+        self._lock = threading.Lock()
+        self._revision = ""
+        self._compiled: dict[str, CompiledRule] = {}
+
+    def in_force(self) -> RuleSet:
+        """The rules in force. Does not block."""
+        return self._rules()
+
+    def check(self, draft: Draft) -> Checked:
+        """Say what is wrong with rule files; see `check_draft`."""
+        return check_draft(draft, self._refused_statements)
+
+    def test(self, draft: Draft) -> Tested:
+        """Run the tests in rule files; see `run_draft`."""
+        return run_draft(draft, self._refused_statements)
+
+    def evaluate(
+        self,
+        tenant: str,
+        rule: str,
+        given: Mapping[str, Given],
+        at_us: int | None = None,
+        *,
+        row_limit: int = 100,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Decided:
+        """Say what a rule in force decides about values and live facts, and why.
+
+        Args:
+            tenant: whose facts.
+            rule: its name.
+            given: fact -> value, None = missing; the others are read live.
+            at_us: the instant judged; None = the default of the tenant.
+            row_limit: most rows that are answered.
+            stopped: asked before each fact is read; once it says yes, the work ends.
+
+        Raises:
+            TruelineError: UNKNOWN_RULE; INVALID_FIELD (unknown fact, another type, an instant before 1971 or after
+                2100); TOO_MANY_POINTS; FACTS_DO_NOT_JOIN; NOT_SERVING, if it was stopped.
+
+        """
+        if at_us is not None and not FIRST_US <= at_us < FINISHED_US:
+            raise invalid_field("at", "is not a time between the years 1971 and 2100")
+        rules = self._rules()
+        compiled = self._compile(rules, rule)
+        vectors = given_vectors(compiled, given)
+        asked = Asked(tenant, rules, self._instant(tenant) if at_us is None else at_us, at_us is None, stopped)
+        sources = {name: source for name, source in compiled.rule.facts.items() if name not in vectors}
+        try:
+            live = self._facts.read(asked, sources)
+            rows = join_facts({**vectors, **live.vectors})
+        except AlertingError as error:
+            told = f"rule {rule} cannot be evaluated: {error}"
+            raise TruelineError("FAILED_PRECONDITION", "FACTS_DO_NOT_JOIN", told, metadata={"rule": rule}) from error
+        now = _EPOCH + timedelta(microseconds=asked.at_us)
+        decided = sorted(
+            ((DECISIONS.index(compiled.severity(row.values, now)), row) for row in rows),
+            key=lambda found: (found[0], found[1].labels),
+        )
+        return Decided(
+            rule=rule,
+            decision=DECISIONS[decided[0][0]] if decided else "unknown",
+            revision=rules.revision,
+            at_us=asked.at_us,
+            watermark_us=live.watermark_us,
+            rows=tuple(_explained(compiled, row, DECISIONS[rank], now) for rank, row in decided[:row_limit]),
+            total_rows=len(decided),
+            notes=live.notes,
+        )
+
+    def _instant(self, tenant: str) -> int:
+        now_us = self._clock()
+        clock = self._clocks.read(now_us).get(tenant)
+        return now_us if clock is None else clock.judged_at_us
+
+    def _compile(self, rules: RuleSet, name: str) -> CompiledRule:
+        """Each rule is compiled once per revision."""
+        rule = rules.alert_rules.get(name)
+        if rule is None:
+            near = nearest(name, rules.alert_rules) or ""
+            told = f"no alert rule in force is called {quoted(name)}{hint(name, rules.alert_rules)}"
+            raise TruelineError("NOT_FOUND", "UNKNOWN_RULE", told, metadata={"rule": name, "nearest": near})
+        with self._lock:
+            if self._revision != rules.revision:
+                self._revision, self._compiled = rules.revision, {}
+            found = self._compiled.get(name)
+        if found is None:
+            found = compile_rule(rule, rules.fact_types)
+            with self._lock:
+                if self._revision == rules.revision:
+                    self._compiled[name] = found
+        return found
+
+
+def _explained(rule: CompiledRule, row: Row, decision: str, now: datetime) -> DecidedRow:
+    explanations = {
+        severity: rule.conditions[severity].explain(row.values, now)
+        for severity in reversed(SEVERITIES)
+        if severity in rule.conditions
+    }
+    return DecidedRow(row.labels, row.values, decision, explanations)
