@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trueline_rules.alerting.operands import Operand
 from trueline_rules.model import Metadata
@@ -117,6 +117,7 @@ class TestCase:
         severity: expected of `given`: "critical", "warning", "none" or "unknown".
         series: samples of the facts.
         expectations: by ascending instant.
+        path: where it stands in its document.
 
     """
 
@@ -129,6 +130,7 @@ class TestCase:
     severity: str = ""
     series: tuple[GivenSeries, ...] = ()
     expectations: tuple[Expectation, ...] = ()
+    path: tuple[str | int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,21 +51,23 @@ class CompiledRule:
         )
 
     def severity(self, values: Mapping[str, object], now: datetime) -> str:
-        """What the conditions say of facts at an instant: "critical", "warning", "none", or "unknown" where a severity
-        that could be is not known not to be.
+        """What the state machine takes facts at an instant for: "critical", "warning", "none" or "unknown".
+
+        An unknown condition counts as `on_missing` says; a warning that holds is one, even if critical is unknown.
 
         Raises:
             FactValueError: a value has not the type that its fact declares.
 
         """
-        unknown = False
+        counted = {"true": True, "false": False}.get(self.rule.on_missing)
+        truths = {}
+        for severity, condition in self.conditions.items():
+            truth = condition.evaluate(values, now)
+            truths[severity] = counted if truth is None else truth
         for severity in reversed(SEVERITIES):
-            condition = self.conditions.get(severity)
-            truth = condition.evaluate(values, now) if condition is not None else False
-            if truth:
-                return "unknown" if unknown else severity
-            unknown = unknown or truth is None
-        return "unknown" if unknown else "none"
+            if truths.get(severity):
+                return severity
+        return "unknown" if None in truths.values() else "none"
 
 
 def compile_rule(

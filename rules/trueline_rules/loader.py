@@ -15,6 +15,7 @@ from trueline_rules.errors import Problems
 from trueline_rules.files import SUFFIXES, find_files, read_text
 from trueline_rules.kinds import KINDS, Known
 from trueline_rules.kinds.fields import STANDARD_ROLES
+from trueline_rules.metric_labels import label_names
 from trueline_rules.model import EventMapping, Place, RuleSet
 from trueline_rules.names import hint, nearest, quoted
 
@@ -65,7 +66,7 @@ def _load(
 ) -> RuleSet:
     own, complete = _read_texts(texts, problems)
     refuse_duplicates(own, problems)
-    merged = _merge((*(_default_pack() if default_pack else ()), *own))
+    merged = _merge(_default_pack() if default_pack else (), own)
     if complete:
         _check_references(merged, problems)
     problems.raise_if_any()
@@ -101,9 +102,13 @@ def _default_pack() -> tuple[Document, ...]:
     return tuple(documents)
 
 
-def _merge(documents: Iterable[Document]) -> _Merged:
+def _merge(pack: Sequence[Document], own: Sequence[Document]) -> _Merged:
     merged: dict[tuple[str, str], Document] = {}
-    for document in documents:
+    replaced = {document.name for document in own if document.kind == "AlertRule"}
+    for document in (*pack, *own):
+        # The pack's test of a rule says nothing about the one that replaces it.
+        if document.kind == "RuleTest" and document in pack and document.model.rule in replaced:
+            continue
         key = (document.kind, document.name)
         # Taken out first, so that what overrides stands where it was loaded: the last mapping is the one in force.
         merged.pop(key, None)
@@ -120,7 +125,11 @@ def _check_references(merged: _Merged, problems: Problems) -> None:
             # What a broken document would have defined is unknown, so nothing can be said about references.
             return
     names = {kind: frozenset(name for of, name in merged if of == kind) for kind in KINDS}
-    known = Known(names, frozenset(roles), _sound(merged, "FactType"), _sound(merged, "AlertRule"))
+    facts = _sound(merged, "FactType")
+    labels: dict[tuple[str, str], tuple[str, ...]] = {("fact", name): (fact.subject,) for name, fact in facts.items()}
+    for name, metric in _sound(merged, "Metric").items():
+        labels["metric", name] = tuple(label_names(metric.group_by).values())
+    known = Known(names, frozenset(roles), facts, _sound(merged, "AlertRule"), labels)
     for document in merged.values():
         if document.model is not None:
             KINDS[document.kind].check(document.model, document.site.moved(problems), known)

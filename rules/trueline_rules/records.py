@@ -16,11 +16,12 @@ from trueline_rules.syntax import REFUSED
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of `least` to `most` different values of one shape."""
+    """A list of `least` to `most` values of one shape, which differ unless `unique` is false."""
 
     item: Shape
     least: int = 1
     most: int = 1000
+    unique: bool = True
 
     @property
     def noun(self) -> str:
@@ -39,14 +40,14 @@ class ListOf:
         values = []
         for index, child in enumerate(node.value):
             value = site.read(self.item, child, (*path, index))
-            if value is not BAD and value in values:
+            if self.unique and value is not BAD and value in values:
                 site.problem((*path, index), f"repeats {quoted(str(value))}", at=child)
             values.append(value)
         return BAD if BAD in values else tuple(values)
 
     def schema(self) -> dict[str, Any]:
         """Describe it as JSON Schema."""
-        bounds = {"minItems": self.least, "maxItems": self.most, "uniqueItems": True}
+        bounds = {"minItems": self.least, "maxItems": self.most, "uniqueItems": self.unique}
         return {"type": "array", "items": self.item.schema(), **bounds}
 
 

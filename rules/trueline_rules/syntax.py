@@ -56,9 +56,18 @@ def compose(text: str, file: str, problems: Problems) -> tuple[list[yaml.Node], 
         mark = error.problem_mark or error.context_mark
         place = place_of(file, mark) if mark is not None else Place(file, 0, 0)
         said = ", ".join(str(part) for part in (error.context, error.problem) if part)
-        problems.add(place, f"not valid YAML: {said}")
+        problems.add(place, f"not valid YAML: {_tab(text, place) or said}")
         return documents, False
     return documents, True
+
+
+def _tab(text: str, place: Place) -> str:
+    """What to say where YAML stumbles over a tab; "" where it is something else."""
+    lines = text.splitlines()
+    line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+    stumbled = line[max(place.column - 2, 0) : place.column]
+    indented = line[: len(line) - len(line.lstrip())]
+    return "a tab; YAML is indented with blanks" if "\t" in stumbled or "\t" in indented else ""
 
 
 def _refuse_unreadable(text: str, file: str) -> None:

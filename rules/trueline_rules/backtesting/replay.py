@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from trueline_rules.alert_rules import SEVERITIES, CompiledRule
 from trueline_rules.alerting.joining import join_facts
 from trueline_rules.alerting.machine import evaluate
-from trueline_rules.alerting.model import Failure, Instance, State, Transition
+from trueline_rules.alerting.model import Failure, Instance, Outcome, State, Transition
 from trueline_rules.alerting.operands import vector_at
 from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import AlertingError, Labels, Row, labels_of
@@ -52,11 +52,21 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A rule's history: what fired, by its beginning; how often it was evaluated, could not be, and had no data."""
+    """A rule's history.
+
+    Attributes:
+        firings: what fired, by its beginning.
+        evaluations: how often it was evaluated.
+        failed: how often that failed.
+        failure: why it failed the last time; "" if it never did.
+        without_data: how often a fact that its conditions read was missing in some row, or there was no row.
+
+    """
 
     firings: tuple[Firing, ...]
     evaluations: int
     failed: int
+    failure: str
     without_data: int
 
 
@@ -74,19 +84,24 @@ def replay(rule: CompiledRule, history: Mapping[str, History], *, start_us: int,
     instances: Sequence[Instance] = ()
     tracker = _Tracker(rule)
     evaluations = failed = without_data = 0
+    failure = ""
+    read = {name for condition in rule.conditions.values() for name in condition.facts}
     for instant_us in range(start_us, end_us + 1, every_us):
         rows: tuple[Row, ...] | Failure
         try:
             rows = _rows(rule, history, instant_us)
         except AlertingError as error:
-            rows, failed = Failure(str(error)), failed + 1
+            rows = Failure(str(error))
         evaluation = evaluate(rule.spec_at(instant_us), instances, instant_us, instant_us, rows)
         instances = evaluation.instances
         for transition in evaluation.transitions:
             tracker.take(transition)
         evaluations += 1
-        without_data += any(instance.state is State.NO_DATA for instance in instances)
-    return Replay(tracker.firings(), evaluations, failed, without_data)
+        if evaluation.outcome is Outcome.FAILED:
+            failed, failure = failed + 1, evaluation.message
+        elif not isinstance(rows, Failure):
+            without_data += not rows or any(row.values[name] is None for row in rows for name in read)
+    return Replay(tracker.firings(), evaluations, failed, failure, without_data)
 
 
 def _rows(rule: CompiledRule, history: Mapping[str, History], instant_us: int) -> tuple[Row, ...]:

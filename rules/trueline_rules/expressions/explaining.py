@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trueline_rules.expressions.closure import compile_value
@@ -101,7 +101,9 @@ def _deciding(finding: Finding) -> list[Finding]:
     if not finding.parts:
         return [finding]
     if finding.kind == "not":
-        return _deciding(finding.parts[0])
+        inner = finding.parts[0]
+        # `x not in y` is one condition to people.
+        return [replace(inner, truth=finding.truth)] if inner.text == finding.text else _deciding(inner)
     # One operand alone decides an `or` that is true and an `and` that is false; else all of this truth do.
     alike = [part for part in finding.parts if part.truth is finding.truth]
     alone = finding.truth is (finding.kind == "or")

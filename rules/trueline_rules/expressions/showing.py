@@ -16,7 +16,8 @@ def show_value(value: object) -> str:
         case bool():
             shown = "true" if value else "false"
         case int() | float():
-            shown = f"{float(value):.12g}"
+            # The shortest text that reads as this number.
+            shown = repr(float(value)).removesuffix(".0")
         case Decimal():
             shown = str(value)
         case datetime():

@@ -9,7 +9,7 @@ from trueline_rules.alert_rules import SEVERITIES, compile_rule
 from trueline_rules.alerting.aggregates import Agg
 from trueline_rules.alerting.operands import Operand, WindowStart
 from trueline_rules.expressions import ExpressionError
-from trueline_rules.kinds.fact_type import FACT_NAME
+from trueline_rules.kinds.fact_type import FACT_NAME, NUMERIC
 from trueline_rules.kinds.fields import DOCUMENT_NAME
 from trueline_rules.kinds.kind import Kind, Known, Spec
 from trueline_rules.model import Metadata
@@ -26,7 +26,15 @@ LABEL = Text(
     "a label's name of letters, digits and '_' that starts with a letter", "[A-Za-z][A-Za-z0-9_]{0,62}", most=63
 )
 LABELS = map_of(LABEL, Text("a text", least=0, most=256), least=0, most=64)
-CONDITION = Text("an expression", lines=True, most=4096)
+
+
+def _visible(text: str) -> str | None:
+    """Control characters would reach the terminals of those who read what the rule says."""
+    strange = next((letter for letter in text if (letter < " " and letter not in "\n\t") or letter == "\x7f"), None)
+    return None if strange is None else f"has the control character U+{ord(strange):04X}; take it out"
+
+
+CONDITION = Text("an expression", lines=True, most=4096, check=_visible)
 
 OPERAND = Record(
     {
@@ -70,7 +78,7 @@ SPEC = Record(
             Number(least=1, most=100_000, whole=True),
             f"Most alerts at once (absent = {MOST_ALERTS}); with more the evaluation is an error.",
         ),
-        "summary": Key(Text("a text", lines=True, most=1024), "What people read when it fires."),
+        "summary": Key(Text("a text", lines=True, most=1024, check=_visible), "What people read when it fires."),
     }
 )
 
@@ -121,6 +129,8 @@ def check(rule: AlertRule, site: Site, known: Known) -> None:
             message = f"is {quoted(source.name)}, but there is no {kind} of that name{hint(source.name, names)}"
             site.problem(("spec", "facts", name, source.kind), message)
             sound = False
+        else:
+            _check_labels(name, source, site, known)
     # A fact type that is broken is told already.
     types = {source.name for source in rule.facts.values() if source.kind == "fact"}
     if not sound or not types <= known.fact_types.keys():
@@ -139,6 +149,20 @@ def check(rule: AlertRule, site: Site, known: Known) -> None:
     if sound:
         for name in sorted(set(rule.facts) - read):
             site.problem(("spec", "facts", name), "is read by no condition; use it or take it out", key=True)
+
+
+def _check_labels(name: str, source: FactSource, site: Site, known: Known) -> None:
+    """Note labels in `by` that nothing of the source has, and aggregations of what is no number."""
+    path = ("spec", "facts", name)
+    if source.kind == "fact" and source.name in known.fact_types:
+        kind = known.fact_types[source.name].type
+        if source.operand.agg not in {Agg.LAST, Agg.ABSENT, Agg.COUNT} and kind not in NUMERIC:
+            site.problem((*path, "agg"), f"is {source.operand.agg}, which needs numbers; {source.name} is a {kind}")
+    labels = known.labels.get((source.kind, source.name), ())
+    for place, label in enumerate(source.operand.by or ()):
+        if label not in labels:
+            has = f"it has {', '.join(labels)}" if labels else "it has no labels"
+            site.problem((*path, "by", place), f"is {quoted(label)}, a label that {source.name} has not; {has}")
 
 
 def _source(written: Spec, path: Path, site: Site) -> FactSource:

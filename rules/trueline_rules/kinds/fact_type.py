@@ -15,8 +15,21 @@ from trueline_rules.site import Site
 TYPES = ("number", "decimal", "text", "bool", "datetime", "texts")
 NUMERIC = ("number", "decimal")
 # Names that stand in expressions; metadata.name may also have "-", which an expression reads as a minus.
+# Words of the language of expressions, which no fact can be called.
+WORDS = frozenset(
+    {"and", "or", "not", "in", "for", "if", "else", "true", "false", "null", "inf", "nan", "elif", "while"}
+)
+
+
+def _no_word(name: str) -> str | None:
+    return f"is {quoted(name)}, a word of the language of conditions; choose another name" if name in WORDS else None
+
+
 FACT_NAME = Text(
-    "a fact's name of lowercase letters, digits and '_' that starts with a letter", "[a-z][a-z0-9_]{0,62}", most=63
+    "a fact's name of lowercase letters, digits and '_' that starts with a letter",
+    "[a-z][a-z0-9_]{0,62}",
+    most=63,
+    check=_no_word,
 )
 
 SPEC = Record(

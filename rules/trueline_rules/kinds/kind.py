@@ -23,6 +23,7 @@ class Known:
         roles: roles that some event mapping fills or that KPIs of the default pack read.
         fact_types: by name; those without a mistake.
         alert_rules: by name; those without a mistake of their own.
+        labels: (kind of source, name) -> labels of its values, as alerts have them; of those that have any.
 
     """
 
@@ -30,6 +31,7 @@ class Known:
     roles: frozenset[str]
     fact_types: Mapping[str, FactType] = field(default_factory=dict)
     alert_rules: Mapping[str, AlertRule] = field(default_factory=dict)
+    labels: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
 
 def _refers_to_nothing(_model: Any, _site: Site, _known: Known) -> None:

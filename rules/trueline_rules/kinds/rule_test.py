@@ -29,6 +29,9 @@ from trueline_rules.spans import DELAY, WINDOW_OF_TIME, format_span, parse_span
 STATES = ("pending", "firing", "recovering", "no_data", "error")
 DECISIONS = (*SEVERITIES, "none", "unknown")
 INTERVAL = "1m"
+# Bounds of one case, so that a slip of the pen does not run for hours.
+MOST_EVALUATIONS = 100_000
+MOST_SAMPLES = 100_000
 
 _VALUES = map_of(
     FACT_NAME,
@@ -83,7 +86,7 @@ SPEC = Record(
                 Record(
                     {
                         "name": Key(Text("a text", most=256), "What the case shows.", required=True),
-                        "each": Key(ListOf(Record(_BODY)), "Several of the same kind: each is a case."),
+                        "each": Key(ListOf(Record(_BODY), unique=False), "Several of the same kind: each is a case."),
                         **_BODY,
                     }
                 )
@@ -99,8 +102,12 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> RuleTest:
     """Make a test; `each` becomes as many cases."""
     interval_us = parse_span(spec.get("interval", INTERVAL)).us
     cases: list[TestCase] = []
+    names: set[str] = set()
     for number, written in enumerate(spec["cases"]):
         path: Path = ("spec", "cases", number)
+        if written["name"] in names:
+            site.problem((*path, "name"), f"is {quoted(written['name'])}, which another case is called already")
+        names.add(written["name"])
         if "each" not in written:
             cases.append(_case(written["name"], written, path, interval_us, site))
             continue
@@ -134,10 +141,8 @@ def check(test: RuleTest, site: Site, known: Known) -> None:
     for case in test.cases:
         for fact in (*(case.given or {}), *(series.fact for series in case.series)):
             if fact not in rule.facts:
-                message = (
-                    f"has the fact {quoted(fact)} in the case {quoted(case.name)}, which rule {quoted(test.rule)} "
-                )
-                site.problem(("spec", "cases"), f"{message}does not have{hint(fact, rule.facts)}", key=True)
+                told = f"has the fact {quoted(fact)}, which rule {quoted(test.rule)} does not have"
+                site.problem(case.path, f"{told}{hint(fact, rule.facts)}", at=site.place(case.path))
 
 
 def _case(name: str, written: Spec, path: Path, interval_us: int, site: Site) -> TestCase:
@@ -153,27 +158,43 @@ def _case(name: str, written: Spec, path: Path, interval_us: int, site: Site) ->
         site.problem((*path, "expect"), f"must be {wanted} for what is given")
     else:
         if isinstance(expect, dict):
-            return TestCase(name, skip, given=dict(written["given"]), severity=expect["severity"])
+            return TestCase(name, skip, given=dict(written["given"]), severity=expect["severity"], path=path)
         series = tuple(_series(one, (*path, "series", number), site) for number, one in enumerate(written["series"]))
         return TestCase(
-            name, skip, series=series, expectations=_expectations(expect, (*path, "expect"), interval_us, site)
+            name,
+            skip,
+            series=series,
+            expectations=_expectations(expect, (*path, "expect"), interval_us, site),
+            path=path,
         )
     return TestCase(name, skip)
 
 
 def _series(written: Spec, path: Path, site: Site) -> GivenSeries:
     try:
-        parse_samples(written["values"])
+        samples = parse_samples(written["values"])
     except NotationError as error:
         place = site.place_in((*path, "values"), error.column - 1)
         site.problem((*path, "values"), f"cannot be read: {error}", at=place)
+    else:
+        if len(samples) > MOST_SAMPLES:
+            told = f"has {len(samples):,} samples; a series of a case has at most {MOST_SAMPLES:,}"
+            site.problem((*path, "values"), told)
     return GivenSeries(written["fact"], written.get("labels", {}), written["values"])
 
 
 def _expectations(written: Any, path: Path, interval_us: int, site: Site) -> tuple[Expectation, ...]:
-    expectations = []
+    expectations: list[Expectation] = []
     for number, one in enumerate(written):
         at_us = parse_span(one["at"]).us
+        if any(at_us == other.at_us for other in expectations):
+            site.problem((*path, number, "at"), f"is {one['at']}, an instant that stands above already")
+        if at_us // interval_us > MOST_EVALUATIONS:
+            most = f"{MOST_EVALUATIONS:,} evaluations, one each {format_span(interval_us)}"
+            site.problem((*path, number, "at"), f"is {one['at']}, too late for a case: it has at most {most}")
+        labels = [sorted(alert.get("labels", {}).items()) for alert in one["alerts"]]
+        if any(each in labels[:place] for place, each in enumerate(labels)):
+            site.problem((*path, number, "alerts"), "has two alerts with the same labels, which cannot both be")
         if at_us % interval_us:
             site.problem((*path, number, "at"), f"must be a multiple of the interval, {format_span(interval_us)}")
         alerts = tuple(

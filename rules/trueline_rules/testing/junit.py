@@ -8,7 +8,7 @@ from trueline_rules.testing.report import Outcome, TestReport
 
 _ELEMENTS = {Outcome.FAIL: "failure", Outcome.ERROR: "error", Outcome.SKIP: "skipped"}
 # XML 1.0 has no place for control characters.
-_CLEAN = {code: "\ufffd" for code in range(32) if chr(code) not in "\t\n\r"}
+_CLEAN = {code: "\ufffd" for code in (*range(32), 0xFFFE, 0xFFFF) if chr(code) not in "\t\n\r"}
 
 
 def junit_xml(report: TestReport) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from trueline_rules.alert_model import Expectation, RuleTest, TestCase
 from trueline_rules.alert_rules import CompiledRule, compile_rule
@@ -20,8 +20,9 @@ from trueline_rules.testing.coverage import Watching
 from trueline_rules.testing.given import fact_value
 from trueline_rules.testing.report import CaseResult, Outcome, TestReport
 
-# What `$now` is to facts that a test gives without a time.
+# What `$now` is to facts that a test gives, and at the first sample of its series.
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
+_NOW_US = int(NOW.timestamp()) * 1_000_000
 _TOLD = frozenset({*ACTIVE, State.NO_DATA, State.ERROR})
 
 
@@ -84,9 +85,10 @@ def _play(case: TestCase, rule: CompiledRule, watch: Watching, interval_us: int)
     instances: Sequence[Instance] = ()
     for instant_us in range(0, max(due) + 1, interval_us):
         rows = _rows(rule, series, instant_us)
-        spec = rule.spec_at(instant_us)
+        # A series begins at NOW, which is what `$now` counts from.
+        spec = rule.spec_at(instant_us + _NOW_US)
         for row in rows:
-            watch.see(row.values, NOW)
+            watch.see(row.values, NOW + timedelta(microseconds=instant_us))
         instances = evaluate(spec, instances, instant_us, instant_us, rows).instances
         fires = any(instance.state in {State.FIRING, State.RECOVERING} for instance in instances)
         watch.decided(fires=fires)
@@ -103,20 +105,23 @@ def _rows(rule: CompiledRule, series: Mapping[str, Sequence[Series]], instant_us
 
 
 def _difference(expected: Expectation, instances: Sequence[Instance], rule: CompiledRule) -> str:
-    wanted: dict[str, tuple[str, str]] = {}
-    for alert in expected.alerts:
-        wanted[shown(labels_of({**alert.labels, **rule.rule.labels}))] = (alert.state, alert.severity)
-    found: dict[str, tuple[str, str]] = {}
+    # The rule's own labels need not be written, but are compared where they are.
+    wanted = {
+        shown(labels_of({**rule.rule.labels, **alert.labels})): (alert.state, alert.severity)
+        for alert in expected.alerts
+    }
+    found: dict[str, list[tuple[str, str]]] = {}
     for instance in instances:
         if instance.state in _TOLD:
             labels = shown(labels_of({**dict(instance.labels), **rule.rule.labels}))
-            found[labels] = (str(instance.state), str(instance.severity or ""))
+            found.setdefault(labels, []).append((str(instance.state), str(instance.severity or "")))
     lines = []
     for labels in sorted(wanted.keys() | found.keys()):
-        one, other = wanted.get(labels), found.get(labels)
-        same = one is not None and other is not None and one[0] == other[0] and one[1] in {"", other[1]}
+        one, others = wanted.get(labels), found.get(labels, [])
+        same = one is not None and len(others) == 1 and one[0] == others[0][0] and one[1] in {"", others[0][1]}
         if not same:
-            lines.append(f"{labels}: expected {_told(one)}, found {_told(other)}")
+            told = " and ".join(map(_told, others)) or _told(None)
+            lines.append(f"{labels}: expected {_told(one)}, found {told}")
     return f"at {expected.at_us // 1_000_000}s: " + "; ".join(lines) if lines else ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -16,7 +16,8 @@ from trueline_rules.alerting.operands import LOOKBACK_US
 from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import Labels, labels_of
 from trueline_rules.backtesting.replay import History
-from trueline_rules.model import RuleSet, Span
+from trueline_rules.metric_labels import label_names
+from trueline_rules.model import Metric, RuleSet, Span
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -57,51 +58,65 @@ class HistoryReader:
         self._progress = progress
         self._known: dict[Source, History] = {}
 
-    def read(self, rules: RuleSet, wanted: Iterable[AlertRule]) -> None:
-        """Read what some rules of a set need and is not known yet.
+    def read(self, sets: Sequence[tuple[RuleSet, Sequence[AlertRule]]]) -> None:
+        """Read what some rules of some sets need: of each source as far back as any of them looks.
 
         Raises:
             grpc.RpcError: the server cannot be reached, or does not know a metric.
 
         """
-        sources = {(source.kind, source.name): source for rule in wanted for source in rule.facts.values()}
-        missing = [source for key, source in sources.items() if key not in self._known]
-        for source in (one for one in missing if one.kind == "metric"):
-            metric = rules.metrics[source.name]
-            reach = timedelta(microseconds=source.operand.over_us + source.operand.offset_us + _length_us(metric.step))
-            self._known["metric", source.name] = self._metric(source.name, metric.step, reach)
-        if any(source.kind == "kpi" for source in missing):
-            self._read_kpis()
+        reach_us: dict[Source, int] = {}
+        metrics: dict[str, Metric] = {}
+        for rules, wanted in sets:
+            for source in (source for rule in wanted for source in rule.facts.values()):
+                looks_us = source.operand.over_us + source.operand.offset_us
+                key = (source.kind, source.name)
+                reach_us[key] = max(reach_us.get(key, 0), looks_us)
+                if source.kind == "metric":
+                    metrics[source.name] = rules.metrics[source.name]
+        for name, metric in metrics.items():
+            reach = timedelta(microseconds=reach_us["metric", name] + _length_us(metric.step))
+            self._known["metric", name] = self._metric(name, metric, reach)
+        kpis_us = [looks_us for (kind, _), looks_us in reach_us.items() if kind == "kpi"]
+        if kpis_us:
+            self._read_kpis(timedelta(microseconds=max(kpis_us)))
 
     def of(self, rule: AlertRule) -> dict[str, History]:
         """What is known of the facts of a rule; facts of fact types have no history."""
         return {name: self._known.get((source.kind, source.name), History()) for name, source in rule.facts.items()}
 
-    def _metric(self, name: str, step: Span, reach: timedelta) -> History:
+    def _metric(self, name: str, metric: Metric, reach: timedelta) -> History:
         found: dict[Labels, list[tuple[int, float]]] = {}
+        names = label_names(metric.group_by)
         token = ""
         while True:
             request = QueryMetricRequest(
                 metric=name,
                 start_time=_timestamp(self._start - reach),
                 end_time=_timestamp(self._end),
+                # As live: where nothing happened, a count is 0 and not unknown.
+                fill_empty=not metric.group_by,
                 page_size=_PAGE,
                 page_token=token,
             )
             response = self._metrics.QueryMetric(request, timeout=_CALL_S, metadata=self._metadata)
             for point in response.points:
                 if point.HasField("value"):
-                    found.setdefault(labels_of(dict(point.labels)), []).append(_sample(point))
+                    # A server with another definition may have other labels.
+                    labels = labels_of({names.get(field, field): value for field, value in point.labels.items()})
+                    found.setdefault(labels, []).append(_sample(point))
             token = response.next_page_token
             if not token:
                 break
         series = [Series(labels, *_columns(samples)) for labels, samples in sorted(found.items())]
-        return History(series, max(LOOKBACK_US, _length_us(step)))
+        return History(series, _length_us(metric.step) + LOOKBACK_US)
 
-    def _read_kpis(self) -> None:
-        """Judge all KPIs at each evaluation; a value holds until the next."""
+    def _read_kpis(self, reach: timedelta) -> None:
+        """Judge all KPIs at each evaluation and as far before as rules look; a value holds until the next."""
         found: dict[str, list[tuple[int, float]]] = {}
-        instant, steps = self._start, (self._end - self._start) // self._every + 1
+        before = -(-reach // self._every)
+        instant = self._start - before * self._every
+        steps = before + (self._end - self._start) // self._every + 1
         for number in range(steps):
             response = self._kpis.ListKpis(
                 ListKpisRequest(at=_timestamp(instant), page_size=1000), timeout=_CALL_S, metadata=self._metadata

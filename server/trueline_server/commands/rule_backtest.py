@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from trueline_rules.model import RuleSet
 
 _EVERY = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DAYS = 30
+_DAYS, _MOST_DAYS = 30, 3_660
+_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 _BAR = 30
+_LONGEST_CODE = 120
 
 
 def add_span(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +56,12 @@ def replays(args: argparse.Namespace, sets: Sequence[RuleSet]) -> list[dict[str,
     from trueline_server.generator.sending import open_channel
 
     end = args.end or datetime.now(UTC).replace(microsecond=0)
-    start = args.start or end - timedelta(days=args.days or _DAYS)
+    days = _DAYS if args.days is None else args.days
+    if not 0 < days <= _MOST_DAYS:
+        raise ValueError(f"--days is {days}; it must be 1 to {_MOST_DAYS:,}")
+    start = args.start or end - timedelta(days=days)
+    if min(start, end) < _EARLIEST:
+        raise ValueError(f"there is no history before {_EARLIEST.date()}")
     if start >= end:
         raise ValueError(f"--from {start.isoformat()} is not before --to {end.isoformat()}")
     answers: list[dict[str, Replay]] = []
@@ -61,12 +69,17 @@ def replays(args: argparse.Namespace, sets: Sequence[RuleSet]) -> list[dict[str,
     token = getattr(args, "token", None) or os.environ.get("TRUELINE_TOKEN", "")
     with open_channel(address) as channel:
         reader = HistoryReader(channel, token, start=start, end=end, every=args.every, progress=_progress())
-        for rules in sets:
-            wanted = _wanted(rules, args.rule, sets)
-            try:
-                reader.read(rules, [rules.alert_rules[name] for name in wanted])
-            except grpc.RpcError as error:
-                raise ConnectionError(f"{address} answers {error.code().name}: {error.details()}") from error
+        chosen = [_wanted(rules, args.rule, sets) for rules in sets]
+        try:
+            reader.read(
+                [
+                    (rules, [rules.alert_rules[name] for name in names])
+                    for rules, names in zip(sets, chosen, strict=True)
+                ]
+            )
+        except grpc.RpcError as error:
+            raise ConnectionError(f"{address} answers {error.code().name}: {error.details()}") from error
+        for rules, wanted in zip(sets, chosen, strict=True):
             span = {
                 "start_us": micros(start),
                 "end_us": micros(end),
@@ -101,6 +114,7 @@ def replay_json(found: Mapping[str, Replay]) -> dict[str, Any]:
         name: {
             "evaluations": one.evaluations,
             "failed": one.failed,
+            "failure": one.failure,
             "without_data": one.without_data,
             "firings": [firing_json(firing) for firing in one.firings],
         }
@@ -122,7 +136,7 @@ def replay_text(found: Mapping[str, Replay]) -> str:
     for name, one in found.items():
         if one.without_data or one.failed:
             told = [f"{one.without_data} of {one.evaluations} had no data"] if one.without_data else []
-            told += [f"{one.failed} failed"] if one.failed else []
+            told += [f"{one.failed} failed ({one.failure})"] if one.failed else []
             lines.append(f"! {name}: {', '.join(told)}")
     return "\n".join(lines).strip("\n")
 
@@ -176,8 +190,15 @@ def changes_markdown(documents: Sequence[DocumentChange], firings: Sequence[Firi
 
 
 def _fields(change: DocumentChange) -> str:
-    told = "; ".join(f"`{field}`: `{before}` → `{after}`" for field, (before, after) in change.fields.items())
+    told = "; ".join(f"`{field}`: {_code(before)} → {_code(after)}" for field, (before, after) in change.fields.items())
     return f": {told}" if told else ""
+
+
+def _code(value: Any) -> str:
+    """A value within a line of Markdown, cut where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    line = " ".join(text.split()).replace("`", "'")
+    return f"`{line if len(line) <= _LONGEST_CODE else line[: _LONGEST_CODE - 1] + '…'}`"
 
 
 def _moved(change: FiringChange) -> str:
@@ -190,7 +211,7 @@ def _moved(change: FiringChange) -> str:
         return " → ".join(told)
 
     cells = (
-        f"`{known.rule}` {_shown(known.labels)}".strip(),
+        f"`{known.rule}` {_shown(known.labels) and _code(_shown(known.labels))}".replace("|", "\\|").strip(),
         both(lambda one: one.severity),
         both(lambda one: _when(one.since_us)),
         both(lambda one: _when(one.until_us)),
@@ -232,13 +253,16 @@ def _shown(labels: Labels) -> str:
 
 
 def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"is {text}; write it like 2025-01-31 or 2025-01-31T12:00:00Z") from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _span(text: str) -> timedelta:
     match = _EVERY.fullmatch(text)
-    if match is None:
+    if match is None or int(match[1]) * _SECONDS[match[2]] > _MOST_DAYS * 86_400:
         raise argparse.ArgumentTypeError(f"is {text}; write it like 5m, 6h or 1d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 

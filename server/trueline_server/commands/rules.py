@@ -107,21 +107,36 @@ def _check(args: argparse.Namespace) -> int:
         refused = refused_statements(args.paths, args.mapping)
     except OSError as error:
         refused = [f"the statements of KPIs could not be read: {error}"]
+    own = [one for documents in rules.documents.values() for one in documents.values() if _is_own(one)]
+    if args.paths and not own:
+        named = ", ".join(map(str, args.paths))
+        refused.append(f"{named}: holds no rules; files end in .yaml or .yml, and folders within folders are not read")
     findings = analyse(rules)
     counts = {kind: len(documents) for kind, documents in rules.documents.items() if documents}
     if _wants_json(args):
-        warnings = [{"check": one.check, "document": one.document, "message": one.message} for one in findings]
-        told = {"revision": rules.revision, "documents": counts, "problems": refused, "warnings": warnings}
-        _print_json(told)
-    elif refused:
-        for problem in refused:
-            print(f"✗ {problem}", file=sys.stderr)
-    else:
-        for finding in findings:
-            print(f"! {finding}")
+        warnings = [
+            {"check": one.check, "document": one.document, "message": one.message, **_place_json(one.place)}
+            for one in findings
+        ]
+        told = {"revision": rules.revision, "documents": counts, "own": len(own), "problems": refused}
+        _print_json(told | {"warnings": warnings})
+        return 1 if refused else 0
+    for finding in findings:
+        print(f"! {finding}")
+    for problem in refused:
+        print(f"✗ {problem}", file=sys.stderr)
+    if not refused:
         counted = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        print(f"✓ {counted}\n  revision {rules.revision}")
+        print(f"✓ {counted}; {len(own)} of them yours\n  revision {rules.revision}")
     return 1 if refused else 0
+
+
+def _is_own(document: Any) -> bool:
+    return not document.metadata.place.file.startswith("trueline_rules/packs/")
+
+
+def _place_json(place: Any) -> dict[str, Any]:
+    return {"file": place.file, "line": place.line, "column": place.column}
 
 
 def _test(args: argparse.Namespace) -> int:
@@ -140,8 +155,15 @@ def _test(args: argparse.Namespace) -> int:
     except re.error as error:
         print(f"trueline rules test: --run is no regular expression: {error}", file=sys.stderr)
         return 2
+    if args.run and not report.results:
+        print(f"trueline rules test: no case matches --run {args.run}", file=sys.stderr)
+        return 2
     if args.junit is not None:
-        args.junit.write_text(junit_xml(report), encoding="utf-8")
+        try:
+            args.junit.write_text(junit_xml(report), encoding="utf-8")
+        except OSError as error:
+            print(f"trueline rules test: {args.junit} cannot be written: {error.strerror}", file=sys.stderr)
+            return 2
     if _wants_json(args):
         _print_json(rule_report.to_json(report))
     else:
@@ -228,10 +250,14 @@ def _schema(args: argparse.Namespace) -> int:
     from trueline_rules.schema import schema_for
 
     if args.out is not None:
-        args.out.mkdir(parents=True, exist_ok=True)
-        for kind in KINDS:
-            text = json.dumps(schema_for(kind), ensure_ascii=False, indent=2)
-            (args.out / f"{kind}.schema.json").write_text(text + "\n", encoding="utf-8")
+        try:
+            args.out.mkdir(parents=True, exist_ok=True)
+            for kind in KINDS:
+                text = json.dumps(schema_for(kind), ensure_ascii=False, indent=2)
+                (args.out / f"{kind}.schema.json").write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            print(f"trueline rules schema: {args.out} cannot be written: {error.strerror}", file=sys.stderr)
+            return 2
         print(f"wrote {len(KINDS)} schemas to {args.out}")
         return 0
     if args.kind is None:
@@ -263,10 +289,7 @@ def _loaded(args: argparse.Namespace) -> RuleSet | None:
 
 def _tell(error: RuleFileError, args: argparse.Namespace) -> None:
     if _wants_json(args):
-        problems = [
-            {"file": one.place.file, "line": one.place.line, "column": one.place.column, "message": one.message}
-            for one in error.problems
-        ]
+        problems = [{**_place_json(one.place), "message": one.message} for one in error.problems]
         _print_json({"problems": problems})
         return
     lines: dict[str, list[str]] = {}
@@ -283,8 +306,12 @@ def _tell(error: RuleFileError, args: argparse.Namespace) -> None:
 
 
 def _lines_of(path: Path) -> list[str]:
-    """The lines of a file; none where it cannot be read or is no text."""
+    """The lines of a file; none where it cannot be read, is no text, or is no file of a size that rules have."""
+    from trueline_rules.syntax import MOST_BYTES
+
     try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return []
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []

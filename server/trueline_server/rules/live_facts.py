@@ -10,13 +10,14 @@ from trueline_rules.alert_model import FactSource
 from trueline_rules.alerting.operands import LOOKBACK_US, vector_at
 from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import Vector
+from trueline_rules.metric_labels import label_names
 from trueline_rules.model import RuleSet
 
 from trueline_server.errors import TruelineError
 from trueline_server.kpis.instants import RowReader
 from trueline_server.metrics.points import MetricPoint, PointKey
 from trueline_server.metrics.windows import Windows
-from trueline_server.rules.point_series import label_names, series_of
+from trueline_server.rules.point_series import series_of
 from trueline_server.rules.ports import FactReader, KpiReader, PointReader
 
 # Points of one fact; a rule that needs more reads a window that is too long.

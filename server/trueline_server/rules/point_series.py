@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import Labels, labels_of
+from trueline_rules.metric_labels import label_names
 from trueline_rules.model import Metric
 
 from trueline_server.metrics.points import MetricPoint
@@ -27,16 +27,3 @@ def series_of(metric: Metric, points: Sequence[MetricPoint]) -> list[Series]:
         )
         for labels, own in found.items()
     ]
-
-
-def label_names(group_by: Sequence[str]) -> dict[str, str]:
-    """Labels as rules write them: of "properties.plan" it is "plan", or "properties_plan" if another is "plan"."""
-    names: dict[str, str] = {}
-    for group in sorted(group_by, key=lambda name: name.startswith("properties.")):
-        short = _plain(group.removeprefix("properties."))
-        names[group] = short if short not in names.values() else _plain(group)
-    return names
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_]", "_", name)

@@ -106,7 +106,7 @@ def test_files_are_checked(warehouse: Warehouse) -> None:
                 assert (good.problems, good.analysed, good.documents["AlertRule"]) == ((), True, 6)
                 assert len(good.rule_revision) == 16
                 found = [(one.check, one.document, str(one.place)) for one in good.warnings]
-                assert found == [("shadowed", "AlertRule activation_rate_low", "trueline_rules/packs/alerts.yaml:6:9")]
+                assert found == [("shadowed", "AlertRule low", "low.yaml:3:18")]
                 assert good.total_warnings == len(good.warnings)
                 empty = await call("check_rules")
                 assert empty.rule_revision not in ("", good.rule_revision)

@@ -64,6 +64,18 @@ ALONE = (
     Broken(
         "fact in capitals", alert("  facts: {§Active: {metric: s}}\n  warning: a < 5\n"), "a fact's name of lowercase"
     ),
+    Broken(
+        "fact called like a word",
+        alert("  facts: {§not: {metric: s}}\n  warning: 1 < 2\n"),
+        "a word of the language",
+        False,
+    ),
+    Broken(
+        "control character",
+        alert('  facts: {a: {metric: s}}\n  warning: §"a < 5 or a == \x7f"\n'.replace("\x7f", "\\x1b")),
+        "U+001B",
+        False,
+    ),
     Broken("unknown policy", alert(PLAIN + "  on_no_data: §ignore\n"), "known: alerting, keep, no_data, ok"),
     Broken("for without a unit", alert(PLAIN + "  for: §5\n"), "is the number 5; write it in quotes"),
     Broken("calendar as a window", alert(PLAIN.replace("sales", "sales, agg: avg, over: §week")), "such as 30s, 5m"),
@@ -102,6 +114,26 @@ ALONE = (
         "must be a multiple of the interval, 1m",
         False,
     ),
+    Broken(
+        "one instant twice",
+        _series('"1"', "[{at: 60s, alerts: []}, {at: §1m, alerts: []}]"),
+        "stands above already",
+        False,
+    ),
+    Broken("too many evaluations", _series('"1"', "[{at: §400d, alerts: []}]"), "at most 100,000 evaluations", False),
+    Broken(
+        "one alert twice",
+        _series('"1"', "[{at: 1m, alerts: §[{state: firing}, {state: pending}]}]"),
+        "two alerts with the same labels",
+        False,
+    ),
+    Broken("too many samples", _series('§"1x100000"'), "has 100,001 samples; a series of a case has at most", False),
+    Broken(
+        "one name twice",
+        rule_test(CASE + "    - {name: §c, given: {a: 2}, expect: {severity: none}}\n"),
+        "another case",
+        False,
+    ),
     Broken("unreadable samples", _series('"1 2 §3x 4"'), "after x stands how many samples follow", False),
     Broken("unreadable samples, folded", _series('§"1 \\x32 3x"'), "value 3 ('3x', column 5)", False),
     Broken(
@@ -122,6 +154,16 @@ TOGETHER = (
         "unknown fact type",
         TIER + "---\n" + alert("  facts: {t: {fact: §teir}}\n  warning: t == 'x'\n"),
         "is 'teir', but there is no FactType of that name; did you mean 'tier'?",
+    ),
+    Broken(
+        "label that the metric has not",
+        METRIC + "---\n" + alert("  facts: {a: {metric: sales, by: [§contry], agg: sum}}\n  warning: a < 5\n"),
+        "is 'contry', a label that sales has not; it has no labels",
+    ),
+    Broken(
+        "average of texts",
+        TIER + "---\n" + alert("  facts: {t: {fact: tier, agg: §max, over: 5m}}\n  warning: t == null\n"),
+        "is max, which needs numbers; tier is a text",
     ),
     Broken("unknown name", METRIC + "---\n" + alert(PLAIN.replace("a < 5", "§b < 5")), "unknown fact 'b'"),
     Broken("deep in an expression", METRIC + "---\n" + alert(PLAIN.replace("a < 5", "a < 5 and §x > 1")), "fact 'x'"),
@@ -149,7 +191,11 @@ TOGETHER = (
     ),
     Broken(
         "test of no fact",
-        METRIC + "---\n" + alert() + "---\n" + rule_test(CASE.replace("{a: 1}", "{b: 1}")).replace("cases:", "§cases:"),
-        "has the fact 'b' in the case 'c', which rule 'r' does not have",
+        METRIC
+        + "---\n"
+        + alert()
+        + "---\n"
+        + rule_test(CASE.replace("{name: c, given: {a: 1}", "§{name: c, given: {b: 1}")),
+        "spec.cases[0] has the fact 'b', which rule 'r' does not have",
     ),
 )

@@ -104,8 +104,11 @@ ENVELOPE = (
 )
 
 SYNTAX = (
+    Broken(
+        "indented with a tab", "kind: Metric\nspec:\n§\tx: 1\n", "not valid YAML: a tab; YAML is indented with blanks"
+    ),
     Broken("colon in a text", metric("  unit: users§: daily\n"), "not valid YAML", False),
-    Broken("tab as indent", metric("§\tevents: [x]\n"), "not valid YAML", False),
+    Broken("tab as indent", metric("§\tevents: [x]\n"), "not valid YAML: a tab; YAML is indented with blanks", False),
     Broken("bell in the text", metric("  unit: a§\x07b\n"), "the character U+0007 is not allowed", False),
     Broken("half a surrogate pair", metric("  unit: a§\ud800b\n"), "the character U+D800 is not allowed", False),
     Broken("alias", metric("  events: &e [x]\n  group_by: §*e\n" + _TALLY), "the alias '*e' is not allowed", False),

@@ -43,12 +43,12 @@ def _only(report: TestReport) -> CaseResult:
         ("{a: 9, tier: basic}", "warning"),
         ("{a: 1}", "critical"),
         ("{a: 9}", "unknown"),
-        ("{tier: basic}", "unknown"),
+        ("{tier: basic}", "warning"),
         ("{}", "unknown"),
     ],
 )
 def test_a_decision_about_facts(tmp_path: Path, given: str, severity: str) -> None:
-    """The worst condition that holds counts; one that is unknown and would be worse leaves it unknown."""
+    """The worst condition that holds counts, as in the state machine: a warning is one even if critical is unknown."""
     case = f"    - {{name: c, given: {given}, expect: {{severity: {severity}}}}}\n"
     assert _only(_run(tmp_path, case)).outcome is Outcome.PASS
 
@@ -201,3 +201,61 @@ def test_junit_has_every_outcome() -> None:
         [("error", "said <error>\ufffd")],
         [("skipped", "said <skip>\ufffd")],
     ]
+
+
+@pytest.mark.parametrize(("on_missing", "severity"), [("no_data", "unknown"), ("false", "none"), ("true", "critical")])
+def test_an_unknown_condition_counts_as_the_rule_says(tmp_path: Path, on_missing: str, severity: str) -> None:
+    """Facts that are given and series decide alike about what is missing."""
+    state = {"unknown": "no_data", "none": "", "critical": "firing"}[severity]
+    alerts = f"[{{state: {state}}}]" if state else "[]"
+    cases = f"""
+    - {{name: given, given: {{}}, expect: {{severity: {severity}}}}}
+    - {{name: series, series: [{{fact: a, values: "_x2"}}], expect: [{{at: 1m, alerts: {alerts}}}]}}
+"""
+    rule = f'  facts: {{a: {{metric: sales}}}}\n  critical: a < 2\n  on_missing: "{on_missing}"\n'
+    assert [(one.outcome, one.message) for one in _run(tmp_path, cases, rule).results] == [(Outcome.PASS, "")] * 2
+
+
+def test_labels_that_the_rule_adds_are_compared_where_they_are_written(tmp_path: Path) -> None:
+    """An expectation may leave them out, but not say others; two alerts that end up the same are no match for one."""
+    cases = """
+    - name: wrong
+      series: [{fact: a, values: "1x5"}]
+      expect: [{at: 5m, alerts: [{labels: {team: ops}, state: firing}]}]
+"""
+    rule = "  facts: {a: {metric: sales}}\n  critical: a < 2\n  labels: {team: growth}\n"
+    assert _only(_run(tmp_path, cases, rule)).outcome is Outcome.FAIL
+    cases = """
+    - name: two
+      series:
+        - {fact: a, labels: {team: x}, values: "1"}
+        - {fact: a, labels: {team: y}, values: "1"}
+      expect: [{at: 0s, alerts: [{state: firing}]}]
+"""
+    told = 'at 0s: {team="growth"}: expected firing, found firing critical and firing critical'
+    assert _only(_run(tmp_path, cases, rule)).message == told
+
+
+def test_the_pack_does_not_test_a_rule_that_replaces_its_own(tmp_path: Path) -> None:
+    """Whoever overrides a rule of the pack writes its tests, too."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        alert("  facts: {rate: {kpi: churn_rate}}\n  warning: rate > 0.05\n", "churn_rate_high"), encoding="utf-8"
+    )
+    rules = load_rules([path])
+    assert "churn_rate_high" not in {test.rule for test in rules.rule_tests.values()}
+    assert run_tests(rules).passed
+
+
+def test_now_counts_on_from_the_same_instant(tmp_path: Path) -> None:
+    """`$now` is the start of 2025 to facts that are given and at the first sample of a series."""
+    rule = "  facts: {a: {metric: sales}}\n  critical: a < 2 and $now > d'2025-01-01T00:01:30Z'\n"
+    cases = """
+    - {name: given, given: {a: 1}, expect: {severity: none}}
+    - name: series
+      series: [{fact: a, values: "1x3"}]
+      expect: [{at: 1m, alerts: []}, {at: 2m, alerts: [{state: firing}]}]
+"""
+    report = _run(tmp_path, cases, rule)
+    assert [one.outcome for one in report.results] == [Outcome.PASS, Outcome.PASS]
+    assert [gap for gap in report.coverage[0].gaps if "$now" in gap] == []

@@ -10,6 +10,7 @@ import pytest
 from trueline_rules.alert_rules import declared
 from trueline_rules.expressions import Fact, FactType
 from trueline_rules.loader import load_texts
+from trueline_rules.metric_labels import label_names
 from trueline_server.clock import ManualClock
 from trueline_server.errors import TruelineError
 from trueline_server.facts.store import FactRow
@@ -20,7 +21,6 @@ from trueline_server.metrics.points import Completeness, MetricPoint, PointPage
 from trueline_server.rules import live_facts
 from trueline_server.rules.drafts import Draft, check_draft, run_draft, samples_written
 from trueline_server.rules.live_facts import LiveFacts
-from trueline_server.rules.point_series import label_names
 from trueline_server.rules.service import RuleService
 
 MINUTE, HOUR = 60_000_000, 3_600_000_000
