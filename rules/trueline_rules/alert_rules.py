@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 
 from trueline_rules.alert_model import AlertRule, FactSource, FactType
 from trueline_rules.alerting.aggregates import Agg
-from trueline_rules.alerting.model import AlertSpec, OnError, OnMissing, OnNoData
+from trueline_rules.alerting.model import AlertSpec, OnError, OnMissing, OnNoData, OnVanished
 from trueline_rules.expressions import Expression, Fact, compile_expression
 from trueline_rules.expressions import FactType as Type
 
@@ -46,6 +46,8 @@ class CompiledRule:
             on_missing=OnMissing(rule.on_missing),
             on_no_data=OnNoData(rule.on_no_data),
             on_error=OnError(rule.on_error),
+            # Who keeps an alert without data keeps it without its row, too; else a label set that is gone is over.
+            on_vanished=OnVanished.NO_DATA if rule.on_no_data == "keep" else OnVanished.RESOLVE,
             labels=rule.labels,
             limit=rule.limit,
         )

@@ -91,11 +91,10 @@ class Site:
             key = True
         return self._keys.get(path, self._values[path]) if key else self._values[path]
 
-    def place_in(self, path: Path, offset: int) -> Place:
-        """Where a character of a text stands; where the text begins, if the file does not have it letter by letter."""
+    def place_in(self, path: Path, offset: int) -> Place | None:
+        """Where a character of a text stands; None if the file does not have the text letter by letter."""
         node = self._texts.get(path)
-        exact = node.place_of(self.file, offset) if node is not None else None
-        return exact or self.place(path)
+        return node.place_of(self.file, offset) if node is not None else None
 
     def problem(self, path: Path, message: str, *, key: bool = False, at: yaml.Node | Place | None = None) -> None:
         """Note a problem: "spec.window must be ...", at the value, its key, or where `at` says."""

@@ -140,15 +140,20 @@ def check(rule: AlertRule, site: Site, known: Known) -> None:
         try:
             compiled = compile_rule(rule, known.fact_types, severities=(severity,))
         except ExpressionError as error:
-            path = ("spec", severity)
-            place = site.place_in(path, error.start) if error.start is not None else site.place(path)
-            site.problem(path, f"does not compile: {error.message}", at=place)
+            _tell(error, ("spec", severity), site)
             sound = False
         else:
             read |= {name for condition in compiled.conditions.values() for name in condition.facts}
     if sound:
         for name in sorted(set(rule.facts) - read):
             site.problem(("spec", "facts", name), "is read by no condition; use it or take it out", key=True)
+
+
+def _tell(error: ExpressionError, path: Path, site: Site) -> None:
+    """Note what is wrong with a condition, at its place, or with the words at fault where the file has it otherwise."""
+    exact = site.place_in(path, error.start) if error.start is not None else None
+    fragment = f" (at {quoted(error.fragment)})" if exact is None and error.fragment else ""
+    site.problem(path, f"does not compile: {error.message}{fragment}", at=exact)
 
 
 def _check_labels(name: str, source: FactSource, site: Site, known: Known) -> None:

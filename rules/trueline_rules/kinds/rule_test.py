@@ -174,7 +174,7 @@ def _series(written: Spec, path: Path, site: Site) -> GivenSeries:
     try:
         samples = parse_samples(written["values"])
     except NotationError as error:
-        place = site.place_in((*path, "values"), error.column - 1)
+        place = site.place_in((*path, "values"), error.column - 1) or site.place((*path, "values"))
         site.problem((*path, "values"), f"cannot be read: {error}", at=place)
     else:
         if len(samples) > MOST_SAMPLES:

@@ -175,7 +175,11 @@ TOGETHER = (
         "unknown fact 'zz'",
     ),
     Broken("in single quotes", METRIC + "---\n" + alert(PLAIN.replace("a < 5", "'a < 5 or §zz'")), "'zz'"),
-    Broken("with escapes", METRIC + "---\n" + alert(PLAIN.replace("a < 5", '§"a < 5 \\x6fr zz"')), "unknown fact 'zz'"),
+    Broken(
+        "with escapes",
+        METRIC + "---\n" + alert(PLAIN.replace("a < 5", '§"a < 5 \\x6fr zz"')),
+        "unknown fact 'zz'; known: a (at 'zz')",
+    ),
     Broken("folded", METRIC + "---\n" + alert(PLAIN.replace("a < 5", "§>\n    a < 5\n    or zz")), "unknown fact 'zz'"),
     Broken("text against number", METRIC + "---\n" + alert(PLAIN.replace("a < 5", "§a < 'x'")), "a number and a text"),
     Broken("no condition but a number", METRIC + "---\n" + alert(PLAIN.replace("a < 5", "§a + 5")), "spec.warning"),

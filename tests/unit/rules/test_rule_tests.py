@@ -259,3 +259,18 @@ def test_now_counts_on_from_the_same_instant(tmp_path: Path) -> None:
     report = _run(tmp_path, cases, rule)
     assert [one.outcome for one in report.results] == [Outcome.PASS, Outcome.PASS]
     assert [gap for gap in report.coverage[0].gaps if "$now" in gap] == []
+
+
+@pytest.mark.parametrize(("policy", "state"), [("keep", "firing"), ("ok", ""), ("no_data", "")])
+def test_labels_that_do_not_come_any_more(tmp_path: Path, policy: str, state: str) -> None:
+    """An alert whose labels are gone is over, except where no data keeps it."""
+    alerts = f"[{{labels: {{country: DE}}, state: {state}}}]" if state else "[]"
+    cases = f"""
+    - name: gone
+      series:
+        - {{fact: a, labels: {{country: DE}}, values: "1x2 stale"}}
+        - {{fact: a, labels: {{country: FR}}, values: "9x5"}}
+      expect: [{{at: 4m, alerts: {alerts}}}]
+"""
+    rule = f"  facts: {{a: {{metric: sales}}}}\n  critical: a < 2\n  on_no_data: {policy}\n"
+    assert _only(_run(tmp_path, cases, rule)).message == ""
