@@ -11,9 +11,11 @@ from math import inf, nextafter
 from trueline_rules.expressions.closure import compile_value
 from trueline_rules.expressions.showing import show_value
 from trueline_rules.expressions.tree import (
+    Choice,
     Comparator,
     Comparison,
     FactValue,
+    Fallback,
     Literal,
     LiteralSet,
     Logic,
@@ -150,7 +152,10 @@ class _Turning:
         if isinstance(subject, Literal):
             return None
         bound, now = self.value(other), self.value(subject)
-        text = f"{self._cut(subject)} {comparator} {self._cut(other)}"
+        if bound is None:
+            # No value of the one side helps while the other one is missing.
+            return None
+        text = f"{self._operand(subject)} {comparator} {self._operand(other)}"
         if not isinstance(other, Literal):
             text += f" ({show_value(bound)})"
         change = Change(text, show_value(now), _distance(now, bound))
@@ -176,6 +181,11 @@ class _Turning:
         if isinstance(now, str):
             best = nearest(now, [str(member) for member in members_list]) or best
         return Change(text, show_value(now), _distance(now, best), node.item.name, best)
+
+    def _operand(self, node: Node) -> str:
+        """A side of a comparison; its brackets are no part of a node, so they are put back."""
+        loose = isinstance(node, (Fallback, Choice, Comparison, Membership, Presence, Match, Logic))
+        return f"({self._cut(node)})" if loose else self._cut(node)
 
     def _cut(self, node: Node) -> str:
         return self._text[node.start : node.end]

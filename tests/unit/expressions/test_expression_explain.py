@@ -111,3 +111,18 @@ def test_a_flip_that_names_values_flips(text: str, row: dict[str, Any]) -> None:
         changed = row | {change.fact: change.value for change in flip.changes}
         assert expression.evaluate(changed, NOW) is flip.truth
         assert flip.truth is not explanation.truth
+
+
+def test_a_flip_can_be_read_as_a_condition() -> None:
+    """Brackets that a side of a comparison needs are told, and no flip is claimed while the other side is missing."""
+    facts = {name: Fact(name, FactType.NUMBER) for name in "ab"} | {"ok": Fact("ok", FactType.BOOL)}
+    flip = compile_expression("(a ?? 5) < 3", facts).explain({}).flip
+    assert flip is not None
+    assert [change.text for change in flip.changes] == ["(a ?? 5) < 3"]
+    assert compile_expression("a > b", facts).explain({"a": 1.0}).flip is None
+
+
+def test_not_in_is_one_condition_to_people() -> None:
+    """The sentence says of the whole what it came to."""
+    explained = compile_expression("a not in [1, 2]", {"a": Fact("a", FactType.NUMBER)}).explain({"a": 1.0})
+    assert explained.sentence.startswith("does not fire, because a not in [1, 2] is false (a = 1)")
