@@ -30,8 +30,9 @@ class Facts:
         options.describe(
             parser,
             "Facts that rules judge: which there are is said by FactType documents.\n"
-            "A file has a JSON object a line: subject_id, name, value, and observed_at if it is not now.\n"
-            'A value is a number, text, true, false, a list of texts, null (absent), {"time": …} or {"decimal": …}.',
+            "A file has a JSON object a line: subject_id, name, value, and observed_at\n"
+            "if it is not now. A value is a number, text, true, false, a list of texts,\n"
+            'null (absent), {"time": ...} or {"decimal": ...}.',
             (
                 "trueline facts put facts.jsonl",
                 "trueline facts list account",
