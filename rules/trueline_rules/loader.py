@@ -105,10 +105,9 @@ def _default_pack() -> tuple[Document, ...]:
 def _merge(pack: Sequence[Document], own: Sequence[Document]) -> _Merged:
     merged: dict[tuple[str, str], Document] = {}
     replaced = {document.name for document in own if document.kind == "AlertRule"}
-    for document in (*pack, *own):
-        # The pack's test of a rule says nothing about the one that replaces it.
-        if document.kind == "RuleTest" and document in pack and document.model.rule in replaced:
-            continue
+    # The pack's test of a rule says nothing about the one that replaces it.
+    kept = (document for document in pack if document.kind != "RuleTest" or document.model.rule not in replaced)
+    for document in (*kept, *own):
         key = (document.kind, document.name)
         # Taken out first, so that what overrides stands where it was loaded: the last mapping is the one in force.
         merged.pop(key, None)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from trueline.v1.kpi_service_pb2 import ListKpisRequest
 from trueline.v1.kpi_service_pb2_grpc import KpiServiceStub
 from trueline.v1.metric_service_pb2 import MetricPoint, QueryMetricRequest
@@ -17,12 +16,14 @@ from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import Labels, labels_of
 from trueline_rules.backtesting.replay import History
 from trueline_rules.metric_labels import label_names
-from trueline_rules.model import Metric, RuleSet, Span
+from trueline_rules.model import Metric, RuleSet
+
+from trueline_server.metrics.windows import span_us
+from trueline_server.transport.times import microseconds_of, timestamp_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _CALL_S = 60.0
-_CALENDAR_DAYS = {"week": 7, "month": 31}
 _PAGE = 100_000
 
 # (kind, name) of what a fact comes from.
@@ -75,7 +76,7 @@ class HistoryReader:
                 if source.kind == "metric":
                     metrics[source.name] = rules.metrics[source.name]
         for name, metric in metrics.items():
-            reach = timedelta(microseconds=reach_us["metric", name] + _length_us(metric.step))
+            reach = timedelta(microseconds=reach_us["metric", name] + span_us(metric.step))
             self._known["metric", name] = self._metric(name, metric, reach)
         kpis_us = [looks_us for (kind, _), looks_us in reach_us.items() if kind == "kpi"]
         if kpis_us:
@@ -92,8 +93,8 @@ class HistoryReader:
         while True:
             request = QueryMetricRequest(
                 metric=name,
-                start_time=_timestamp(self._start - reach),
-                end_time=_timestamp(self._end),
+                start_time=timestamp_of(micros(self._start - reach)),
+                end_time=timestamp_of(micros(self._end)),
                 # As live: where nothing happened, a count is 0 and not unknown.
                 fill_empty=not metric.group_by,
                 page_size=_PAGE,
@@ -109,7 +110,7 @@ class HistoryReader:
             if not token:
                 break
         series = [Series(labels, *_columns(samples)) for labels, samples in sorted(found.items())]
-        return History(series, _length_us(metric.step) + LOOKBACK_US)
+        return History(series, span_us(metric.step) + LOOKBACK_US)
 
     def _read_kpis(self, reach: timedelta) -> None:
         """Judge all KPIs at each evaluation and as far before as rules look; a value holds until the next."""
@@ -119,7 +120,9 @@ class HistoryReader:
         steps = before + (self._end - self._start) // self._every + 1
         for number in range(steps):
             response = self._kpis.ListKpis(
-                ListKpisRequest(at=_timestamp(instant), page_size=1000), timeout=_CALL_S, metadata=self._metadata
+                ListKpisRequest(at=timestamp_of(micros(instant)), page_size=1000),
+                timeout=_CALL_S,
+                metadata=self._metadata,
             )
             for kpi in response.kpis:
                 samples = found.setdefault(kpi.name, [])
@@ -143,15 +146,4 @@ def _columns(samples: list[tuple[int, float]]) -> tuple[tuple[int, ...], tuple[f
 
 
 def _sample(point: MetricPoint) -> tuple[int, float]:
-    end = point.window_end
-    return end.seconds * 1_000_000 + end.nanos // 1000, point.value
-
-
-def _length_us(span: Span) -> int:
-    return span.us or _CALENDAR_DAYS[span.calendar] * 86_400_000_000
-
-
-def _timestamp(instant: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(instant)
-    return message
+    return microseconds_of(point.window_end, "window_end"), point.value

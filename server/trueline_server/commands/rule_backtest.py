@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from trueline_rules.model import RuleSet
 
 _EVERY = re.compile(r"([1-9][0-9]{0,5})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DAYS, _MOST_DAYS = 30, 3_660
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 _BAR = 30
@@ -261,12 +259,9 @@ def _instant(text: str) -> datetime:
 
 
 def _span(text: str) -> timedelta:
-    match = _EVERY.fullmatch(text)
-    if match is None or int(match[1]) * _SECONDS[match[2]] > _MOST_DAYS * 86_400:
+    from trueline_rules.spans import parse_span
+
+    every = timedelta(microseconds=parse_span(text).us) if _EVERY.fullmatch(text) else None
+    if every is None or every > timedelta(days=_MOST_DAYS):
         raise argparse.ArgumentTypeError(f"is {text}; write it like 5m, 6h or 1d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def print_json(value: Any) -> None:
-    """One JSON value."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    return every

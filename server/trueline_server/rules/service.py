@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,9 +85,6 @@ class RuleService:
         self._clocks = clocks
         self._clock = clock
         self._refused_statements = refused_statements
-        self._lock = threading.Lock()
-        self._revision = ""
-        self._compiled: dict[str, CompiledRule] = {}
 
     def in_force(self) -> RuleSet:
         """The rules in force. Does not block."""
@@ -162,22 +158,12 @@ class RuleService:
         return now_us if clock is None else clock.judged_at_us
 
     def _compile(self, rules: RuleSet, name: str) -> CompiledRule:
-        """Each rule is compiled once per revision."""
         rule = rules.alert_rules.get(name)
         if rule is None:
             near = nearest(name, rules.alert_rules) or ""
             told = f"no alert rule in force is called {quoted(name)}{hint(name, rules.alert_rules)}"
             raise TruelineError("NOT_FOUND", "UNKNOWN_RULE", told, metadata={"rule": name, "nearest": near})
-        with self._lock:
-            if self._revision != rules.revision:
-                self._revision, self._compiled = rules.revision, {}
-            found = self._compiled.get(name)
-        if found is None:
-            found = compile_rule(rule, rules.fact_types)
-            with self._lock:
-                if self._revision == rules.revision:
-                    self._compiled[name] = found
-        return found
+        return compile_rule(rule, rules.fact_types)
 
 
 def _explained(rule: CompiledRule, row: Row, decision: str, now: datetime) -> DecidedRow:
