@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trueline_rules.alerting.operands import Operand
-from trueline_rules.model import Metadata
+from trueline_rules.model import Metadata, Place
 
 # A value of a fact as a test gives it; None = missing.
 Given = str | float | bool | tuple[str, ...] | None
@@ -20,7 +20,8 @@ class FactType:
         subject: kind of what it is about: "tenant", "account", "user", "pattern", "feature", …
         type: "number", "decimal", "text", "bool", "datetime" or "texts" (a set of texts).
         unit: of a number; "" if it has none.
-        nullable: whether it may be absent.
+        nullable: whether it may be absent; False is a promise of whoever puts it in, and null is refused then.
+        sensitive: whether its values are left out of the decision log.
 
     """
 
@@ -29,6 +30,7 @@ class FactType:
     type: str
     unit: str
     nullable: bool
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class AlertRule:
         labels: further labels of its alerts.
         limit: most alerts at once; beyond it the evaluation is an error.
         summary: what people read.
+        every_us: how often it is evaluated, at multiples of it; 0 = at each evaluation of the server.
 
     """
 
@@ -78,15 +81,17 @@ class AlertRule:
     labels: Mapping[str, str]
     limit: int
     summary: str
+    asides: Mapping[str, str] = field(default_factory=dict, compare=False)
+    every_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class GivenSeries:
-    """A series of samples of a fact, in promtool's notation."""
+    """A series of samples of a fact: numbers in promtool's notation, or values of any type one by one."""
 
     fact: str
     labels: Mapping[str, str]
-    values: str
+    values: str | tuple[Given, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ class TestCase:
         series: samples of the facts.
         expectations: by ascending instant.
         path: where it stands in its document.
+        place: where it stands in its file.
 
     """
 
@@ -131,6 +137,7 @@ class TestCase:
     series: tuple[GivenSeries, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     path: tuple[str | int, ...] = field(default=(), compare=False)
+    place: Place | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

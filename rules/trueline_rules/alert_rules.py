@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
@@ -25,12 +25,14 @@ class CompiledRule:
         rule: as it is written.
         facts: what its conditions may read, by name.
         conditions: by severity, mildest first; severities without one are left out.
+        sampled: of which type the samples are that each fact is made of.
 
     """
 
     rule: AlertRule
     facts: Mapping[str, Fact]
     conditions: Mapping[str, Expression]
+    sampled: Mapping[str, Type] = field(default_factory=dict)
 
     def spec_at(self, instant_us: int) -> AlertSpec:
         """What the state machine evaluates at an instant (µs since 1970, UTC), which is `$now` to the conditions."""
@@ -61,15 +63,16 @@ class CompiledRule:
             FactValueError: a value has not the type that its fact declares.
 
         """
+        return self.decide({name: condition.evaluate(values, now) for name, condition in self.conditions.items()})
+
+    def decide(self, truths: Mapping[str, bool | None]) -> str:
+        """What the truths of the conditions, by severity, come to; see `severity`."""
         counted = {"true": True, "false": False}.get(self.rule.on_missing)
-        truths = {}
-        for severity, condition in self.conditions.items():
-            truth = condition.evaluate(values, now)
-            truths[severity] = counted if truth is None else truth
+        known = {severity: counted if truth is None else truth for severity, truth in truths.items()}
         for severity in reversed(SEVERITIES):
-            if truths.get(severity):
+            if known.get(severity):
                 return severity
-        return "unknown" if None in truths.values() else "none"
+        return "unknown" if None in known.values() else "none"
 
 
 def compile_rule(
@@ -90,7 +93,8 @@ def compile_rule(
     texts = {"warning": rule.warning, "critical": rule.critical}
     declared_facts = tuple(facts.values())
     conditions = {severity: _compiled(texts[severity], declared_facts) for severity in severities if texts[severity]}
-    return CompiledRule(rule, facts, conditions)
+    samples = {name: sampled(source, fact_types) for name, source in rule.facts.items()}
+    return CompiledRule(rule, facts, conditions, samples)
 
 
 # A rule is compiled when it is checked, and again by whoever evaluates it.
@@ -107,4 +111,11 @@ def declared(name: str, source: FactSource, fact_types: Mapping[str, FactType]) 
     if source.kind != "fact" or source.operand.agg is not Agg.LAST:
         return Fact(name, Type.NUMBER)
     known = fact_types[source.name]
-    return Fact(name, Type(known.type), known.nullable, known.unit)
+    # Who promises that a fact is there does not promise it of an hour ago, or of every window.
+    nullable = known.nullable or bool(source.operand.over_us or source.operand.offset_us)
+    return Fact(name, Type(known.type), nullable, known.unit)
+
+
+def sampled(source: FactSource, fact_types: Mapping[str, FactType]) -> Type:
+    """The type of the samples that a fact's operand reads."""
+    return Type(fact_types[source.name].type) if source.kind == "fact" else Type.NUMBER

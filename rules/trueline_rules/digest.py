@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from trueline_rules.documents import dump_document
-from trueline_rules.model import Metric
+from trueline_rules.model import Metric, RuleSet
 
 # 16 hex digits: two different rule sets of one deployment meet by chance once in 10^9 years of a change a second.
 DIGEST_BYTES = 8
@@ -43,6 +43,21 @@ def definition_of(metric: Metric, events: Iterable[str]) -> str:
             metric.max_disorder_us,
         ]
     )
+
+
+def kpi_definition_of(rules: RuleSet, kpi: str) -> str:
+    """Digest all that changes a KPI's value: its statement and parameters, the roles and the metrics that it may read.
+
+    What people read about it, its target and its direction do not count.
+    """
+    found = rules.kpis[kpi]
+    text = found.statement
+    # A role's view is read by its name; a name that stands there for something else does no harm.
+    roles = {name: [list(role.events), role.occurrence] for name, role in rules.mapping.roles.items() if name in text}
+    metrics = {name: metric.definition for name, metric in rules.metrics.items()} if "points" in text else {}
+    # What other KPIs were is told by their own statements, of which any may be read.
+    others = rules.revision if "kpis" in text else ""
+    return _digest([text, dict(found.parameters), roles, metrics, others])
 
 
 def _digest(content: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from trueline_rules.errors import Problems
+from trueline_rules.foreign import name_foreign
 from trueline_rules.kinds import KINDS, Kind
 from trueline_rules.kinds.fields import DOCUMENT_NAME
 from trueline_rules.model import EventMapping, Metadata, Place
@@ -29,7 +30,7 @@ METADATA = Record(
         "description": Key(Text("a text", lines=True, most=4096), "What it means, for people."),
         "owner": Key(Text("a text", most=256), "Who answers for it."),
         "labels": Key(
-            map_of(_LABEL, Text("a text", most=256), least=0, most=64),
+            map_of(_LABEL, Text("a text", most=256), least=0, most=64, about="A label of the document."),
             "Labels, text to text.",
         ),
         "runbook": Key(Text("a text", most=2048), "Where it says what to do."),
@@ -72,8 +73,8 @@ def envelope(kind: Kind | None) -> Record:
     names = (kind.name,) if kind is not None else tuple(KINDS)
     return Record(
         {
-            "apiVersion": Key(Choice((API_VERSION,)), required=True),
-            "kind": Key(Choice(names), required=True),
+            "apiVersion": Key(Choice((API_VERSION,)), "Version of the format of rule files.", required=True),
+            "kind": Key(Choice(names), "What the document describes; its spec depends on it.", required=True),
             "metadata": Key(METADATA, "Who and what the document is.", required=True),
             "spec": Key(kind.spec if kind is not None else _Anything(), "What it says.", required=True),
         }
@@ -161,6 +162,11 @@ def dump_document(kind: str, model: Any) -> dict[str, Any]:
 
 def _read_document(node: yaml.Node, file: str, problems: Problems) -> Document:
     site = Site(file, problems, place_of(file, node.start_mark))
+    foreign = name_foreign(node)
+    if foreign is not None:
+        at, told = foreign
+        site.problem((), f"is none of Trueline's: {told}", at=at)
+        return Document("", "", None, site)
     kind = KINDS.get(_peek(node, "kind"))
     read = site.read(envelope(kind), node, ())
     if read is BAD:

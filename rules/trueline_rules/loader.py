@@ -1,28 +1,24 @@
-"""From rule files to the rule set in force: the default pack, what overrides it, and the checks between documents."""
+"""From rule files to the rule set in force: layers that override those below, and the checks between documents."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from trueline_rules.digest import definition_of, revision_of
-from trueline_rules.documents import Document, parse_mapping, parse_rules, read_documents, refuse_duplicates
+from trueline_rules.documents import Document, parse_mapping, parse_rules
 from trueline_rules.errors import Problems
-from trueline_rules.files import SUFFIXES, find_files, read_text
+from trueline_rules.files import find_files, read_text
 from trueline_rules.kinds import KINDS, Known
 from trueline_rules.kinds.fields import STANDARD_ROLES
+from trueline_rules.layers import OPERATOR, Layer, ReadLayer, pack_layer, read_layer, read_whole
 from trueline_rules.metric_labels import label_names
 from trueline_rules.model import EventMapping, Place, RuleSet
 from trueline_rules.names import hint, nearest, quoted
 
-__all__ = ["load_rules", "load_texts", "nearest", "parse_mapping", "parse_rules"]
-
-PACKAGE = "trueline_rules"
-PACKS = "packs"
+__all__ = ["load_layers", "load_rules", "load_texts", "nearest", "parse_mapping", "parse_rules"]
 
 _Merged = Mapping[tuple[str, str], Document]
 
@@ -42,8 +38,8 @@ def load_rules(paths: Sequence[Path], *, mapping: str | None = None, default_pac
 
     """
     problems = Problems()
-    texts = ((str(path), read_text(path, problems)) for path in find_files(paths, problems))
-    return _load(texts, problems, mapping, default_pack=default_pack)
+    texts = [(str(path), read_text(path, problems)) for path in find_files(paths, problems)]
+    return _load([*_below(default_pack), read_whole(OPERATOR, texts)], problems, mapping)
 
 
 def load_texts(texts: Iterable[tuple[str, str]], *, mapping: str | None = None, default_pack: bool = True) -> RuleSet:
@@ -58,61 +54,58 @@ def load_texts(texts: Iterable[tuple[str, str]], *, mapping: str | None = None, 
         RuleFileError: with every problem found, in order of place.
 
     """
-    return _load(texts, Problems(), mapping, default_pack=default_pack)
+    return _load([*_below(default_pack), read_whole(OPERATOR, texts)], Problems(), mapping)
 
 
-def _load(
-    texts: Iterable[tuple[str, str | None]], problems: Problems, mapping: str | None, *, default_pack: bool
-) -> RuleSet:
-    own, complete = _read_texts(texts, problems)
-    refuse_duplicates(own, problems)
-    merged = _merge(_default_pack() if default_pack else (), own)
-    if complete:
+def load_layers(layers: Sequence[Layer], *, mapping: str | None = None) -> RuleSet:
+    """Load layers of rule files, the lowest first, into a rule set that tells where each document comes from.
+
+    Args:
+        layers: the lowest is usually the default pack, see layers.pack_layer.
+        mapping: name of the event mapping in force; None or "" = the one loaded last.
+
+    Raises:
+        RuleFileError: with every problem found, in order of place.
+
+    """
+    return _load([read_layer(layer) for layer in layers], Problems(), mapping)
+
+
+def _below(default_pack: bool) -> list[ReadLayer]:
+    return [read_layer(pack_layer())] if default_pack else []
+
+
+def _load(layers: Sequence[ReadLayer], problems: Problems, mapping: str | None) -> RuleSet:
+    for layer in layers:
+        for file in layer.files:
+            problems.start(file)
+        for problem in layer.problems:
+            problems.add(problem.place, problem.message)
+    merged, origins = _merge(layers)
+    if all(layer.complete for layer in layers):
         _check_references(merged, problems)
     problems.raise_if_any()
     mappings = {name: document.model for (kind, name), document in merged.items() if kind == "EventMapping"}
-    return _assemble(merged, _mapping_in_force(mappings, mapping, problems))
+    return _assemble(merged, _mapping_in_force(mappings, mapping, problems), origins)
 
 
-def _read_texts(texts: Iterable[tuple[str, str | None]], problems: Problems) -> tuple[list[Document], bool]:
-    """The documents of texts; None stands for a file that could not be read, which is noted by then."""
-    documents: list[Document] = []
-    complete = True
-    for file, text in texts:
-        if text is None:
-            complete = False
-            continue
-        read, whole = read_documents(text, file, problems)
-        documents += read
-        complete = complete and whole
-    return documents, complete
-
-
-@cache
-def _default_pack() -> tuple[Document, ...]:
-    problems = Problems()
-    documents: list[Document] = []
-    folder = resources.files(PACKAGE) / PACKS
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if Path(file.name).suffix in SUFFIXES:
-            name = f"{PACKAGE}/{PACKS}/{file.name}"
-            documents += read_documents(file.read_text(encoding="utf-8"), name, problems)[0]
-    refuse_duplicates(documents, problems)
-    problems.raise_if_any()
-    return tuple(documents)
-
-
-def _merge(pack: Sequence[Document], own: Sequence[Document]) -> _Merged:
+def _merge(layers: Sequence[ReadLayer]) -> tuple[_Merged, dict[tuple[str, str], str]]:
+    """The documents that hold, and the origin of each."""
     merged: dict[tuple[str, str], Document] = {}
-    replaced = {document.name for document in own if document.kind == "AlertRule"}
-    # The pack's test of a rule says nothing about the one that replaces it.
-    kept = (document for document in pack if document.kind != "RuleTest" or document.model.rule not in replaced)
-    for document in (*kept, *own):
-        key = (document.kind, document.name)
-        # Taken out first, so that what overrides stands where it was loaded: the last mapping is the one in force.
-        merged.pop(key, None)
-        merged[key] = document
-    return merged
+    origins: dict[tuple[str, str], str] = {}
+    for layer in layers:
+        replaced = {document.name for document in layer.documents if document.kind == "AlertRule"}
+        # A test below says nothing about the rule that replaces the one it was written for.
+        for key, document in list(merged.items()):
+            if document.kind == "RuleTest" and document.model is not None and document.model.rule in replaced:
+                del merged[key]
+        for document in layer.documents:
+            key = (document.kind, document.name)
+            # Taken out first, so that what overrides stands where it was loaded: the last mapping is the one in force.
+            merged.pop(key, None)
+            merged[key] = document
+            origins[key] = layer.origin
+    return merged, {key: origins[key] for key in merged}
 
 
 def _check_references(merged: _Merged, problems: Problems) -> None:
@@ -128,7 +121,15 @@ def _check_references(merged: _Merged, problems: Problems) -> None:
     labels: dict[tuple[str, str], tuple[str, ...]] = {("fact", name): (fact.subject,) for name, fact in facts.items()}
     for name, metric in _sound(merged, "Metric").items():
         labels["metric", name] = tuple(label_names(metric.group_by).values())
-    known = Known(names, frozenset(roles), facts, _sound(merged, "AlertRule"), labels)
+    known = Known(
+        names,
+        frozenset(roles),
+        facts,
+        _sound(merged, "AlertRule"),
+        labels,
+        people=_people(merged),
+        routes=_sound(merged, "Route"),
+    )
     for document in merged.values():
         if document.model is not None:
             KINDS[document.kind].check(document.model, document.site.moved(problems), known)
@@ -140,6 +141,14 @@ def _sound(merged: _Merged, kind: str) -> dict[str, Any]:
     return {name: model for name, model in found if model is not None}
 
 
+def _people(merged: _Merged) -> frozenset[str] | None:
+    """Whom some notification channel reaches; None if a channel is broken, for it may reach anybody."""
+    channels = [document.model for (kind, _), document in merged.items() if kind == "NotificationChannel"]
+    if None in channels or "NotificationChannel" not in KINDS:
+        return None
+    return frozenset(channel.person for channel in channels if channel.person)
+
+
 def _mapping_in_force(mappings: Mapping[str, EventMapping], wanted: str | None, problems: Problems) -> EventMapping:
     if wanted and wanted not in mappings:
         problems.add(Place("mapping", 0, 0), f"no event mapping is called {quoted(wanted)}{hint(wanted, mappings)}")
@@ -149,7 +158,7 @@ def _mapping_in_force(mappings: Mapping[str, EventMapping], wanted: str | None, 
     return mappings[wanted] if wanted else list(mappings.values())[-1]
 
 
-def _assemble(merged: _Merged, mapping: EventMapping) -> RuleSet:
+def _assemble(merged: _Merged, mapping: EventMapping, origins: Mapping[tuple[str, str], str]) -> RuleSet:
     by_kind: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
     for (kind, name), document in merged.items():
         by_kind[kind][name] = document.model
@@ -164,6 +173,7 @@ def _assemble(merged: _Merged, mapping: EventMapping) -> RuleSet:
         alert_rules=by_kind["AlertRule"],
         rule_tests=by_kind["RuleTest"],
         documents=by_kind,
+        origins=origins,
     )
     for name, metric in rules.metrics.items():
         by_kind["Metric"][name] = dataclasses.replace(metric, definition=definition_of(metric, rules.events_of(metric)))

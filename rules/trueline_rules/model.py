@@ -201,6 +201,7 @@ class RuleSet:
         revision: 16 hex digits over the content of all documents.
         mapping: the event mapping in force (the one named by the caller, else the last one loaded).
         documents: all of it again by kind and name, also of kinds without an attribute of their own.
+        origins: (kind, name) -> the layer that a document comes from: "pack", "operator" or "tenant"; see layers.py.
 
     """
 
@@ -214,6 +215,7 @@ class RuleSet:
     alert_rules: Mapping[str, AlertRule] = field(default_factory=dict)
     rule_tests: Mapping[str, RuleTest] = field(default_factory=dict)
     documents: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    origins: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def events_of(self, metric: Metric) -> tuple[str, ...]:
         """Event names that a metric reads, through the mapping in force; () if none plays its roles."""

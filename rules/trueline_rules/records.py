@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import yaml
 from trueline_rules.names import hint, quoted
 from trueline_rules.scalars import Text
 from trueline_rules.site import BAD, LIST, MAP, TEXT, Path, Shape, Site, show_node
-from trueline_rules.syntax import REFUSED
+from trueline_rules.syntax import NULL, REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,48 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
+class OrNull:
+    """A value of a shape, or null."""
+
+    shape: Shape
+
+    @property
+    def noun(self) -> str:
+        """That of the shape."""
+        return f"{self.shape.noun} or null"
+
+    def take(self, node: yaml.Node, path: Path, site: Site) -> Any:
+        """Answer None for null."""
+        return None if node.tag == NULL else self.shape.take(node, path, site)
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it as JSON Schema."""
+        return {"anyOf": [self.shape.schema(), {"type": "null"}]}
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
-    """A known key of a record: the shape of its value, whether it must be there, and a line for editors."""
+    """A known key of a record: the shape of its value, whether it must be there, and what editors tell and offer.
+
+    Attributes:
+        shape: of its value.
+        about: a line for editors.
+        required: whether it must be there.
+        default: what it is where it is left out, as it would be written; None = it has no such value.
+        empty: whether an empty list says something else than leaving the key out.
+
+    """
 
     shape: Shape
     about: str = ""
     required: bool = False
+    default: str | int | bool | None = None
+    empty: bool = False
+
+    def schema(self) -> dict[str, Any]:
+        """Describe its value as JSON Schema."""
+        told = {"description": self.about} if self.about else {}
+        return self.shape.schema() | told | ({} if self.default is None else {"default": self.default})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +166,8 @@ class Record:
         least: fewest keys.
         most: most keys.
         noun: what it is called in messages.
+        about: a line for editors about each further key.
+        way_out: answers what to write instead of an unknown key, as "; write channels"; "" if it knows nothing.
 
     """
 
@@ -139,6 +177,8 @@ class Record:
     least: int = 0
     most: int = 1000
     noun: str = "a map"
+    about: str = ""
+    way_out: Callable[[str], str] | None = None
 
     def take(self, node: yaml.Node, path: Path, site: Site) -> Any:
         """Answer a dict of the values that are there and right; the problems of the others are noted."""
@@ -167,7 +207,8 @@ class Record:
         if key in self.keys:
             return key
         if self.rest is None:
-            site.problem(path, f"has no key {quoted(key)}{hint(key, self.keys)}", at=node)
+            known = self.way_out(key) if self.way_out is not None else ""
+            site.problem(path, f"has no key {quoted(key)}{known or hint(key, self.keys)}", at=node)
             return None
         wrong = self.rest[0].wrong(key)
         if wrong is not None:
@@ -194,10 +235,7 @@ class Record:
 
     def schema(self) -> dict[str, Any]:
         """Describe it as JSON Schema."""
-        properties = {
-            key: known.shape.schema() | ({"description": known.about} if known.about else {})
-            for key, known in self.keys.items()
-        }
+        properties = {key: known.schema() for key, known in self.keys.items()}
         schema: dict[str, Any] = {"type": "object"}
         if properties:
             schema["properties"] = properties
@@ -210,16 +248,19 @@ class Record:
             # A known key need not look like the others.
             names = self.rest[0].schema()
             schema["propertyNames"] = {"anyOf": [{"enum": list(self.keys)}, names]} if self.keys else names
-            schema["additionalProperties"] = self.rest[1].schema()
+            told = {"description": self.about} if self.about else {}
+            schema["additionalProperties"] = self.rest[1].schema() | told
             schema |= {"minProperties": self.least, "maxProperties": self.most}
         if self.rules:
             schema["allOf"] = [rule.schema() for rule in self.rules]
         return schema
 
 
-def map_of(key: Text, value: Shape, *, least: int = 1, most: int = 1000, noun: str = "a map") -> Record:
+def map_of(
+    key: Text, value: Shape, *, least: int = 1, most: int = 1000, noun: str = "a map", about: str = ""
+) -> Record:
     """A map from keys of one shape to values of another."""
-    return Record(rest=(key, value), least=least, most=most, noun=noun)
+    return Record(rest=(key, value), least=least, most=most, noun=noun, about=about)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import yaml
 
 from trueline_rules.names import hint, quoted
 from trueline_rules.site import BAD, BOOLEAN, FRACTION, INSTANT, TEXT, WHOLE, Path, Site, show_node
+from trueline_rules.syntax import REFUSED
 
 # YAML 1.1 also reads 0x10, 010, 1_000 and 1:30 as numbers, and YAML 1.2 reads them otherwise: refused.
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*)")
@@ -33,6 +34,8 @@ class Text:
         most: most bytes of UTF-8.
         lines: may have several lines.
         near: known texts, to tell which one a text that does not match was meant to be.
+        way_out: answers what to write instead of a text or number that does not match, as "; write 5m"; "" if unknown.
+        examples: for editors to offer.
         check: answers what is wrong with a text, None if nothing is; JSON Schema does not see it.
 
     """
@@ -43,13 +46,14 @@ class Text:
     most: int = 1024
     lines: bool = False
     near: tuple[str, ...] = ()
+    way_out: Callable[[str], str] | None = None
+    examples: tuple[str, ...] = ()
     check: Callable[[str], str | None] | None = None
 
     def take(self, node: yaml.Node, path: Path, site: Site) -> Any:
         """Answer the text."""
         if not isinstance(node, yaml.ScalarNode) or node.tag != TEXT:
-            unquoted = "; write it in quotes" if node.tag in {BOOLEAN, WHOLE, FRACTION, INSTANT} else ""
-            site.problem(path, f"must be {self.noun}, {show_node(node)}{unquoted}", at=node)
+            site.problem(path, f"must be {self.noun}, {show_node(node)}{self._instead(node)}", at=node)
             return BAD
         wrong = self.wrong(node.value)
         if wrong is None:
@@ -66,16 +70,28 @@ class Text:
         if not self.lines and _CONTROL.search(value):
             return f"must be {self.noun} on one line, is {quoted(value)}"
         if self.pattern and not re.fullmatch(self.pattern, value):
-            return f"must be {self.noun}, is {quoted(value)}{hint(value, self.near)}"
+            way_out = self.way_out(value) if self.way_out is not None else hint(value, self.near)
+            return f"must be {self.noun}, is {quoted(value)}{way_out}"
         return self.check(value) if self.check is not None else None
+
+    def _instead(self, node: yaml.Node) -> str:
+        if node.tag in {WHOLE, FRACTION} and self.way_out is not None:
+            return self.way_out(node.value)
+        if node.tag.startswith("!") and node.tag != REFUSED:
+            return "; a text that begins with '!' is put in quotes"
+        return "; write it in quotes" if node.tag in {BOOLEAN, WHOLE, FRACTION, INSTANT} else ""
 
     def schema(self) -> dict[str, Any]:
         """Describe it as JSON Schema; a bound in bytes becomes the looser one in characters."""
         schema: dict[str, Any] = {"type": "string", "maxLength": self.most}
+        if self.examples:
+            schema["examples"] = list(self.examples)
         if self.least:
             schema["minLength"] = self.least
         if self.pattern:
             schema["pattern"] = f"^({self.pattern})$"
+            # What editors say instead of the pattern.
+            schema["patternErrorMessage"] = f"must be {self.noun}"
         elif not self.lines:
             schema["pattern"] = "^[^\\u0000-\\u001f\\u007f]*$"
         return schema
@@ -188,7 +204,8 @@ class Scalar:
             return Text(least=0).take(node, path, site)
         number = parse_number(node)
         if number is None:
-            site.problem(path, f"must be {self.noun}, {show_node(node)}", at=node)
+            quotes = "; write it in quotes" if node.tag == INSTANT else ""
+            site.problem(path, f"must be {self.noun}, {show_node(node)}{quotes}", at=node)
             return BAD
         return number
 

@@ -12,6 +12,29 @@ from trueline_rules.names import hint, quoted
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
+def schema_for_all() -> dict[str, Any]:
+    """Answer the JSON Schema of a document of any kind, for files with several: what its spec says depends on its kind.
+
+    It accepts what the schema of the document's own kind does.
+    """
+    schema = envelope(None).schema()
+    schema["properties"]["kind"] |= {"enumDescriptions": [kind.about for kind in KINDS.values()]}
+    by_kind = [
+        {
+            "if": {"properties": {"kind": {"const": name}}, "required": ["kind"]},
+            "then": {"properties": {"spec": {**kind.spec.schema(), "description": kind.about}}},
+        }
+        for name, kind in KINDS.items()
+    ]
+    return {
+        "$schema": DRAFT,
+        "title": f"{API_VERSION} rule file",
+        "description": "A document of a rule file.",
+        **schema,
+        "allOf": by_kind,
+    }
+
+
 def schema_for(kind: str) -> dict[str, Any]:
     """Answer the JSON Schema of one document of a kind.
 

@@ -96,6 +96,11 @@ class Site:
         node = self._texts.get(path)
         return node.place_of(self.file, offset) if node is not None else None
 
+    def comment_behind(self, path: Path) -> str:
+        """What a comment says that stands directly behind an unquoted text; "" = there is none."""
+        node = self._texts.get(path)
+        return node.comment if node is not None else ""
+
     def problem(self, path: Path, message: str, *, key: bool = False, at: yaml.Node | Place | None = None) -> None:
         """Note a problem: "spec.window must be ...", at the value, its key, or where `at` says."""
         if isinstance(at, yaml.Node):

@@ -5,6 +5,7 @@ Aliases are refused: they make files that grow without bound when read, and rule
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from yaml.reader import Reader
 from yaml.resolver import Resolver
 
 from trueline_rules.errors import Problems
+from trueline_rules.malformed import explain
 from trueline_rules.model import Place
 from trueline_rules.names import quoted
 
@@ -22,6 +24,7 @@ DEEPEST = 32
 # Tag of a node that stands where an alias was: it is known to be wrong already.
 REFUSED = "!refused"
 NULL = "tag:yaml.org,2002:null"
+_COMMENT = re.compile(r"[ \t]+#(.*)")
 
 # libyaml reads ten times faster than the parser written in Python; both give the same events.
 _EVENTS: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -45,29 +48,19 @@ def compose(text: str, file: str, problems: Problems) -> tuple[list[yaml.Node], 
     Returns the documents up to the first error of syntax, and whether there was none.
     """
     documents: list[yaml.Node] = []
+    composer = _Composer(text, file, problems)
     try:
         _refuse_unreadable(text, file)
-        for node in _Composer(text, file, problems).documents():
+        for node in composer.documents():
             documents += [node] if node.tag != NULL else []
     except _Unreadable as error:
         problems.add(error.place, error.message)
         return documents, False
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = place_of(file, mark) if mark is not None else Place(file, 0, 0)
-        said = ", ".join(str(part) for part in (error.context, error.problem) if part)
-        problems.add(place, f"not valid YAML: {_tab(text, place) or said}")
+        line, column, said = explain(error, text.splitlines(), composer.last)
+        problems.add(Place(file, line + 1, column + 1), f"not valid YAML: {said}")
         return documents, False
     return documents, True
-
-
-def _tab(text: str, place: Place) -> str:
-    """What to say where YAML stumbles over a tab; "" where it is something else."""
-    lines = text.splitlines()
-    line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
-    stumbled = line[max(place.column - 2, 0) : place.column]
-    indented = line[: len(line) - len(line.lstrip())]
-    return "a tab; YAML is indented with blanks" if "\t" in stumbled or "\t" in indented else ""
 
 
 def _refuse_unreadable(text: str, file: str) -> None:
@@ -89,6 +82,8 @@ class TextNode(yaml.ScalarNode):
     def __init__(self, tag: str, value: str, event: Any, lines: Sequence[str]) -> None:
         super().__init__(tag, value, event.start_mark, event.end_mark, event.style)
         self._starts = _line_starts(value, event, lines)
+        # What a comment says that stands directly behind an unquoted text; "" = there is none.
+        self.comment = _comment_behind(event, lines)
 
     def place_of(self, file: str, offset: int) -> Place | None:
         """Where a character of the value stands; None for folded texts, and for quoted ones with escapes."""
@@ -116,18 +111,31 @@ def _line_starts(value: str, event: Any, lines: Sequence[str]) -> list[tuple[int
     return [(line, begin)] if there and event.end_mark.line == line else []
 
 
+def _comment_behind(event: Any, lines: Sequence[str]) -> str:
+    end = event.end_mark
+    if event.style or end.line >= len(lines):
+        return ""
+    found = _COMMENT.match(lines[end.line], end.column)
+    return str(found[1]).strip() if found else ""
+
+
 class _Composer:
     """Makes nodes of parser events, as PyYAML's own composer does, within bounds of depth and number."""
 
     def __init__(self, text: str, file: str, problems: Problems) -> None:
-        self._events: Iterator[Any] = yaml.parse(text, Loader=_EVENTS)
+        self._text = text
+        self._events: Iterator[Any] = iter(())
         self._file = file
         self._problems = problems
         self._resolver: Any = Resolver()
         self._nodes = 0
-        self._lines = text.splitlines()
+        self._lines: Sequence[str] = ()
+        # The last scalar that was read, to tell a quote that closes too late.
+        self.last: Any = None
 
     def documents(self) -> Iterator[yaml.Node]:
+        self._lines = self._text.splitlines()
+        self._events = yaml.parse(self._text, Loader=_EVENTS)
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 yield self._node(next(self._events), 1)
@@ -151,6 +159,7 @@ class _Composer:
         return self._mapping(event, depth)
 
     def _scalar(self, event: Any) -> yaml.ScalarNode:
+        self.last = event
         try:
             event.value.encode("utf-8")
         except UnicodeEncodeError:

@@ -1,8 +1,12 @@
-"""Has the C library keep memory that was freed: batches come one after the other, and each needs what the last had."""
+"""How this process treats memory: batches come one after the other, each needs what the last had, and few objects of
+Python are ever part of a cycle."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
+
+import pyarrow as pa
 
 # <malloc.h> of glibc.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -10,11 +14,26 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 # glibc takes). By default arrays beyond 128 KiB are mapped and unmapped each time, and each page is cleared anew.
 KEPT_BYTES = 128 << 20
 MAPPED_FROM_BYTES = 32 << 20
+# New containers from which the youngest are searched for cycles, and such searches from which older ones are. Python's
+# own 700 suit programs with few containers: here a list may have the texts of a whole batch, and each search reads it.
+SEARCHED_FROM_OBJECTS = 50_000
+OLDER_EACH = 20
 
 
 def keep_freed_memory() -> bool:
-    """Set it for this process; whether the C library knows how (glibc does, others need not)."""
+    """Set it for this process; whether the C library knows how (glibc does, others need not).
+
+    Arrow takes its memory there, too: its own allocator gives pages back as soon as a batch is freed.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
+    pa.set_memory_pool(pa.system_memory_pool())
     return bool(mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM_BYTES) and mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES))
+
+
+def collect_seldom() -> None:
+    """Leave what is there now out of the search for cycles, and search seldom. Called once the server is open."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(SEARCHED_FROM_OBJECTS, OLDER_EACH, OLDER_EACH)

@@ -36,13 +36,14 @@ async def serve(settings: Settings, activity: Activity | None = None) -> int:
         SettingError, StoreError, RuleFileError, OSError: the server cannot start; whatever was opened is closed again.
 
     """
-    from trueline_server.allocation import keep_freed_memory
+    from trueline_server.allocation import collect_seldom, keep_freed_memory
     from trueline_server.bootstrap import open_server
 
     keep_freed_memory()
     stop = asyncio.Event()
     _end_on_signals(stop)
     async with open_server(settings) as server:
+        collect_seldom()
         print(f"listening on {server.address}", flush=True)  # noqa: T201 scripts wait for this line
         if activity is None:
             await stop.wait()

@@ -21,8 +21,10 @@ class Settings:
 
     Attributes:
         address: host:port to listen on; port 0 picks a free one and prints it.
+        metrics_address: host:port where Prometheus reads metrics over HTTP, open to all who reach it; empty = nowhere.
         data_dir: directory of the log, the warehouse and the dataflow's state; one server at a time holds it.
         rules: rule files or directories, comma separated, added to the default pack.
+        rules_scan_interval_s: how often the rule files are looked at for changes.
         mapping: name of the event mapping in force; empty = the one loaded last.
         tokens: credentials as TOKEN=TENANT, comma separated; none = open to all who reach the port, tenant "default".
         max_events_per_call: most events in one ingest call.
@@ -39,8 +41,13 @@ class Settings:
         publish_interval_ms: least time between two deliveries of changes to watchers.
         epoch_interval_s: how often the dataflow saves its state.
         kpi_interval_s: how often KPIs are computed.
+        alert_interval_s: how often alert rules are evaluated, at multiples of it in the time of the events.
         events_ttl_days: for how many days the warehouse keeps events; 0 = for ever.
         points_ttl_days: for how many days the warehouse keeps metric points; 0 = for ever.
+        decisions_ttl_days: for how many days the warehouse keeps decisions of rules; 0 = for ever.
+        notification_give_up_s: how long the delivery of a notification is tried, in seconds, until it is a dead letter.
+        secrets_dir: directory of the files that notification channels may read as secrets.
+        operation_days: for how many days an operation is kept after its end.
         query_timeout_s: longest run of one query against the warehouse.
         query_memory_mb: most memory of one query against the warehouse.
         default_deadline_s: deadline of a call that brings none; streams are exempt.
@@ -48,8 +55,10 @@ class Settings:
     """
 
     address: str = "127.0.0.1:7171"
+    metrics_address: str = ""
     data_dir: Path = Path(".trueline")
     rules: tuple[Path, ...] = ()
+    rules_scan_interval_s: int = 2
     mapping: str = ""
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     max_events_per_call: int = 5000
@@ -66,8 +75,13 @@ class Settings:
     publish_interval_ms: int = 250
     epoch_interval_s: int = 5
     kpi_interval_s: int = 60
+    alert_interval_s: int = 60
     events_ttl_days: int = 0
     points_ttl_days: int = 0
+    decisions_ttl_days: int = 365
+    notification_give_up_s: int = 86_400
+    secrets_dir: Path = Path("/run/secrets")
+    operation_days: int = 30
     query_timeout_s: int = 30
     query_memory_mb: int = 1024
     default_deadline_s: int = 60
@@ -79,6 +93,8 @@ class Settings:
                 f"It must be at least TRUELINE_DEDUP_HORIZON_DAYS, which is {self.dedup_horizon_days}."
             )
         split_address(self.address)
+        if self.metrics_address:
+            split_address(self.metrics_address, f"{PREFIX}METRICS_ADDRESS")
 
     def __repr__(self) -> str:
         shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr]
@@ -110,6 +126,8 @@ def written_default(setting: Field[Any]) -> str:
 
 # Read by the command line and by the tests, never by the server.
 _OF_OTHERS = frozenset({"TRUELINE_DATA", "TRUELINE_TOKEN", "TRUELINE_OUTPUT"})
+# Notification channels may read variables that begin so, and no others.
+SECRETS = f"{PREFIX}SECRET_"
 
 
 def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
@@ -118,7 +136,8 @@ def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
     They are no errors: an orchestrator may add some of its own, e.g. TRUELINE_SERVICE_HOST for a service of that name.
     """
     known = [PREFIX + f.name.upper() for f in fields(Settings)]
-    strange = [v for v in environment if v.startswith(PREFIX) and v not in known and v not in _OF_OTHERS]
+    told = [v for v in environment if v.startswith(PREFIX) and not v.startswith(SECRETS)]
+    strange = [v for v in told if v not in known and v not in _OF_OTHERS]
     return {variable: next(iter(difflib.get_close_matches(variable, known, n=1)), "") for variable in sorted(strange)}
 
 
@@ -152,8 +171,24 @@ def _paths(text: str) -> tuple[Path, ...]:
 
 
 # Settings that may be 0: limits that are then off, or waits that are then none.
-_MAY_BE_ZERO = frozenset({"events_ttl_days", "points_ttl_days", "allowed_lateness_s", "max_disorder_s", "max_future_s"})
-_CASTS: Mapping[str, Callable[[str], Any]] = {"data_dir": Path, "rules": _paths, "address": str, "mapping": str}
+_MAY_BE_ZERO = frozenset(
+    {
+        "events_ttl_days",
+        "points_ttl_days",
+        "decisions_ttl_days",
+        "allowed_lateness_s",
+        "max_disorder_s",
+        "max_future_s",
+    }
+)
+_CASTS: Mapping[str, Callable[[str], Any]] = {
+    "data_dir": Path,
+    "secrets_dir": Path,
+    "rules": _paths,
+    "address": str,
+    "metrics_address": str,
+    "mapping": str,
+}
 
 
 def _cast(name: str, variable: str, text: str) -> Any:

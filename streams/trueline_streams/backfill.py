@@ -1,22 +1,30 @@
-"""Gives a metric that was defined after its events came the points that it would have had."""
+"""Gives a metric that was defined after its events came, or was out of use, the points that it would have had."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from trueline_stores.warehouse.client import Warehouse
-from trueline_stores.warehouse.statements import CoveredMetrics, Tenants
 
 from trueline_streams.pane_statements import CountPaneEvents, PaneQuery
 from trueline_streams.points import PointBatch
-from trueline_streams.recompute import PaneRecompute
+from trueline_streams.recompute import PaneRecompute, only_panes
 from trueline_streams.records import Changes, ChangeWriter, MemberRows, MetricPlan, MetricStatusRow
 
 # Events that one statement computes panes from, unless a single pane has more: bounds its memory.
 EVENTS_AT_ONCE = 500_000
 # Panes that one statement computes.
 PANES_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A metric of a tenant whose points lack the events beyond a log position; 0 = all of them."""
+
+    tenant: str
+    plan: MetricPlan
+    after_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,54 +39,53 @@ class Backfilled:
 def backfill_metrics(
     warehouse: Warehouse,
     writer: ChangeWriter,
-    plans: Sequence[MetricPlan],
+    wanted: Iterable[Lacking],
     up_to_position: int,
     recompute: PaneRecompute | None = None,
     *,
-    tenants: Sequence[str] | None = None,
-) -> list[Backfilled]:
-    """Compute all panes of each metric that has no row in `metric_status`, for every tenant.
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Backfilled]:
+    """Compute the panes that metrics lack, one metric after the other, from the events up to a position.
 
-    To be called before the dataflow starts. A crash on the way leaves points that the next call writes again, because
-    the row that says "covered" comes last.
+    The dataflow may run meanwhile if it computes the metrics from the next position on, or from an earlier one: points
+    are absolute, and of two the one of the later position counts. Computing a metric again changes nothing but what
+    was missing.
 
     Args:
         warehouse: where the events are.
         writer: where the points go.
-        plans: the metrics in force.
+        wanted: metrics of tenants.
         up_to_position: events up to here are in the warehouse.
         recompute: with the server's settings; None = the defaults.
-        tenants: whose; None = everybody's.
+        stopped: asked before each metric; once it says yes, the rest is left out.
 
-    Returns:
-        Each metric that was computed. It is covered from now on, also if nothing of it was found.
+    Yields:
+        Each metric, when it is done.
 
     Raises:
         StoreError: the warehouse failed.
 
     """
     source = recompute or PaneRecompute(warehouse)
-    covered = set(warehouse.run(CoveredMetrics()))
-    done = []
-    for tenant in [name for (name,) in warehouse.run(Tenants())] if tenants is None else tenants:
-        for plan in plans:
-            name, definition = plan.metric.metadata.name, plan.metric.definition
-            if (tenant, name, definition) not in covered:
-                points = _backfill(warehouse, writer, source, plan, tenant=tenant, position=up_to_position)
-                done.append(Backfilled(tenant, name, points))
-    return done
+    for each in wanted:
+        if stopped():
+            return
+        points = _backfill(warehouse, writer, source, each, up_to_position)
+        yield Backfilled(each.tenant, each.plan.metric.metadata.name, points)
 
 
 def _backfill(
-    warehouse: Warehouse, writer: ChangeWriter, source: PaneRecompute, plan: MetricPlan, *, tenant: str, position: int
+    warehouse: Warehouse, writer: ChangeWriter, source: PaneRecompute, lacking: Lacking, position: int
 ) -> int:
-    """Compute one metric of one tenant; how many points it has."""
+    """Compute one metric of one tenant; how many points were lacking."""
+    tenant, plan = lacking.tenant, lacking.plan
     metric = plan.metric
     found = 0
     if plan.events:
         whole = source.query(tenant, metric, plan.events, position + 1)
-        for span in _pieces(warehouse, whole):
-            points, members = source.compute(replace(whole, spans=(span,)))
+        for starts, end in _pieces(warehouse, whole, lacking.after_position):
+            part = replace(whole, spans=((starts[0], end),))
+            points, members = source.compute(only_panes(whole, starts) if lacking.after_position else part)
             writer.write(_changes(position, points, members))
             found += len(points)
     too_late, overflowed = source.refused(plan, tenant, position + 1)
@@ -87,20 +94,19 @@ def _backfill(
     return found
 
 
-def _pieces(warehouse: Warehouse, whole: PaneQuery) -> Iterator[tuple[int, int]]:
-    """Runs of panes, each with a bounded number of events and panes."""
-    first = last = 0
-    panes = events = 0
-    for start_us, end_us, count in warehouse.run(CountPaneEvents(whole)):
-        if panes and (events + count > EVENTS_AT_ONCE or panes == PANES_AT_ONCE):
-            yield first, last
-            panes = events = 0
-        if not panes:
-            first = start_us
+def _pieces(warehouse: Warehouse, whole: PaneQuery, after_position: int) -> Iterator[tuple[list[int], int]]:
+    """Runs of panes, each with a bounded number of events and panes: where the panes start, and the end of the last."""
+    starts: list[int] = []
+    last = events = 0
+    for start_us, end_us, count in warehouse.run(CountPaneEvents(whole, after_position)):
+        if starts and (events + count > EVENTS_AT_ONCE or len(starts) == PANES_AT_ONCE):
+            yield starts, last
+            starts, events = [], 0
+        starts.append(start_us)
         last = end_us
-        panes, events = panes + 1, events + count
-    if panes:
-        yield first, last
+        events += count
+    if starts:
+        yield starts, last
 
 
 def _changes(position: int, points: PointBatch, members: Sequence[tuple[str, ...]]) -> Changes:

@@ -14,6 +14,7 @@ from trueline_streams.distinct import estimate, merged_sketch, sketch_of
 from trueline_streams.grouping import NUMERIC, Cells, NumberCells
 from trueline_streams.points import PointColumns
 from trueline_streams.records import EXACT_DISTINCT, PointRow
+from trueline_streams.texts import Texts, compacted
 
 _COUNTS = ("pane_start", "pane_end", "events", "value_count", "late_events", "revision", "watermark", "touched")
 _LATEST = ("latest_at", "latest_position")
@@ -42,7 +43,8 @@ class CellStore:
         self.member_weight = 0
         self.index: Index = {}
         self.groups: list[tuple[str, ...]] = []
-        self.members: list[set[str]] = []
+        # A set once a cell gets members twice, which most cells of an import do not.
+        self.members: list[set[str] | Texts] = []
         self.sketches: list[bytes] = []
         self.bins: list[dict[int, int]] = []
         names = _COUNTS + (_LATEST if self.numeric else ())
@@ -160,7 +162,7 @@ class CellStore:
         self.ints["latest_at"][rows] = at[newer]
         self.ints["latest_position"][rows] = position[newer]
 
-    def add_members(self, row: int, values: Sequence[str]) -> list[str]:
+    def add_members(self, row: int, values: Sequence[str]) -> Sequence[str]:
         """Add values, each once; answers those that are new while the count of the cell is exact."""
         if self.sketches[row]:
             self.member_weight -= self._weight(row)
@@ -168,8 +170,13 @@ class CellStore:
             self.member_weight += self._weight(row)
             return []
         known = self.members[row]
-        # Most panes of an import are new.
-        new = [value for value in values if value not in known] if known else list(values)
+        if not known and isinstance(values, Texts) and len(values) <= EXACT_DISTINCT:
+            self.members[row] = values
+            self.member_weight += len(values)
+            return values
+        if isinstance(known, Texts):
+            known = self.members[row] = set(known)
+        new = [value for value in values if value not in known]
         room = EXACT_DISTINCT - len(known)
         known.update(new)
         self.member_weight += len(new)
@@ -199,8 +206,15 @@ class CellStore:
         for name in ("members", "sketches", "bins"):
             values = getattr(self, name)
             setattr(self, name, [values[row] for row in kept] if values else [])
+        self._compact()
         self.size = len(kept)
         self._renumber()
+
+    def _compact(self) -> None:
+        """Let go of the members of dropped cells, which lie in the same arrays as those of others."""
+        runs = [(row, members) for row, members in enumerate(self.members) if isinstance(members, Texts)]
+        for (row, _), run in zip(runs, compacted([run for _, run in runs]), strict=True):
+            self.members[row] = run
 
     def _renumber(self) -> None:
         starts = self.ints["pane_start"][: self.size].tolist()
@@ -230,7 +244,8 @@ class CellStore:
         """All cells as plain values that pickle small."""
         ints = {name: column[: self.size].tobytes() for name, column in self.ints.items()}
         numbers = {name: column[: self.size].tolist() for name, column in self.numbers.items()}
-        return self.size, ints, numbers, self.groups, self.members, self.sketches, self.bins
+        members = [set(each) for each in self.members]
+        return self.size, ints, numbers, self.groups, members, self.sketches, self.bins
 
     def unpack(self, packed: tuple[Any, ...]) -> None:
         """Take over what `packed` gave."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from trueline_rules.model import ANY, Span
+from trueline_stores.event_schema import TEXT
 
 from trueline_streams.amounts import Ints, Mask, Units, narrowed, units_of
 from trueline_streams.fields import PROPERTY_PREFIX, text_of_flag, text_of_number, units_of_number, units_of_text
@@ -23,9 +25,22 @@ _EXACT_SCALED = 2.0**50
 _TIE = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TextColumn:
-    """A text a row: codes into distinct values, -1 where the field is absent."""
+    """A text a row: codes into distinct texts, -1 where the field is absent."""
+
+    codes: Ints
+    texts: pa.StringArray
+
+    @cached_property
+    def values(self) -> list[str]:
+        """The distinct texts as Python has them. Made when first asked for: of users there are many."""
+        return [sys.intern(text) for text in self.texts.to_pylist()]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelColumn:
+    """A group's label a row: codes into values, which may stand twice."""
 
     codes: Ints
     values: Sequence[str]
@@ -56,7 +71,7 @@ class BatchColumns:
         self.watermark_us = self._instants("watermark")
         self.position = _whole(events["position"]).to_numpy(zero_copy_only=False).astype(np.int64)
         self._texts: dict[str, TextColumn] = {}
-        self._labels: dict[str, TextColumn] = {}
+        self._labels: dict[str, LabelColumn] = {}
         self._numbers: dict[str, NumberColumn] = {}
         self._panes: dict[str, tuple[Ints, Ints]] = {}
         self._rows: dict[tuple[Any, ...], Ints] = {}
@@ -88,12 +103,12 @@ class BatchColumns:
                 self._texts[field] = _coded(_whole(self._events[field]))
         return self._texts[field]
 
-    def label(self, field: str) -> TextColumn:
+    def label(self, field: str) -> LabelColumn:
         """The field as a group's label: an absent one is the same as an empty one."""
         if field not in self._labels:
             column = self.text(field)
             values = [*column.values, ""]
-            self._labels[field] = TextColumn(np.where(column.codes < 0, values.index(""), column.codes), values)
+            self._labels[field] = LabelColumn(np.where(column.codes < 0, values.index(""), column.codes), values)
         return self._labels[field]
 
     def number(self, field: str) -> NumberColumn:
@@ -130,7 +145,7 @@ class BatchColumns:
                 encoded = items.dictionary_encode()
                 known = [coder.setdefault(text(value), len(coder)) for value in encoded.dictionary.to_pylist()]
                 codes[rows] = np.array(known, dtype=np.int64)[_indices(encoded)]
-        return TextColumn(codes, [sys.intern(value) for value in coder])
+        return TextColumn(codes, pa.array(coder, TEXT))
 
     def _property_number(self, key: str) -> NumberColumn:
         column = NumberColumn(np.zeros(self.rows, dtype=np.int64), np.zeros(self.rows, dtype=bool))
@@ -188,7 +203,7 @@ def _split(parsed: list[int | None], codes: Ints) -> tuple[Units, Mask]:
 
 def _coded(column: pa.Array) -> TextColumn:
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return TextColumn(_indices(encoded), [sys.intern(value) for value in encoded.dictionary.to_pylist()])
+    return TextColumn(_indices(encoded), encoded.dictionary)
 
 
 def _indices(encoded: pa.DictionaryArray) -> Ints:

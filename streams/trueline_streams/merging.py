@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 from bytewax.operators import StatefulBatchLogic
 
 from trueline_streams.amounts import Ints
@@ -24,11 +25,14 @@ from trueline_streams.records import (
     MetricStatusRow,
     PaneLoader,
 )
+from trueline_streams.texts import Texts
 
 # Plans by name and definition of the metric.
 Plans = Mapping[tuple[str, str], MetricPlan]
-# A snapshot: tenant, name and definition of the metric, packed state.
-Packed = tuple[str, str, str, bytes]
+# Whether a metric is planned: tenant, name and definition of the metric, since when.
+Planned = Callable[[str, str, str, int], bool]
+# A snapshot: tenant, name and definition of the metric, packed state, since when the metric is computed.
+Packed = tuple[str, str, str, bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +139,19 @@ class MetricState:
     def _merge_members(self, rows: Ints, cells: Cells) -> tuple[MemberRows, ...]:
         if cells.members is None or not len(cells.members.cells):
             return ()
-        owners, values = cells.members.cells, cells.members.values
+        owners = cells.members.cells
         borders = np.nonzero(np.diff(owners))[0] + 1
         begins = [0, *borders.tolist()]
         ends = [*borders.tolist(), len(owners)]
         targets = rows[owners[begins]].tolist()
-        texts = np.array(values, dtype=object)[cells.members.codes].tolist()
+        texts = cells.members.texts.take(pa.array(cells.members.codes))
         store, metric, changed = self.store, self._plan.metric, []
         for row, begin, end in zip(targets, begins, ends, strict=True):
-            new = store.add_members(row, texts[begin:end])
+            new = store.add_members(row, Texts(texts, begin, end))
             if new:
                 start = int(store.ints["pane_start"][row])
                 groups = store.groups[row]
-                changed.append(
-                    MemberRows(self._tenant, metric.metadata.name, metric.definition, start, groups, tuple(new))
-                )
+                changed.append(MemberRows(self._tenant, metric.metadata.name, metric.definition, start, groups, new))
         return tuple(changed)
 
     def _status(self) -> MetricStatusRow:
@@ -220,26 +222,36 @@ class MergeLogic(StatefulBatchLogic[Partial, MergeResult, Packed]):
     """
 
     def __init__(
-        self, plans: Plans, loader: PaneLoader, settings: FlowSettings, clock: Clock, resume_state: Packed | None
+        self,
+        plans: Plans,
+        loader: PaneLoader,
+        settings: FlowSettings,
+        clock: Clock,
+        resume_state: Packed | None,
+        *,
+        planned: Planned,
     ) -> None:
         self._plans = plans
         self._loader = loader
         self._settings = settings
         self._clock = clock
         self._resumed = resume_state
-        self._named = ("", "", "") if resume_state is None else resume_state[:3]
+        self._named = ("", "", "", 0) if resume_state is None else (*resume_state[:3], *(resume_state[4:] or (0,)))
+        self._is_planned = planned
         self._state: MetricState | None = None
 
     def on_batch(self, values: list[Partial]) -> tuple[list[MergeResult], bool]:
-        """Merge partials in log order; one result each."""
-        return [self._merge(partial) for partial in values], False
+        """Merge partials in log order; one result each. The state goes with the last one of a metric."""
+        return [self._merge(partial) for partial in values], values[-1].ended
 
     def _merge(self, partial: Partial) -> MergeResult:
+        if partial.ended:
+            return MergeResult(partial.batch, None, (), None)
         if self._state is None:
             plan = self._plans[partial.metric, partial.definition]
             if self._resumed is None:
                 self._state = born(plan, partial, self._loader)
-                self._named = (partial.tenant, partial.metric, partial.definition)
+                self._named = (partial.tenant, partial.metric, partial.definition, partial.since)
             else:
                 self._state = MetricState.unpacked(plan, partial.tenant, self._resumed[3])
                 self._resumed = None
@@ -252,7 +264,7 @@ class MergeLogic(StatefulBatchLogic[Partial, MergeResult, Packed]):
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._clock())
 
     def _planned(self) -> bool:
-        return self._named[1:] in self._plans or not self._named[1]
+        return not self._named[1] or self._is_planned(*self._named)
 
     def on_notify(self) -> tuple[list[MergeResult], bool]:
         """Discard the state of a metric that is no longer planned."""
@@ -266,5 +278,6 @@ class MergeLogic(StatefulBatchLogic[Partial, MergeResult, Packed]):
         """Whose state, and the state."""
         if self._resumed is not None:
             return self._resumed
+        tenant, metric, definition, since = self._named
         packed = b"" if self._state is None else self._state.packed()
-        return (*self._named, packed)
+        return tenant, metric, definition, packed, since

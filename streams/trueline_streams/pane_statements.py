@@ -83,18 +83,28 @@ class ComputePanes:
 
 @dataclass(frozen=True, slots=True)
 class CountPaneEvents:
-    """Events of each pane, too-late ones included: how much work the panes are."""
+    """Events of each pane, too-late ones included: how much work the panes are.
+
+    Attributes:
+        query: which events.
+        after_position: only panes with an event beyond it.
+
+    """
 
     query: PaneQuery
+    after_position: int = 0
 
     def to_sql(self) -> Sql:
         """The statement; rows (pane start, pane end, events) by pane, in microseconds."""
         bound = _Parameters()
         start, end = _pane(self.query.metric.step)
+        touched = ""
+        if self.after_position:
+            touched = f"HAVING max(position) > {bound.add('after', 'UInt64', self.after_position)}\n"
         return (
             f"SELECT {start} AS start_us, {end} AS end_us, count() AS events\n"
             f"FROM {EVENTS.full_name}\nWHERE {_conditions(self.query, bound)}\n"
-            "GROUP BY start_us, end_us\nORDER BY start_us",
+            f"GROUP BY start_us, end_us\n{touched}ORDER BY start_us",
             bound.values,
         )
 

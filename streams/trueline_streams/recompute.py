@@ -60,10 +60,7 @@ class PaneRecompute:
         """
         if not events or not pane_starts_us:
             return []
-        wanted = sorted(pane_starts_us)
-        query = replace(
-            self.query(tenant, metric, events, before_position), spans=_spans(metric, wanted), panes=tuple(wanted)
-        )
+        query = only_panes(self.query(tenant, metric, events, before_position), sorted(pane_starts_us))
         batch, members = self.compute(query)
         return list(zip(batch, members, strict=True))
 
@@ -101,6 +98,11 @@ class PaneRecompute:
         query = self.query(tenant, plan.metric, plan.events, before_position)
         too_late, overflowed = self._warehouse.run(CountRefused(query))[0]
         return int(too_late), int(overflowed)
+
+
+def only_panes(query: PaneQuery, starts_us: Sequence[int]) -> PaneQuery:
+    """The query for some panes alone, by their starts, ascending."""
+    return replace(query, spans=_spans(query.metric, starts_us), panes=tuple(starts_us))
 
 
 def _spans(metric: Metric, starts: Sequence[int]) -> tuple[tuple[int, int], ...]:

@@ -26,6 +26,8 @@ class MetricPlan:
         events: event names read, (ANY,) = every event; () = nobody plays its roles, so it has no points.
         allowed_lateness_us: the metric's own or the server's.
         watermark_shift_us: default max_disorder less the metric's own; added to the stamped watermark.
+        since: log position when the dataflow took the metric up. One that comes back after it was out of use starts
+            anew, with another position: what was in memory has missed the events of the meantime.
 
     """
 
@@ -33,6 +35,12 @@ class MetricPlan:
     events: tuple[str, ...]
     allowed_lateness_us: int
     watermark_shift_us: int = 0
+    since: int = 0
+
+    @property
+    def identity(self) -> tuple[str, str, int]:
+        """Name and definition of the metric, and since when it is computed: what its state is filed under."""
+        return self.metric.metadata.name, self.metric.definition, self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ class MemberRows:
     definition: str
     pane_start_us: int
     groups: tuple[str, ...]
-    members: tuple[str, ...]
+    members: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from trueline_stores.log.port import EventLog
 
 from trueline_streams.flow import build_flow
 from trueline_streams.patience import Patience, PatientLoader, PatientWriter
+from trueline_streams.plans import PlanTable
 from trueline_streams.records import ChangeWriter, Clock, FlowSettings, MetricPlan, PaneLoader
 from trueline_streams.recovery import recovery_config, resume_position
 from trueline_streams.sink import ChangeSink
@@ -36,7 +37,7 @@ class FlowRunner:
         writer: ChangeWriter,
         clock: Clock,
         *,
-        plans: Sequence[MetricPlan],
+        plans: Sequence[MetricPlan] = (),
         loader: PaneLoader,
         settings: FlowSettings,
         directory: Path,
@@ -48,7 +49,7 @@ class FlowRunner:
         self._log = log
         self._writer = PatientWriter(writer, self._patience)
         self._clock = clock
-        self._plans = tuple(plans)
+        self._plans = PlanTable.for_all(plans)
         self._loader = PatientLoader(loader, self._patience)
         self._settings = settings
         self._directory = directory
@@ -79,10 +80,32 @@ class FlowRunner:
         """The log position behind which `start` will read on; see recovery.resume_position. Call it before."""
         return resume_position(self._directory)
 
+    def replan(self, plans: Mapping[str, Sequence[MetricPlan]]) -> int:
+        """Compute other metrics from the next batch on, while the flow goes on: by tenant, "" = all others.
+
+        Answers the log position up to which batches may have gone without them. What came up to there is to be
+        computed from the warehouse, once `reached` it: see backfill.
+        """
+        self._plans.replace(plans)
+        return self.position()
+
+    def position(self) -> int:
+        """The last log position that the flow has taken up, or will read on behind once it is started."""
+        return self.progress.handed_out if self._thread is not None else self.resume_position()
+
+    def written(self) -> int:
+        """A log position up to which everything is in the warehouse and stays there, whatever happens."""
+        return self.progress.written if self._thread is not None else self.resume_position()
+
+    def reached(self, position: int, timeout_s: float) -> bool:
+        """Wait until a position is written; whether it is. Before the start everything up to `position()` is."""
+        return self._thread is None or self.progress.wait(position, timeout_s)
+
     def start(self) -> None:
         """Start the thread. Once only."""
         if self._thread is not None:
             raise RuntimeError("the dataflow was started already")
+        self.progress.hand_out(self.resume_position())
         self._thread = threading.Thread(target=self._run, name="dataflow", daemon=True)
         self._thread.start()
 

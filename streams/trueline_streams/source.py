@@ -33,11 +33,21 @@ class Progress:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._written = 0
+        self._handed_out = 0
 
     @property
     def written(self) -> int:
         """Last position whose changes are all in the warehouse."""
         return self._written
+
+    @property
+    def handed_out(self) -> int:
+        """Last position that the flow has taken up; whatever comes later it has not looked at yet."""
+        return self._handed_out
+
+    def hand_out(self, position: int) -> None:
+        """Everything up to a position is taken up; lower positions change nothing."""
+        self._handed_out = max(self._handed_out, position)
 
     def reach(self, position: int) -> None:
         """Everything up to a position is written; lower positions change nothing."""
@@ -89,6 +99,7 @@ class LogPartition(StatefulSourcePartition[LogBatch, int]):
         self._replayed_to = self._log.end()
         self._handed_out_us: int | None = None
         self._awake: datetime | None = None
+        source.progress.hand_out(after)
         source.progress.reach(after)
 
     def next_batch(self) -> list[LogBatch]:
@@ -110,6 +121,7 @@ class LogPartition(StatefulSourcePartition[LogBatch, int]):
             return []
         first, last = entries[0].first_position, entries[-1].last_position
         self._after = last
+        self._source.progress.hand_out(last)
         self._handed_out_us = self._source.clock()
         return [LogBatch(first, last, first <= self._replayed_to, tuple(entries))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,18 +11,19 @@ import pyarrow.compute as pc
 from trueline_stores.bus import Bus, Written
 from trueline_stores.event_schema import INSTANT, TEXT
 from trueline_stores.warehouse.client import Warehouse
-from trueline_stores.warehouse.statements import CoveredMetrics, KnownPositions, WrittenPosition
+from trueline_stores.warehouse.statements import KnownPositions, WrittenPosition
 
 from trueline_streams.amounts import Units, amounts_of
 from trueline_streams.points import POINT_SCHEMA, PointBatch, bin_maps, constants, group_lists
 from trueline_streams.records import Changes, ClockRow, MemberRows, MetricStatusRow, PointRow, StampedEvents
+from trueline_streams.texts import text_lists
 
 # Columns of `events` that may be null in Arrow; the warehouse has "" there.
 _NULLABLE_TEXT = ("user_id", "account_id", "anonymous_id", "device_id", "currency")
 
 
 class WarehouseWriter:
-    """Implements ChangeWriter. Called by one thread.
+    """Implements ChangeWriter. Thread-safe: a backfill may write while the dataflow does.
 
     Events go first, because everything else can be computed from them, and clocks go last, because the newest revision
     among them says up to where all is written. Points, clocks and counters replace former states by their revision, so
@@ -31,8 +33,8 @@ class WarehouseWriter:
     def __init__(self, warehouse: Warehouse, bus: Bus) -> None:
         self._warehouse = warehouse
         self._bus = bus
+        self._lock = threading.Lock()
         self._processed = int(warehouse.run(WrittenPosition())[0][0])
-        self._covered = {(tenant, metric, definition) for tenant, metric, definition in warehouse.run(CoveredMetrics())}
 
     @property
     def processed_position(self) -> int:
@@ -48,16 +50,14 @@ class WarehouseWriter:
         """
         points = points_table(changes.points)
         touched = _touched_metrics(points)
-        self._insert("events", self._new_events(changes.events))
-        self._insert("members", members_table(changes.members))
-        self._insert("points", points)
-        # Points without events are a backfill's, which says itself when it has covered a metric.
-        covered = self._newly_covered(touched) if changes.events else []
-        self._insert("metric_status", statuses_table([*changes.statuses, *covered]))
-        self._insert("clocks", clocks_table(changes.clocks))
-        self._covered.update((row.tenant, row.metric, row.definition) for row in covered)
-        self._processed = max(self._processed, changes.position)
-        self._bus.publish(Written(self._processed, frozenset((tenant, metric) for tenant, metric, _ in touched)))
+        with self._lock:
+            self._insert("events", self._new_events(changes.events))
+            self._insert("members", members_table(changes.members))
+            self._insert("points", points)
+            self._insert("metric_status", statuses_table(changes.statuses))
+            self._insert("clocks", clocks_table(changes.clocks))
+            self._processed = max(self._processed, changes.position)
+            self._bus.publish(Written(self._processed, frozenset((tenant, metric) for tenant, metric, _ in touched)))
 
     def _insert(self, table: str, rows: pa.Table | None) -> None:
         if rows is not None and rows.num_rows:
@@ -87,10 +87,6 @@ class WarehouseWriter:
         span = pc.min_max(positions).as_py()
         known = self._warehouse.query_arrow(*KnownPositions(batch.tenant, span["min"], span["max"]).to_sql())
         return batch.events.filter(pc.invert(pc.is_in(positions, value_set=known["position"].combine_chunks())))
-
-    def _newly_covered(self, touched: set[tuple[str, str, str]]) -> list[MetricStatusRow]:
-        """A row with revision 0 for each metric that gets its first points: from now on its history is complete."""
-        return [MetricStatusRow(*key, too_late=0, overflowed=0, revision=0) for key in sorted(touched - self._covered)]
 
 
 def _touched_metrics(points: pa.Table) -> set[tuple[str, str, str]]:
@@ -130,7 +126,7 @@ def members_table(members: Sequence[MemberRows]) -> pa.Table:
             "definition": pa.array([row.definition for row in members], TEXT),
             "pane_start": _instants([row.pane_start_us for row in members]),
             "groups": group_lists([row.groups for row in members]),
-            "members": group_lists([row.members for row in members]),
+            "members": text_lists([row.members for row in members]),
         }
     )
 

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from trueline import BatchingSender, Event, TruelineClient
+from trueline import (
+    AsyncTruelineClient,
+    Backtest,
+    BatchingSender,
+    Event,
+    Firing,
+    NotFoundError,
+    Operation,
+    OperationCancelledError,
+    OperationState,
+    Severity,
+    TruelineClient,
+)
 from trueline_cli.app import main
 
 from benchmarks.server_process import ServerProcess
 
 FIRST = datetime(2025, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
 # Payments a day.
 PAID = [3, 0, 1, 5, 1, 1, 4, 0, 2, 6]
 RULE = """apiVersion: trueline/v1
@@ -66,7 +80,7 @@ def test_backtest_equals_plain_python(address: str, rules: Path, capsys: pytest.
     """A day's window ends at midnight and is judged then; firings are the runs of days with few payments or none."""
     arguments = ["rules", "backtest", str(rules), "--address", address, "--rule", "few_payments", *_span(10)]
     assert main([*arguments, "--output", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)["few_payments"]
+    found = json.loads(capsys.readouterr().out)["rules"]["few_payments"]
     firings = [(one["since"], one["until"], one["severity"]) for one in found["firings"]]
     expected = []
     for day, count in enumerate(PAID, start=1):
@@ -86,8 +100,9 @@ def test_backtest_equals_plain_python(address: str, rules: Path, capsys: pytest.
     assert (found["evaluations"], found["without_data"]) == (10, 0)
     assert main(arguments) == 0
     told = capsys.readouterr().out
-    assert "few_payments                 critical  2025-03-03 00:00  2025-03-05 00:00     2d 0h" in told
-    assert "1 rules, 10 evaluations" in told
+    assert "few_payments  critical  2025-03-03 00:00  2025-03-05 00:00  2d 0h" in told
+    assert "1 rule, 10 evaluations" in told
+    assert max(map(len, told.splitlines())) <= 80
 
 
 def test_diff_tells_what_an_edit_would_have_changed(
@@ -108,12 +123,99 @@ def test_diff_tells_what_an_edit_would_have_changed(
     assert [one["change"] for one in changes["firings"]] == ["changed"]
 
 
-def test_what_cannot_be_replayed_is_told(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No server, a rule that does not exist, a span that ends before it begins."""
+def test_the_rules_in_force_in_the_background(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without files those in force are replayed; detached, it is named, listed, waited for and shown."""
+    server = ["--address", address]
+    assert main(["rules", "backtest", *server, "--rule", "few_payments", *_span(10), "--detach"]) == 0
+    name = capsys.readouterr().out.strip()
+    assert main(["operations", "wait", name, *server]) == 0
+    told = capsys.readouterr().out
+    assert f"{name}  BacktestRules, succeeded" in told
+    assert "few_payments  critical  2025-03-03 00:00  2025-03-05 00:00  2d 0h" in told
+    assert main(["operations", "--address", address, "--output", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["operations"]
+    assert next(one for one in listed if one["name"] == name)["state"] == "succeeded"
+    assert main(["operations", "show", name.removeprefix("operations/"), *server, "--output", "json"]) == 0
+    assert [one["rule"] for one in json.loads(capsys.readouterr().out)["result"]["rules"]] == ["few_payments"]
+    assert main(["operations", "cancel", name, *server]) == 0
+    assert "succeeded" in capsys.readouterr().out
+    assert main(["operations", *server]) == 0
+    told = capsys.readouterr().out
+    assert name.removeprefix("operations/") in told
+    assert max(map(len, told.splitlines())) <= 80
+    assert main(["operations", "show", "nothing", *server]) == 1
+    assert "no operation operations/nothing is kept" in capsys.readouterr().err
+
+
+def test_the_sdk_begins_and_waits(address: str) -> None:
+    """Sync and async: the result is typed; asked again with its id it is the same; an error has its reason."""
+    span = {"start": FIRST + timedelta(days=1), "end": FIRST + timedelta(days=10)}
+    with TruelineClient(address) as client:
+        begun = client.backtest_rules(rules=["few_payments"], every=DAY, request_id="sdk", **span)
+        found = client.wait_operation(begun.name).result
+        assert isinstance(found, Backtest)
+        first = Firing("few_payments", {}, Severity.CRITICAL, FIRST + 2 * DAY, FIRST + 4 * DAY)
+        assert found.rules[0].firings[0] == first
+        assert (found.every, found.rules[0].evaluations) == (DAY, 10)
+        with pytest.raises(NotFoundError) as refused:
+            client.backtest_rules(rules=["nothing"])
+        assert refused.value.reason == "UNKNOWN_RULE"
+
+    async def run() -> None:
+        async with AsyncTruelineClient(address) as client:
+            again = await client.backtest_rules(rules=["few_payments"], every=DAY, request_id="sdk", **span)
+            assert again.name == begun.name
+            heard: list[Operation] = []
+            assert (await client.wait_operation(again.name, heard=heard.append)).result == found
+            assert heard[-1].done
+            assert (await client.cancel_operation(again.name)).state is OperationState.SUCCEEDED
+            assert again.name in {one.name for one in await client.list_operations("BacktestRules", limit=50)}
+            assert (await client.get_operation(again.name)).result == found
+
+    asyncio.run(run())
+
+
+def test_cancelling_ends_it_soon(address: str) -> None:
+    """A backtest of tens of thousands of KPI values ends after the one at hand; the next one has its turn."""
+    with TruelineClient(address) as client:
+        long = client.backtest_rules(every=timedelta(minutes=5), span=60 * DAY)
+        after = client.backtest_rules(rules=["few_payments"], every=DAY)
+        client.cancel_operation(long.name)
+        ended = client.wait_operation(long.name, timeout=30)
+        assert (ended.state, type(ended.error)) == (OperationState.CANCELLED, OperationCancelledError)
+        assert client.wait_operation(after.name, timeout=30).state is OperationState.SUCCEEDED
+
+
+def test_a_kill_does_not_lose_it(tmp_path: Path, rules: Path) -> None:
+    """The server is killed while one runs and others wait; the next over its directory does them, by their names."""
+    settings = {"TRUELINE_RULES": str(rules)}
+    with ServerProcess(tmp_path, settings) as server:
+        with TruelineClient(server.address) as client:
+            client.ingest([Event(id="1", source="t", name="payment_succeeded", occurred_at=FIRST)])
+            long = client.backtest_rules(every=timedelta(minutes=5), end=FIRST + 60 * DAY, span=60 * DAY)
+            waiting = client.backtest_rules(rules=["few_payments"], end=FIRST + 60 * DAY, every=DAY)
+        server.kill()
+    with ServerProcess(tmp_path, settings) as server, TruelineClient(server.address) as client:
+        assert client.get_operation(long.name).state in {OperationState.WAITING, OperationState.RUNNING}
+        client.cancel_operation(long.name)
+        found = client.wait_operation(waiting.name, timeout=60)
+        assert found.result is not None
+        assert found.result.end == FIRST + 60 * DAY
+
+
+def test_what_cannot_be_replayed_is_told(address: str, rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No server, a rule that does not exist, a span that ends before it begins, rules that do not load."""
     nobody = ["--address", "127.0.0.1:1"]
     assert main(["rules", "backtest", str(rules), *nobody, *_span(2), "--rule", "few_payments"]) == 1
-    assert "127.0.0.1:1 answers UNAVAILABLE" in capsys.readouterr().err
-    assert main(["rules", "backtest", str(rules), *nobody, "--rule", "few_payment"]) == 2
+    assert "no server answers at 127.0.0.1:1" in capsys.readouterr().err
+    backtest = ["rules", "backtest", "--address", address]
+    assert main([*backtest, str(rules), "--rule", "few_payment"]) == 2
     assert "did you mean 'few_payments'?" in capsys.readouterr().err
-    assert main(["rules", "backtest", str(rules), *nobody, "--from", "2025-02-02", "--to", "2025-02-01"]) == 2
+    assert main([*backtest, str(rules), "--from", "2025-02-02", "--to", "2025-02-01"]) == 2
     assert "is not before" in capsys.readouterr().err
+    broken = rules.with_name("broken.yaml")
+    broken.write_text(RULE.replace("paid < 3", "paid < many"), encoding="utf-8")
+    assert main([*backtest, str(broken)]) == 1
+    told = capsys.readouterr().err
+    assert f"{broken}:6:" in told
+    assert "nothing was replayed" in told

@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from trueline_cli import options
 
@@ -22,6 +22,12 @@ VERBS = {
     "quality": "how far the events can be trusted",
     "status": "what the server has taken in and processed",
     "facts": "put facts about accounts and users in, list them",
+    "rules": "check, test, activate and explain rules",
+    "alerts": "what fires, who has it, who was told; silences",
+    "checkpoint": "does everybody and everything meet its targets",
+    "backlog": "what checkpoints found is to be mended",
+    "schedules": "what is run when; run one now",
+    "operations": "long work on the server: list, show, cancel, wait",
 }
 # Verbs of the server extra, found through entry points when they are used: looking for them takes longer than --help.
 SERVER_VERBS = {
@@ -29,7 +35,6 @@ SERVER_VERBS = {
     "demo": "play a generated business into a fresh server, print the board",
     "generate": "make the events of a synthetic podcast business",
     "doctor": "check this machine and a data directory",
-    "rules": "check, test and explain rule files",
 }
 _GROUP = "trueline.commands"
 _EXAMPLES = """examples:
@@ -105,6 +110,17 @@ def load(verb: str) -> Command:
     if verb in VERBS:
         command: Command = importlib.import_module(f"trueline_cli.verbs.{verb}").command
         return command
+    extra: Command = load_extra(verb)
+    return extra
+
+
+def load_extra(verb: str) -> Any:
+    """What the server extra has for a verb.
+
+    Raises:
+        MissingExtraError: it is not installed.
+
+    """
     from importlib.metadata import entry_points
 
     needed = f"'{verb}' needs the backend; install it with: pip install \"trueline[server]\""
@@ -112,10 +128,9 @@ def load(verb: str) -> Command:
     if not found:
         raise MissingExtraError(needed)
     try:
-        loaded: Command = found[0].load()
+        return found[0].load()
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{needed} ({error.name} is missing)") from error
-    return loaded
 
 
 def _guarded(command: Command, args: argparse.Namespace) -> int:
@@ -126,6 +141,9 @@ def _guarded(command: Command, args: argparse.Namespace) -> int:
     except options.UsageError as error:
         print(f"trueline {args.verb}: {error}", file=sys.stderr)
         return 2
+    except MissingExtraError as error:
+        print(f"trueline {args.verb}: {error}", file=sys.stderr)
+        return 1
     except TruelineError as error:
         from trueline_cli.explain import explain
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from trueline.errors import TruelineError
 
 # What lists the names that there are.
-_LISTED_BY = {"UNKNOWN_METRIC": "trueline metrics"}
+_LISTED_BY = {
+    "UNKNOWN_METRIC": "trueline metrics",
+    "UNKNOWN_RULE": "trueline rules list",
+    "UNKNOWN_DECISION": "trueline rules decisions",
+    "UNKNOWN_CHECKPOINT": "trueline checkpoint list",
+    "UNKNOWN_SCHEDULE": "trueline schedules",
+    "UNKNOWN_SILENCE": "trueline alerts silences",
+    "UNKNOWN_NOTIFICATION": "trueline alerts notifications",
+}
 
 
 def explain(error: TruelineError) -> str:

@@ -6,8 +6,8 @@ import argparse
 import os
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trueline import TruelineClient
@@ -16,6 +16,7 @@ DEFAULT_ADDRESS = "127.0.0.1:7171"
 # Short, so that a person learns soon that no server is there.
 _ATTEMPTS = 3
 _MOST = 2**31 - 1
+_SPAN_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 class UsageError(Exception):
@@ -67,12 +68,33 @@ def describe(parser: argparse.ArgumentParser, text: str, examples: Sequence[str]
     parser.epilog = "examples:\n" + "\n".join(f"  {example}" for example in examples)
 
 
+def action(verbs: Any, name: str, about: str, text: str, examples: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of one action of a verb: what it is for in a line, in more lines, and with examples."""
+    made: argparse.ArgumentParser = verbs.add_parser(
+        name, help=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_global(made, defaults=False)
+    describe(made, text, examples)
+    return made
+
+
 def connect(args: argparse.Namespace) -> TruelineClient:
     """A client for the server that the options name."""
     from trueline import RetryPolicy, TruelineClient
 
     retry = RetryPolicy(attempts=_ATTEMPTS)
     return TruelineClient(args.address, token=args.token, timeout=args.timeout, retry=retry)
+
+
+def author() -> str:
+    """Who works here: TRUELINE_AUTHOR, else the login; "" if neither is known."""
+    import getpass
+
+    try:
+        return os.environ.get("TRUELINE_AUTHOR") or getpass.getuser()
+    except (OSError, KeyError):
+        # A container's user need not have a name.
+        return ""
 
 
 def seconds(text: str) -> float:
@@ -92,6 +114,14 @@ def count(text: str) -> int:
     if not 0 <= value <= _MOST:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to {_MOST:,}")
     return value
+
+
+def length(text: str) -> timedelta:
+    """A span like 90m, 2h, 1d or 1w."""
+    found = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
+    if found is None or not int(found[1]):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a span like 90m, 2h, 1d or 1w")
+    return timedelta(seconds=int(found[1]) * _SPAN_S[found[2]])
 
 
 def instant(text: str) -> datetime:

@@ -6,22 +6,38 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 
 def jsonable(value: Any) -> Any:
-    """A result as plain values: dataclasses become objects, times RFC 3339 in UTC, numbers that JSON lacks null."""
+    """A result as plain values for JSON.
+
+    Dataclasses become objects, times RFC 3339 in UTC, spans seconds, decimals text, sets sorted lists, and numbers that
+    JSON lacks null.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: jsonable(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, datetime):
-        return rfc3339(value)
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return rfc3339(value)
+        case timedelta():
+            return value.total_seconds()
+        case Decimal():
+            return f"{value:f}"
+        case frozenset():
+            return sorted(value)
+        case float() if not math.isfinite(value):
+            return None
     return value
 
 

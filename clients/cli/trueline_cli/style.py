@@ -25,8 +25,11 @@ NOTHING = "–"  # noqa: RUF001  an en dash is how tables say that there is noth
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where tables go: colours only on a terminal and without NO_COLOR, 80 columns where there is no terminal."""
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    """Where tables go: colours only on a terminal and without NO_COLOR, 80 columns where there is no terminal.
+
+    Brackets stand for themselves: what is shown is written by others.
+    """
+    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=False)
 
 
 def table(*columns: str, right: tuple[str, ...] = (), fold: tuple[str, ...] = (), gap: int = 2) -> Table:

@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+from trueline.alerts import Alert, AlertChanged, AlertsSnapshot
 from trueline.results import (
     AlignmentScore,
     Heartbeat,
@@ -19,6 +20,7 @@ from trueline.results import (
     ScoreSnapshot,
     Synced,
 )
+from trueline.rule_sets import RulesChanged, RulesSnapshot
 
 from trueline_cli import options
 from trueline_cli.output import jsonable, print_line
@@ -26,8 +28,12 @@ from trueline_cli.output import jsonable, print_line
 _KINDS = {
     MetricSnapshot: "snapshot",
     ScoreSnapshot: "snapshot",
+    RulesSnapshot: "snapshot",
+    AlertsSnapshot: "snapshot",
     MetricChanges: "changes",
     ScoreChange: "change",
+    RulesChanged: "change",
+    AlertChanged: "change",
     Synced: "synced",
     Heartbeat: "heartbeat",
 }
@@ -85,6 +91,48 @@ def watch_alignment(args: argparse.Namespace) -> int:
         return _follow(args, messages, draw, lines)
 
 
+def watch_rules(args: argparse.Namespace) -> int:
+    """Watch the rules until Ctrl-C, or with --once until what is in force is told."""
+    from trueline_cli.rules.changes import message_lines
+
+    with options.connect(args) as client:
+        return _follow(args, client.watch_rules(resume_token=args.resume), None, message_lines)
+
+
+def watch_alerts(args: argparse.Namespace) -> int:
+    """Watch alerts until Ctrl-C, or with --once until what fires now is told."""
+    from trueline_cli.alerts import showing
+
+    open_now: dict[str, Alert] = {}
+
+    def draw(message: Any, height: int) -> Any:
+        if isinstance(message, AlertsSnapshot):
+            open_now.update({alert.id: alert for alert in message.alerts})
+        elif isinstance(message, AlertChanged):
+            open_now[message.alert.id] = message.alert
+            if message.alert.state == "resolved":
+                del open_now[message.alert.id]
+        if not open_now:
+            return "nothing fires"
+        shown = showing.ranked(open_now.values())[: max(height - _MARGIN - 1, 5)]
+        left = len(open_now) - len(shown)
+        made = showing.alerts_table(shown)
+        if left:
+            made.add_row(f"… {left:,}", "more")
+        return made
+
+    def lines(message: Any) -> list[str]:
+        if isinstance(message, AlertsSnapshot):
+            return [
+                f"{alert.id}  {alert.severity}  {showing.state_words(alert)}  {alert.rule} {showing.about(alert)}"
+                for alert in message.alerts
+            ]
+        return showing.change_lines(message.alert, message.events) if isinstance(message, AlertChanged) else []
+
+    with options.connect(args) as client:
+        return _follow(args, client.watch_alerts(resume_token=args.resume), draw, lines)
+
+
 def score_line(score: AlignmentScore, before: AlignmentScore | None) -> str:
     """A score in one line, with the KPIs whose value is another than before; without a score before, with all."""
     from trueline_cli import style
@@ -101,14 +149,18 @@ def score_line(score: AlignmentScore, before: AlignmentScore | None) -> str:
 
 
 def _follow(
-    args: argparse.Namespace, messages: Any, draw: Callable[[Any, int], Any], lines: Callable[[Any], list[str]]
+    args: argparse.Namespace,
+    messages: Any,
+    draw: Callable[[Any, int], Any] | None,
+    lines: Callable[[Any], list[str]],
 ) -> int:
+    """Print messages as they come; what cannot be drawn anew is told in lines on a terminal, too."""
     with closing(messages):
         chosen = _until_synced(messages, once=args.once)
         try:
             if args.output == "json":
                 _print(chosen)
-            elif sys.stdout.isatty():
+            elif draw is not None and sys.stdout.isatty():
                 _live(chosen, draw)
             else:
                 _print_lines(chosen, lines)

@@ -12,6 +12,10 @@ import grpc
 import tenacity
 
 from trueline import calls, channel, facts, mapping, retries, watching
+from trueline.aio_alerts import AsyncAlertMethods
+from trueline.aio_checkpoints import AsyncCheckpointMethods
+from trueline.aio_operations import AsyncOperationMethods
+from trueline.aio_rules import AsyncRuleMethods
 from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
 from trueline.errors import TruelineError, decode, unavailable
@@ -30,11 +34,10 @@ from trueline.results import (
     Status,
 )
 from trueline.retries import RetryPolicy
-from trueline.rule_results import AlertRules, RuleCheck, RuleDecision, RuleTestReport
 from trueline.v1 import ingest_service_pb2
 
 
-class AsyncTruelineClient:
+class AsyncTruelineClient(AsyncRuleMethods, AsyncOperationMethods, AsyncAlertMethods, AsyncCheckpointMethods):
     """A client of one server, for the tasks of one event loop; make it inside the loop.
 
     Calls, arguments, deadlines and retries are those of `TruelineClient`.
@@ -200,34 +203,6 @@ class AsyncTruelineClient:
     ) -> list[facts.Fact]:
         """See `TruelineClient.list_facts`."""
         return await self._call(calls.list_facts(subject, subject_id, names, at), timeout)
-
-    async def alert_rules(self, *, page_size: int = 0, timeout: float | None = None) -> AlertRules:
-        """See `TruelineClient.alert_rules`."""
-        return await self._call(calls.alert_rules(page_size), timeout)
-
-    async def check_rules(
-        self, files: Mapping[str, str] | None = None, *, mapping: str = "", timeout: float | None = None
-    ) -> RuleCheck:
-        """See `TruelineClient.check_rules`."""
-        return await self._call(calls.check_rules(files or {}, mapping), timeout)
-
-    async def test_rules(
-        self, files: Mapping[str, str] | None = None, *, mapping: str = "", timeout: float | None = None
-    ) -> RuleTestReport:
-        """See `TruelineClient.test_rules`."""
-        return await self._call(calls.test_rules(files or {}, mapping), timeout)
-
-    async def evaluate_rule(
-        self,
-        rule: str,
-        values: Mapping[str, object] | None = None,
-        *,
-        at: datetime | None = None,
-        row_limit: int = 0,
-        timeout: float | None = None,
-    ) -> RuleDecision:
-        """See `TruelineClient.evaluate_rule`."""
-        return await self._call(calls.evaluate_rule(rule, values, at, row_limit), timeout)
 
     async def status(self, *, min_position: int = 0, timeout: float | None = None) -> Status:
         """See `TruelineClient.status`."""

@@ -19,6 +19,8 @@ _FEW_KEYS = 16
 # So many texts tell whether a column repeats itself, if more than this share of them differ.
 _LOOK = 64
 _VARIED = 0.9
+_TEXT_OR_NONE = {str, type(None)}
+_FLAGS: Mapping[bool | None, int] = {None: 2, False: 0, True: 1}
 _BIG_ENDIAN = sys.byteorder == "big"
 
 # One text for all events, one a row, or None where nothing is known.
@@ -172,36 +174,55 @@ def _text_column(column: TextColumn) -> event_pb2.StringColumn | None:
     if isinstance(column, str):
         return event_pb2.StringColumn(texts=_text_array([column])) if column else None
     # An absent text and the empty one are the same on the wire.
-    if _is_varied(column):
+    if _is_varied(column, absent=True):
         return event_pb2.StringColumn(texts=_text_array([text or "" for text in column]))
-    # Insertion order numbers the texts.
-    distinct = dict.fromkeys(column)
-    everywhere = None not in distinct and "" not in distinct
-    distinct.pop("", None)
-    return _coded(column, distinct, everywhere)
+    return _Coded(column, empty_is_absent=True).packed()
 
 
-def _is_varied(column: Sequence[str | None]) -> bool:
-    """Whether, by a look at the beginning, hardly any text stands twice, so that a dictionary would save nothing."""
+def _is_varied(column: Sequence[str | None], *, absent: bool) -> bool:
+    """Whether, by a look at the beginning, hardly any text stands twice, so that a dictionary would save nothing.
+
+    With `absent`, rows without a text are left out of the count, as long as they are not the most.
+    """
     beginning = column[:_LOOK]
     distinct = set(beginning)
-    return None not in distinct and len(distinct) > _VARIED * len(beginning)
+    missing = beginning.count(None) if None in distinct else 0
+    if missing:
+        distinct.discard(None)
+    there = len(beginning) - missing
+    return len(distinct) > _VARIED * there and (absent or not missing) and missing <= there
 
 
-def _coded(
-    column: Sequence[str | None], distinct: dict[str | None, None], everywhere: bool
-) -> event_pb2.StringColumn | None:
-    """The column by the codes of its texts; what is not in `distinct` is absent."""
-    distinct.pop(None, None)
-    if not distinct:
-        return None
-    texts = cast("list[str]", list(distinct))
-    if everywhere and len(texts) == 1:
-        return event_pb2.StringColumn(texts=_text_array(texts))
-    codes: dict[str | None, int] = {None: 0, "": 0}
-    codes.update(zip(texts, range(1, len(texts) + 1), strict=True))
-    indices = _little_endian(array("I", map(codes.__getitem__, column)))
-    return event_pb2.StringColumn(texts=_text_array(texts), indices=indices)
+class _Coded(dict[str | None, int]):
+    """A column by the codes of its texts, numbered from 1 in the order they come; 0 = absent. Codes by what they mean.
+
+    The column is walked once: a dictionary calls for what is missing by itself.
+    """
+
+    def __init__(self, column: Sequence[str | None], *, empty_is_absent: bool) -> None:
+        super().__init__()
+        self._empty_is_absent = empty_is_absent
+        self._somewhere_absent = False
+        self.texts: list[str] = []
+        self._indices = array("I", map(self.__getitem__, column))
+
+    def __missing__(self, text: str | None) -> int:
+        if text is None or (text == "" and self._empty_is_absent):
+            self._somewhere_absent = True
+            code = 0
+        else:
+            self.texts.append(text)
+            code = len(self.texts)
+        self[text] = code
+        return code
+
+    def packed(self) -> event_pb2.StringColumn | None:
+        """As it goes over the wire; None if all of it is absent."""
+        if not self.texts:
+            return None
+        if len(self.texts) == 1 and not self._somewhere_absent:
+            return event_pb2.StringColumn(texts=_text_array(self.texts))
+        return event_pb2.StringColumn(texts=_text_array(self.texts), indices=_little_endian(self._indices))
 
 
 def _number_column(column: Sequence[float | None]) -> event_pb2.DoubleColumn | None:
@@ -216,13 +237,33 @@ def _number_column(column: Sequence[float | None]) -> event_pb2.DoubleColumn | N
 
 def _property_texts(column: Sequence[str | None]) -> event_pb2.StringColumn | None:
     """As _text_column, but an empty text is a value."""
-    if _is_varied(column) and None not in column:
+    if _is_varied(column, absent=False) and None not in column:
         return event_pb2.StringColumn(texts=_text_array(cast("Sequence[str]", column)))
-    distinct = dict.fromkeys(column)
-    return _coded(column, distinct, None not in distinct)
+    return _Coded(column, empty_is_absent=False).packed()
+
+
+def _few_texts(column: Sequence[PropertyScalar | None]) -> event_pb2.StringColumn | None:
+    """The column if it has texts that repeat and nothing else, else None: the quick way for what most properties are.
+
+    The distinct values tell what the column has, since a text equals nothing but a text.
+    """
+    if type(next((value for value in column if value is not None), None)) is not str:
+        return None
+    texts = cast("Sequence[str | None]", column)
+    try:
+        if _is_varied(texts, absent=False):
+            return None
+        coded = _Coded(texts, empty_is_absent=False)
+    except TypeError:
+        # A list, say, which no dictionary takes.
+        return None
+    return coded.packed() if set(map(type, coded)) <= _TEXT_OR_NONE else None
 
 
 def _property_columns(key: str, column: Sequence[PropertyScalar | None]) -> Iterable[event_pb2.PropertyColumn]:
+    if (few := _few_texts(column)) is not None:
+        yield event_pb2.PropertyColumn(key=key, strings=few)
+        return
     kinds = set(map(type, column))
     kinds.discard(type(None))
     if kinds == {str}:
@@ -230,7 +271,7 @@ def _property_columns(key: str, column: Sequence[PropertyScalar | None]) -> Iter
         yield event_pb2.PropertyColumn(key=key, strings=_property_texts(texts))
     elif kinds == {bool}:
         flags = cast("Sequence[bool | None]", column)
-        yield event_pb2.PropertyColumn(key=key, bools=bytes(2 if flag is None else flag for flag in flags))
+        yield event_pb2.PropertyColumn(key=key, bools=bytes(map(_FLAGS.__getitem__, flags)))
     elif kinds and kinds <= {int, float}:
         numbers = cast("Sequence[float | None]", column)
         yield event_pb2.PropertyColumn(key=key, doubles=_number_column(numbers))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from google.protobuf.message import Message
 
-from trueline import facts, mapping, rule_mapping
+from trueline import facts, mapping
 from trueline.batch import ColumnBatch
 from trueline.errors import unbuildable
 from trueline.event import Event
@@ -28,8 +28,9 @@ from trueline.results import (
     PriorityAction,
     Status,
 )
-from trueline.rule_results import AlertRules, RuleCheck, RuleDecision, RuleTestReport
 from trueline.v1 import (
+    alert_service_pb2_grpc,
+    checkpoint_service_pb2_grpc,
     fact_service_pb2,
     fact_service_pb2_grpc,
     ingest_service_pb2,
@@ -38,7 +39,7 @@ from trueline.v1 import (
     kpi_service_pb2_grpc,
     metric_service_pb2,
     metric_service_pb2_grpc,
-    rule_service_pb2,
+    operation_service_pb2_grpc,
     rule_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
@@ -64,6 +65,8 @@ class Call(Generic[Answer]):
         request: what is sent.
         read: the result of the answers: one, or all pages of a list in order.
         paged: True if `request.page_token` continues an answer with `next_page_token`.
+        items: the repeated field that pages are made of, where `most` bounds it.
+        most: no further page is fetched once so many items are there; 0 = all pages.
 
     """
 
@@ -72,6 +75,8 @@ class Call(Generic[Answer]):
     request: Message
     read: Callable[[Sequence[Any]], Answer]
     paged: bool = False
+    items: str = ""
+    most: int = 0
 
     def next_page(self, answer: Any) -> Call[Answer] | None:
         """The call for the page after `answer`; None on the last one."""
@@ -80,7 +85,13 @@ class Call(Generic[Answer]):
         request: Any = type(self.request)()
         request.CopyFrom(self.request)
         request.page_token = answer.next_page_token
-        return Call(self.service, self.method, request, self.read, self.paged)
+        left = self.most
+        if self.most:
+            left -= len(getattr(answer, self.items))
+            if left <= 0:
+                return None
+            request.page_size = min(request.page_size, left)
+        return replace(self, request=request, most=left)
 
 
 class Stubs:
@@ -91,7 +102,10 @@ class Stubs:
             "IngestService": ingest_service_pb2_grpc.IngestServiceStub(channel),
             "MetricService": metric_service_pb2_grpc.MetricServiceStub(channel),
             "KpiService": kpi_service_pb2_grpc.KpiServiceStub(channel),
+            "AlertService": alert_service_pb2_grpc.AlertServiceStub(channel),
+            "CheckpointService": checkpoint_service_pb2_grpc.CheckpointServiceStub(channel),
             "FactService": fact_service_pb2_grpc.FactServiceStub(channel),
+            "OperationService": operation_service_pb2_grpc.OperationServiceStub(channel),
             "RuleService": rule_service_pb2_grpc.RuleServiceStub(channel),
             "SystemService": system_service_pb2_grpc.SystemServiceStub(channel),
         }
@@ -101,7 +115,7 @@ class Stubs:
         return getattr(self._stubs[service], method)
 
 
-def _built(build: Callable[Given, Answer]) -> Callable[Given, Answer]:
+def built(build: Callable[Given, Answer]) -> Callable[Given, Answer]:
     """A builder of a request, whose refusal of a value is an error like others.
 
     It raises InvalidRequestError where a value fits no field of the contract: a number beyond its bits, a time without
@@ -118,7 +132,7 @@ def _built(build: Callable[Given, Answer]) -> Callable[Given, Answer]:
     return guarded
 
 
-@_built
+@built
 def ingest(events: Sequence[Event]) -> Call[IngestResult]:
     """IngestEvents with up to `CALL_EVENTS` events."""
     request = ingest_service_pb2.IngestEventsRequest(events=[mapping.event_to_proto(event) for event in events])
@@ -130,7 +144,7 @@ def ingest(events: Sequence[Event]) -> Call[IngestResult]:
     )
 
 
-@_built
+@built
 def ingest_columns(batch: ColumnBatch) -> Call[IngestResult]:
     """IngestColumns with up to `CALL_EVENTS` events."""
     return Call(
@@ -141,14 +155,14 @@ def ingest_columns(batch: ColumnBatch) -> Call[IngestResult]:
     )
 
 
-@_built
+@built
 def finish_import(source: str) -> Call[int]:
     """FinishImport."""
     request = ingest_service_pb2.FinishImportRequest(source=source)
     return Call("IngestService", "FinishImport", request, lambda answers: int(answers[0].position))
 
 
-@_built
+@built
 def list_metrics(page_size: int) -> Call[tuple[Metric, ...]]:
     """ListMetrics, all pages."""
     return Call(
@@ -160,7 +174,7 @@ def list_metrics(page_size: int) -> Call[tuple[Metric, ...]]:
     )
 
 
-@_built
+@built
 def query_metric(
     metric: str,
     *,
@@ -184,7 +198,7 @@ def query_metric(
     return Call("MetricService", "QueryMetric", request, mapping.metric_series, paged=True)
 
 
-@_built
+@built
 def list_kpis(at: datetime | None, known_at: datetime | None, page_size: int) -> Call[tuple[KpiValue, ...]]:
     """ListKpis, all pages."""
     request = kpi_service_pb2.ListKpisRequest(
@@ -199,7 +213,7 @@ def list_kpis(at: datetime | None, known_at: datetime | None, page_size: int) ->
     )
 
 
-@_built
+@built
 def alignment_score(
     scorecard: str, at: datetime | None, known_at: datetime | None, min_position: int
 ) -> Call[AlignmentScore]:
@@ -213,66 +227,27 @@ def alignment_score(
     return Call("KpiService", "GetAlignmentScore", request, lambda answers: mapping.alignment_score(answers[0].score))
 
 
-@_built
+@built
 def priority_actions(scorecard: str, at: datetime | None, limit: int) -> Call[tuple[PriorityAction, ...]]:
     """ListPriorityActions."""
     request = kpi_service_pb2.ListPriorityActionsRequest(scorecard=scorecard, at=mapping.timestamp(at), limit=limit)
     return Call("KpiService", "ListPriorityActions", request, lambda answers: mapping.priority_actions(answers[0]))
 
 
-@_built
+@built
 def data_quality(at: datetime | None) -> Call[DataQuality]:
     """GetDataQuality."""
     request = kpi_service_pb2.GetDataQualityRequest(at=mapping.timestamp(at))
     return Call("KpiService", "GetDataQuality", request, lambda answers: mapping.data_quality(answers[0]))
 
 
-@_built
-def alert_rules(page_size: int) -> Call[AlertRules]:
-    """ListAlertRules, all pages."""
-    request = rule_service_pb2.ListAlertRulesRequest(page_size=page_size)
-    return Call("RuleService", "ListAlertRules", request, rule_mapping.alert_rules, paged=True)
-
-
-@_built
-def check_rules(files: Mapping[str, str], mapping_name: str) -> Call[RuleCheck]:
-    """CheckRules."""
-    request = rule_service_pb2.CheckRulesRequest(files=_rule_files(files), mapping=mapping_name)
-    return Call("RuleService", "CheckRules", request, lambda answers: rule_mapping.rule_check(answers[0]))
-
-
-@_built
-def test_rules(files: Mapping[str, str], mapping_name: str) -> Call[RuleTestReport]:
-    """TestRules."""
-    request = rule_service_pb2.TestRulesRequest(files=_rule_files(files), mapping=mapping_name)
-    return Call("RuleService", "TestRules", request, lambda answers: rule_mapping.rule_test_report(answers[0]))
-
-
-@_built
-def evaluate_rule(
-    rule: str, values: Mapping[str, object] | None, at: datetime | None, row_limit: int
-) -> Call[RuleDecision]:
-    """EvaluateRule."""
-    request = rule_service_pb2.EvaluateRuleRequest(
-        rule=rule,
-        values={name: rule_mapping.fact_value_to_proto(value) for name, value in (values or {}).items()},
-        at=mapping.timestamp(at),
-        row_limit=row_limit,
-    )
-    return Call("RuleService", "EvaluateRule", request, lambda answers: rule_mapping.rule_decision(answers[0]))
-
-
-def _rule_files(files: Mapping[str, str]) -> list[rule_service_pb2.RuleFile]:
-    return [rule_service_pb2.RuleFile(name=name, text=text) for name, text in files.items()]
-
-
-@_built
+@built
 def put_facts(given: Sequence[facts.Fact]) -> Call[facts.FactsResult]:
     """PutFacts."""
     return Call("FactService", "PutFacts", facts.put_request(given), lambda answers: facts.put_result(answers[0]))
 
 
-@_built
+@built
 def list_facts(subject: str, subject_id: str, names: Sequence[str], at: datetime | None) -> Call[list[facts.Fact]]:
     """ListFacts, all pages."""
     request = fact_service_pb2.ListFactsRequest(
@@ -281,14 +256,14 @@ def list_facts(subject: str, subject_id: str, names: Sequence[str], at: datetime
     return Call("FactService", "ListFacts", request, facts.known_facts, paged=True)
 
 
-@_built
+@built
 def status(min_position: int) -> Call[Status]:
     """GetStatus."""
     request = system_service_pb2.GetStatusRequest(min_position=min_position)
     return Call("SystemService", "GetStatus", request, lambda answers: mapping.status(answers[0]))
 
 
-@_built
+@built
 def resolve_mapping(name: str | None, yaml: str | None, file_name: str) -> Call[EventMapping]:
     """ResolveEventMapping by name or by the text of a rule file."""
     if (name is None) == (yaml is None):

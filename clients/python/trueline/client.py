@@ -12,10 +12,13 @@ import grpc
 import tenacity
 
 from trueline import calls, channel, facts, mapping, retries, watching
+from trueline.alert_methods import AlertMethods
 from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
+from trueline.checkpoint_methods import CheckpointMethods
 from trueline.errors import TruelineError, decode, unavailable
 from trueline.event import Event
+from trueline.operation_methods import OperationMethods
 from trueline.results import (
     AlignmentScore,
     DataQuality,
@@ -30,11 +33,11 @@ from trueline.results import (
     Status,
 )
 from trueline.retries import RetryPolicy
-from trueline.rule_results import AlertRules, RuleCheck, RuleDecision, RuleTestReport
+from trueline.rule_methods import RuleMethods
 from trueline.v1 import ingest_service_pb2
 
 
-class TruelineClient:
+class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMethods):
     """A client of one server, for any number of threads.
 
     Every call has a deadline that bounds all its tries together, and is tried again when no server answered or the
@@ -236,51 +239,6 @@ class TruelineClient:
 
         """
         return self._call(calls.list_facts(subject, subject_id, names, at), timeout)
-
-    def alert_rules(self, *, page_size: int = 0, timeout: float | None = None) -> AlertRules:
-        """The alert rules in force, by name."""
-        return self._call(calls.alert_rules(page_size), timeout)
-
-    def check_rules(
-        self, files: Mapping[str, str] | None = None, *, mapping: str = "", timeout: float | None = None
-    ) -> RuleCheck:
-        """What is wrong with rule files on top of the default pack: problems, and what is most likely a mistake.
-
-        Args:
-            files: name -> text, in the order in which they are loaded; files that do not load are no error here.
-            mapping: name of the event mapping in force; "" = the one loaded last.
-            timeout: seconds.
-
-        """
-        return self._call(calls.check_rules(files or {}, mapping), timeout)
-
-    def test_rules(
-        self, files: Mapping[str, str] | None = None, *, mapping: str = "", timeout: float | None = None
-    ) -> RuleTestReport:
-        """Run the tests in rule files and in the default pack; arguments are those of `check_rules`."""
-        return self._call(calls.test_rules(files or {}, mapping), timeout)
-
-    def evaluate_rule(
-        self,
-        rule: str,
-        values: Mapping[str, object] | None = None,
-        *,
-        at: datetime | None = None,
-        row_limit: int = 0,
-        timeout: float | None = None,
-    ) -> RuleDecision:
-        """What a rule in force decides, and why.
-
-        Args:
-            rule: its name.
-            values: fact -> number, text, bool, aware datetime, Decimal, texts, or None = missing; KPIs and metrics that
-                are not given are read live.
-            at: the instant judged; None = now (or the end of the data, if nothing is live).
-            row_limit: most label sets answered, the worst first; 0 = 100.
-            timeout: seconds.
-
-        """
-        return self._call(calls.evaluate_rule(rule, values, at, row_limit), timeout)
 
     def status(self, *, min_position: int = 0, timeout: float | None = None) -> Status:
         """The server's status, once `min_position` is processed."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from trueline.batch import ColumnBatch
 
 _DETAILS_KEY = "grpc-status-details-bin"
@@ -86,6 +88,21 @@ class SlowReaderError(TruelineError):
     """The reader of a stream fell too far behind and was cut (ABORTED)."""
 
 
+class EtagMismatchError(TruelineError):
+    """Somebody else changed it meanwhile: read it again, then decide anew (ABORTED).
+
+    `metadata["etag"]` is the newest.
+    """
+
+
+class OperationCancelledError(TruelineError):
+    """An operation was cancelled before it came to a result (CANCELLED)."""
+
+
+class OperationLostError(TruelineError):
+    """The server stopped while an operation ran that it cannot run again; begin it anew (ABORTED)."""
+
+
 class InternalServerError(TruelineError):
     """Something inside the server or the connection failed, and no caller could have avoided it."""
 
@@ -124,6 +141,9 @@ _BY_CODE: Mapping[str, type[TruelineError]] = {
 }
 _BY_REASON: Mapping[str, type[TruelineError]] = {
     "RESUME_TOKEN_EXPIRED": ResumeTokenExpiredError,
+    "ETAG_MISMATCH": EtagMismatchError,
+    "OPERATION_CANCELLED": OperationCancelledError,
+    "OPERATION_LOST": OperationLostError,
     "BATCH_TOO_LARGE": InvalidRequestError,
 }
 
@@ -140,6 +160,16 @@ def decode(error: Any, target: str = "") -> TruelineError:
         reason, message = _plain(code, message, target)
     kind = _BY_REASON.get(reason) or _BY_CODE.get(code, InternalServerError)
     return kind(code, reason, message, found.metadata, found.violations, found.retry_after)
+
+
+def decode_status(status: Message) -> TruelineError:
+    """The typed error in an answer: a google.rpc.Status, or a message with its fields."""
+    from google.rpc import code_pb2, status_pb2
+
+    plain, found = status_pb2.Status.FromString(status.SerializeToString()), _details(status.SerializeToString())
+    code = code_pb2.Code.Name(plain.code) if plain.code in code_pb2.Code.values() else "UNKNOWN"
+    kind = _BY_REASON.get(found.reason) or _BY_CODE.get(code, InternalServerError)
+    return kind(code, found.reason, plain.message, found.metadata, found.violations, found.retry_after)
 
 
 def unbuildable(error: Exception) -> InvalidRequestError:

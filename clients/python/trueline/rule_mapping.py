@@ -40,9 +40,9 @@ from trueline.rule_results import (
 )
 from trueline.v1 import rule_service_pb2 as pb
 
-_DECISIONS = enum_names(Decision, pb.Decision)
-_SEVERITIES = enum_names(Severity, pb.Severity)
-_ORIGINS = enum_names(FactOrigin, pb.FactOrigin)
+DECISIONS = enum_names(Decision, pb.Decision)
+SEVERITIES = enum_names(Severity, pb.Severity)
+ORIGINS = enum_names(FactOrigin, pb.FactOrigin)
 _TYPES = enum_names(FactType, pb.FactType)
 _KINDS = enum_names(FindingKind, pb.FindingKind)
 _OUTCOMES = enum_names(CaseOutcome, pb.TestOutcome)
@@ -105,9 +105,9 @@ def alert_rules(pages: Sequence[pb.ListAlertRulesResponse]) -> AlertRules:
 def rule_check(message: pb.CheckRulesResponse) -> RuleCheck:
     """What is wrong with rule files."""
     return RuleCheck(
-        problems=_problems(message.problems),
+        problems=problems(message.problems),
         warnings=tuple(
-            RuleWarning(item.check, item.document, _place(item.place), item.message) for item in message.warnings
+            RuleWarning(item.check, item.document, place(item.place), item.message) for item in message.warnings
         ),
         total_warnings=message.total_warnings,
         analysed=message.analysed,
@@ -119,7 +119,7 @@ def rule_check(message: pb.CheckRulesResponse) -> RuleCheck:
 def rule_test_report(message: pb.TestRulesResponse) -> RuleTestReport:
     """What became of tests."""
     return RuleTestReport(
-        problems=_problems(message.problems),
+        problems=problems(message.problems),
         passed=message.passed,
         results=tuple(
             CaseResult(
@@ -139,7 +139,7 @@ def rule_decision(message: pb.EvaluateRuleResponse) -> RuleDecision:
     """What a rule decides."""
     return RuleDecision(
         rule=message.rule,
-        decision=_DECISIONS.get(message.decision, Decision.UNSPECIFIED),
+        decision=DECISIONS.get(message.decision, Decision.UNSPECIFIED),
         rule_revision=message.rule_revision,
         at=instant(message, "at"),
         watermark=instant(message, "watermark"),
@@ -147,13 +147,15 @@ def rule_decision(message: pb.EvaluateRuleResponse) -> RuleDecision:
             RuleRow(
                 labels=dict(sorted(row.labels.items())),
                 values={name: fact_value(value) for name, value in sorted(row.values.items())},
-                decision=_DECISIONS.get(row.decision, Decision.UNSPECIFIED),
-                conditions=tuple(_explanation(item) for item in row.conditions),
+                decision=DECISIONS.get(row.decision, Decision.UNSPECIFIED),
+                conditions=tuple(explanation(item) for item in row.conditions),
+                decision_id=row.decision_id,
             )
             for row in message.rows
         ),
         total_rows=message.total_rows,
         notes=dict(sorted(message.notes.items())),
+        decision_id=message.decision_id,
     )
 
 
@@ -183,7 +185,7 @@ def _fact(message: pb.RuleFact) -> RuleFact:
         type=_TYPES.get(message.type, FactType.UNSPECIFIED),
         unit=message.unit,
         nullable=message.nullable,
-        origin=_ORIGINS.get(message.origin, FactOrigin.UNSPECIFIED),
+        origin=ORIGINS.get(message.origin, FactOrigin.UNSPECIFIED),
         source=message.source,
         aggregate=message.aggregate,
         over=_span(message, "over"),
@@ -197,27 +199,30 @@ def _span(message: Message, name: str) -> timedelta | None:
     return value.ToTimedelta() if message.HasField(name) else None
 
 
-def _place(message: pb.RulePlace) -> RulePlace:
+def place(message: pb.RulePlace) -> RulePlace:
+    """Where something stands."""
     return RulePlace(message.file, message.line, message.column)
 
 
-def _problems(messages: Iterable[pb.RuleProblem]) -> tuple[RuleProblem, ...]:
-    return tuple(RuleProblem(_place(item.place), item.message) for item in messages)
+def problems(messages: Iterable[pb.RuleProblem]) -> tuple[RuleProblem, ...]:
+    """What is wrong with rule files."""
+    return tuple(RuleProblem(place(item.place), item.message) for item in messages)
 
 
 def _coverage(message: pb.RuleCoverage) -> RuleCoverage:
     conditions = (
         ConditionCoverage(
-            _SEVERITIES.get(item.severity, Severity.UNSPECIFIED), item.text, item.seen_true, item.seen_false
+            SEVERITIES.get(item.severity, Severity.UNSPECIFIED), item.text, item.seen_true, item.seen_false
         )
         for item in message.conditions
     )
     return RuleCoverage(message.rule, message.fires, message.rests, tuple(conditions), tuple(message.gaps))
 
 
-def _explanation(message: pb.ConditionExplanation) -> ConditionExplanation:
+def explanation(message: pb.ConditionExplanation) -> ConditionExplanation:
+    """Why a condition came out as it did."""
     return ConditionExplanation(
-        severity=_SEVERITIES.get(message.severity, Severity.UNSPECIFIED),
+        severity=SEVERITIES.get(message.severity, Severity.UNSPECIFIED),
         text=message.text,
         truth=_TRUTHS.get(message.truth),
         sentence=message.sentence,

@@ -289,6 +289,7 @@ class RuleRow:
     values: Mapping[str, FactValue]
     decision: Decision
     conditions: tuple[ConditionExplanation, ...]
+    decision_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +302,7 @@ class RuleDecision:
         watermark: up to where the events behind facts read live were complete; None if there are none.
         rows: the label sets, the worst first; maybe fewer than `total_rows`.
         notes: fact that was not given -> why it has no value, for people.
+        decision_id: in the decision log, of the first row; for `explain_decision`.
 
     """
 
@@ -312,3 +314,4 @@ class RuleDecision:
     rows: tuple[RuleRow, ...]
     total_rows: int
     notes: Mapping[str, str]
+    decision_id: str = ""

@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from trueline import mapping
+from trueline import alert_mapping, mapping, rule_sets
+from trueline.alerts import AlertsMessage
 from trueline.errors import unbuildable
 from trueline.results import (
     Heartbeat,
@@ -22,7 +23,8 @@ from trueline.results import (
     ScoreSnapshot,
     Synced,
 )
-from trueline.v1 import kpi_service_pb2, metric_service_pb2
+from trueline.rule_sets import RulesMessage
+from trueline.v1 import alert_service_pb2, kpi_service_pb2, metric_service_pb2, rule_service_pb2
 
 # A stream is dead when so many heartbeats in a row are missing.
 _MISSED_HEARTBEATS = 3
@@ -34,7 +36,8 @@ class Watch(Generic[Read]):
     """One watch over all its connections: makes the requests, reads the messages, keeps the resume token.
 
     The token of a snapshot's messages is not taken until SYNCED has come: a connection that is cut within a snapshot
-    starts it again, so no point of it is lost. Points may come twice, then, in the same state.
+    starts it again, so no point of it is lost. Points may come twice, then, in the same state. A message of a kind in
+    `whole` is complete in itself, and its token is taken at once.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Watch(Generic[Read]):
         read: Callable[[str, Any, str], Read],
         resume_token: str,
         heartbeat: float,
+        whole: frozenset[str] = frozenset(),
     ) -> None:
         self.service = service
         self.method = method
@@ -53,6 +57,7 @@ class Watch(Generic[Read]):
         self.silence = heartbeat * _MISSED_HEARTBEATS
         self._request = request
         self._read = read
+        self._whole = whole
         self._synced = False
 
     def request(self) -> Message:
@@ -72,7 +77,7 @@ class Watch(Generic[Read]):
         """The typed form of a message, with the token that continues after it."""
         kind = message.WhichOneof("event")
         self._synced = self._synced or kind == "synced"
-        if self._synced and message.resume_token:
+        if (self._synced or kind in self._whole) and message.resume_token:
             self.token = message.resume_token
         return self._read(kind, message, self.token)
 
@@ -115,6 +120,40 @@ def score_watch(scorecard: str, resume_token: str, heartbeat: float) -> Watch[Sc
     )
 
 
+def rules_watch(resume_token: str, heartbeat: float) -> Watch[RulesMessage]:
+    """A watch of the rules in force."""
+
+    def request(token: str) -> Message:
+        return rule_service_pb2.WatchRulesRequest(resume_token=token, heartbeat_interval=_duration(heartbeat))
+
+    return Watch(
+        "RuleService",
+        "WatchRules",
+        request=request,
+        read=_rules_message,
+        resume_token=resume_token,
+        heartbeat=heartbeat,
+        whole=frozenset({"change"}),
+    )
+
+
+def alerts_watch(resume_token: str, heartbeat: float) -> Watch[AlertsMessage]:
+    """A watch of alerts."""
+
+    def request(token: str) -> Message:
+        return alert_service_pb2.WatchAlertsRequest(resume_token=token, heartbeat_interval=_duration(heartbeat))
+
+    return Watch(
+        "AlertService",
+        "WatchAlerts",
+        request=request,
+        read=_alerts_message,
+        resume_token=resume_token,
+        heartbeat=heartbeat,
+        whole=frozenset({"change"}),
+    )
+
+
 def _metric_message(kind: str, message: Any, token: str) -> MetricMessage:
     if kind == "snapshot":
         return MetricSnapshot(tuple(map(mapping.metric_point, message.snapshot.points)), token)
@@ -129,6 +168,16 @@ def _score_message(kind: str, message: Any, token: str) -> ScoreMessage:
     if kind == "change":
         return ScoreChange(mapping.alignment_score(message.change), token)
     return _sign(kind, message, token)
+
+
+def _rules_message(kind: str, message: Any, token: str) -> RulesMessage:
+    found = rule_sets.rules_message(kind, message, token)
+    return _sign(kind, message, token) if found is None else found
+
+
+def _alerts_message(kind: str, message: Any, token: str) -> AlertsMessage:
+    found = alert_mapping.alerts_message(kind, message, token)
+    return _sign(kind, message, token) if found is None else found
 
 
 def _sign(kind: str, message: Any, token: str) -> Synced | Heartbeat:

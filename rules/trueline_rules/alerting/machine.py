@@ -54,23 +54,23 @@ def evaluate(
     if refused is not None:
         return refused
     if isinstance(rows_or_error, Failure):
-        return _fail(spec, known, instant_us, rows_or_error.message)
+        return fail(spec, known, instant_us, rows_or_error.message)
     rows = {row.labels: row for row in rows_or_error}
     if len(rows) < len(rows_or_error):
-        return _fail(spec, known, instant_us, f"rule {spec.name} has two rows for {_twice(rows_or_error)}")
+        return fail(spec, known, instant_us, f"rule {spec.name} has two rows for {_twice(rows_or_error)}")
     after = _judged(spec, known, instant_us, rows)
     active = sum(is_active(instance) for instance in after.values())
     if spec.limit and active > spec.limit:
         problem = f"rule {spec.name} has {active} active instances, its limit is {spec.limit}; none of them is taken"
-        return _fail(spec, known, instant_us, problem)
+        return fail(spec, known, instant_us, problem)
     # A quiet instance is kept while it has a row, so that its vanishing is noticed; the rule's own while there is none.
     there = rows.keys() if rows else {WHOLE_RULE}
     kept = tuple(
         instance
         for labels, instance in after.items()
-        if labels in there or instance.state is State.RESOLVED or not _is_over(spec, instance)
+        if labels in there or instance.state is State.RESOLVED or not is_over(spec, instance)
     )
-    return Evaluation(kept, _transitions(spec, known, after, instant_us), Outcome.DONE)
+    return Evaluation(kept, transitions_of(spec, known, after, instant_us), Outcome.DONE)
 
 
 def _by_labels(spec: AlertSpec, instances: Iterable[Instance]) -> dict[Labels, Instance]:
@@ -88,16 +88,20 @@ def _refused(
     spec: AlertSpec, instances: Mapping[Labels, Instance], instant_us: int, watermark_us: int
 ) -> Evaluation | None:
     same = tuple(instances.values())
-    if instant_us > watermark_us:
-        message = f"rule {spec.name} waits: {instant_us} is beyond the watermark {watermark_us}"
-        return Evaluation(same, (), Outcome.BEYOND_WATERMARK, message)
     last_us = max((i.evaluated_us for i in same if i.evaluated_us is not None), default=None)
+    outcome, message = untimely(spec, last_us, instant_us, watermark_us)
+    return None if outcome is None else Evaluation(same, (), outcome, message)
+
+
+def untimely(spec: AlertSpec, last_us: int | None, instant_us: int, watermark_us: int) -> tuple[Outcome | None, str]:
+    """Why a rule is not evaluated at an instant, given its last evaluation; None if it is."""
+    if instant_us > watermark_us:
+        return Outcome.BEYOND_WATERMARK, f"rule {spec.name} waits: {instant_us} is beyond the watermark {watermark_us}"
     if last_us == instant_us:
-        return Evaluation(same, (), Outcome.REPEATED, f"rule {spec.name} was evaluated at {instant_us}")
+        return Outcome.REPEATED, f"rule {spec.name} was evaluated at {instant_us}"
     if last_us is not None and last_us > instant_us:
-        message = f"rule {spec.name} was evaluated at {last_us}, {instant_us} is before that"
-        return Evaluation(same, (), Outcome.BACKWARDS, message)
-    return None
+        return Outcome.BACKWARDS, f"rule {spec.name} was evaluated at {last_us}, {instant_us} is before that"
+    return None, ""
 
 
 def _judged(
@@ -109,14 +113,15 @@ def _judged(
         after[labels] = advance(spec, instance, judge(spec, instance, row), instant_us)
     for labels, instance in instances.items():
         if labels not in rows and (labels != WHOLE_RULE or rows):
-            after[labels] = _vanished(spec, instance, instant_us)
-    if not rows and (WHOLE_RULE in instances or all(_is_over(spec, instance) for instance in after.values())):
+            after[labels] = vanished(spec, instance, instant_us)
+    if not rows and (WHOLE_RULE in instances or all(is_over(spec, instance) for instance in after.values())):
         own = instances.get(WHOLE_RULE) or Instance(spec.name, WHOLE_RULE)
         after[WHOLE_RULE] = advance(spec, own, without_rows(spec, own), instant_us)
     return _sorted(after)
 
 
-def _vanished(spec: AlertSpec, instance: Instance, instant_us: int) -> Instance:
+def vanished(spec: AlertSpec, instance: Instance, instant_us: int) -> Instance:
+    """Answer an instance after an evaluation without its row."""
     missed = instance.missed + 1
     if instance.labels == WHOLE_RULE:
         missed = spec.vanished_after
@@ -127,13 +132,14 @@ def _vanished(spec: AlertSpec, instance: Instance, instant_us: int) -> Instance:
     return advance(spec, instance, Finding(Course.FALSE, Reason.VANISHED), instant_us, missed)
 
 
-def _is_over(spec: AlertSpec, instance: Instance) -> bool:
+def is_over(spec: AlertSpec, instance: Instance) -> bool:
     """Tell whether nothing of a label set without a row is waited for."""
     quiet = instance.state is State.INACTIVE and instance.missed >= spec.vanished_after
     return quiet or instance.state is State.RESOLVED
 
 
-def _fail(spec: AlertSpec, instances: Mapping[Labels, Instance], instant_us: int, message: str) -> Evaluation:
+def fail(spec: AlertSpec, instances: Mapping[Labels, Instance], instant_us: int, message: str) -> Evaluation:
+    """Answer an evaluation that could not be done, for all instances."""
     after: dict[Labels, Instance] = {}
     for labels, instance in {WHOLE_RULE: Instance(spec.name, WHOLE_RULE), **instances}.items():
         finding = failed(spec, instance, message)
@@ -142,12 +148,15 @@ def _fail(spec: AlertSpec, instances: Mapping[Labels, Instance], instant_us: int
             finding = Finding(Course.FALSE, Reason.FAILED, message=message)
         after[labels] = advance(spec, instance, finding, instant_us, instance.missed)
     after = _sorted(after)
-    return Evaluation(tuple(after.values()), _transitions(spec, instances, after, instant_us), Outcome.FAILED, message)
+    return Evaluation(
+        tuple(after.values()), transitions_of(spec, instances, after, instant_us), Outcome.FAILED, message
+    )
 
 
-def _transitions(
+def transitions_of(
     spec: AlertSpec, before: Mapping[Labels, Instance], after: Mapping[Labels, Instance], instant_us: int
 ) -> tuple[Transition, ...]:
+    """What changed its state or severity, in order of `after`; an instance that was not known was INACTIVE."""
     found = []
     for labels, instance in after.items():
         was = before.get(labels) or Instance(spec.name, labels)

@@ -113,10 +113,26 @@ def parse_samples(text: str) -> tuple[Sample | None, ...]:
     samples: list[Sample | None] = []
     for position, match in enumerate(re.finditer(r"\S+", text), start=1):
         try:
-            samples.extend(_expand(match[0], MOST_SAMPLES - len(samples)))
+            samples.extend(_expand(_read(match[0], MOST_SAMPLES - len(samples))))
         except ValueError as error:
             raise NotationError(str(error), match[0], position, match.start() + 1) from None
     return tuple(samples)
+
+
+def count_samples(text: str, most: int = MOST_SAMPLES) -> int:
+    """Tell how many samples a text in promtool's notation comes to, without making them.
+
+    Raises:
+        NotationError: as `parse_samples`, and for more than `most`.
+
+    """
+    count = 0
+    for position, match in enumerate(re.finditer(r"\S+", text), start=1):
+        try:
+            count += _read(match[0], most - count, most).times
+        except ValueError as error:
+            raise NotationError(str(error), match[0], position, match.start() + 1) from None
+    return count
 
 
 def parse_series(text: str, interval_us: int, labels: Labels = (), start_us: int = 0) -> Series:
@@ -130,29 +146,42 @@ def parse_series(text: str, interval_us: int, labels: Labels = (), start_us: int
     return Series.regular(labels, parse_samples(text), interval_us, start_us)
 
 
-def _expand(word: str, room: int) -> Iterable[Sample | None]:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one token says: a sample and how many there are of it, each `step` more than the one before."""
+
+    first: Sample | None
+    times: int
+    step: float | None = None
+
+
+def _read(word: str, room: int, most: int = MOST_SAMPLES) -> _Run:
     if word == STALE.value:
-        return _counted(STALE, 1, room)
+        return _bounded(_Run(STALE, 1), room, most)
     missing = _MISSING.fullmatch(word)
     if missing is not None:
-        return _counted(None, _count(missing["count"] or "1"), room)
+        return _bounded(_Run(None, _count(missing["count"] or "1")), room, most)
     repeated = _REPEATED.fullmatch(word)
     if repeated is None:
         raise ValueError(_what_is_wrong(word))
     first, times = _number(repeated["first"]), _count(repeated["count"] or "0") + 1
-    if repeated["step"] is None or times == 1:
-        return _counted(first, times, room)
-    step = _number(repeated["step"])
-    if not (math.isfinite(first) and math.isfinite(step)):
-        return [first, *_counted(first + step, times, room)[1:]]
-    exact_first, exact_step = Decimal(repr(first)), Decimal(repr(step))
-    return [float(_EXACT.fma(exact_step, i, exact_first)) for i, _ in enumerate(_counted(None, times, room))]
+    step = None if repeated["step"] is None or times == 1 else _number(repeated["step"])
+    return _bounded(_Run(first, times, step), room, most)
 
 
-def _counted(sample: Sample | None, times: int, room: int) -> list[Sample | None]:
-    if times > room:
-        raise ValueError(f"a series has at most {MOST_SAMPLES:,} samples")
-    return [sample] * times
+def _bounded(run: _Run, room: int, most: int) -> _Run:
+    if run.times > room:
+        raise ValueError(f"a series has at most {most:,} samples here")
+    return run
+
+
+def _expand(run: _Run) -> Iterable[Sample | None]:
+    if run.step is None or not isinstance(run.first, float):
+        return [run.first] * run.times
+    if not (math.isfinite(run.first) and math.isfinite(run.step)):
+        return [run.first, *[run.first + run.step] * (run.times - 1)]
+    exact_first, exact_step = Decimal(repr(run.first)), Decimal(repr(run.step))
+    return [float(_EXACT.fma(exact_step, i, exact_first)) for i in range(run.times)]
 
 
 def _count(digits: str) -> int:

@@ -1,24 +1,24 @@
-"""Sets of numbers as unions of intervals: where a condition over one number is true."""
+"""Sets of numbers as unions of intervals."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import reduce
+from typing import TypeAlias
 
-from trueline_rules.expressions.tree import Comparator, Comparison, FactValue, Literal, Logic, Minus, Node, Not
+from trueline_rules.expressions.tree import Comparator
 
+# Decimals compare exactly with floats, and instants are microseconds.
+Number: TypeAlias = float | int | Decimal
 # A border between numbers: (number, False) lies just before it, (number, True) just behind it.
-Border = tuple[float, bool]
-_LEAST: Border = (-math.inf, False)
-_MOST: Border = (math.inf, True)
-_TURNED = {
-    Comparator.LT: Comparator.GT,
-    Comparator.GT: Comparator.LT,
-    Comparator.LE: Comparator.GE,
-    Comparator.GE: Comparator.LE,
-}
+Border: TypeAlias = tuple[Number, bool]
+# From here on a number stands for what lies beyond all that is measured.
+_FAR = 1e300
+LEAST: Border = (-math.inf, False)
+MOST: Border = (math.inf, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,14 @@ class Ranges:
         return Ranges(tuple(merged))
 
     def __invert__(self) -> Ranges:
-        borders = [_LEAST, *(border for interval in self.intervals for border in interval), _MOST]
+        borders = [LEAST, *(border for interval in self.intervals for border in interval), MOST]
         pairs = zip(borders[::2], borders[1::2], strict=True)
         return Ranges(tuple((low, high) for low, high in pairs if low < high))
 
     def __and__(self, other: Ranges) -> Ranges:
         return ~(~self | ~other)
 
-    def __contains__(self, number: float) -> bool:
+    def __contains__(self, number: Number) -> bool:
         return any(low <= (number, False) and (number, True) <= high for low, high in self.intervals)
 
     def __le__(self, other: Ranges) -> bool:
@@ -57,12 +57,12 @@ class Ranges:
     @property
     def open_above(self) -> bool:
         """Whether it has all numbers from some number on."""
-        return bool(self.intervals) and self.intervals[-1][1] == _MOST
+        return bool(self.intervals) and self.intervals[-1][1][0] >= _FAR
 
     @property
     def open_below(self) -> bool:
         """Whether it has all numbers up to some number."""
-        return bool(self.intervals) and self.intervals[0][0] == _LEAST
+        return bool(self.intervals) and self.intervals[0][0][0] <= -_FAR
 
     @property
     def holes(self) -> Ranges:
@@ -74,63 +74,30 @@ class Ranges:
         return " or ".join(_shown(low, high) for low, high in self.intervals) or "nothing"
 
 
-ALL = Ranges(((_LEAST, _MOST),))
+ALL = Ranges(((LEAST, MOST),))
 NONE = Ranges(())
 
 
-def true_where(node: Node, fact: str) -> Ranges | None:
-    """The values of a fact for which a condition is true; None if it says anything about something else.
-
-    Only comparisons of the fact with numbers are read, joined by and, or and not.
-    """
-    match node:
-        case Logic():
-            parts = [true_where(operand, fact) for operand in node.operands]
-            known = [part for part in parts if part is not None]
-            if len(known) < len(parts):
-                return None
-            return reduce(Ranges.__and__ if node.every else Ranges.__or__, known)
-        case Not():
-            inner = true_where(node.operand, fact)
-            return None if inner is None else ~inner
-        case Comparison(left=FactValue(name=name)) if name == fact:
-            return _compared(node.comparator, _number(node.right))
-        case Comparison(right=FactValue(name=name)) if name == fact:
-            return _compared(_TURNED.get(node.comparator, node.comparator), _number(node.left))
-    return None
-
-
-def _compared(comparator: Comparator, number: float | None) -> Ranges | None:
-    if number is None:
-        return None
+def compared(comparator: Comparator, number: Number) -> Ranges:
+    """The numbers that compare so with one."""
     before, behind = (number, False), (number, True)
     return {
-        Comparator.LT: Ranges(((_LEAST, before),)),
-        Comparator.LE: Ranges(((_LEAST, behind),)),
-        Comparator.GT: Ranges(((behind, _MOST),)),
-        Comparator.GE: Ranges(((before, _MOST),)),
+        Comparator.LT: Ranges(((LEAST, before),)),
+        Comparator.LE: Ranges(((LEAST, behind),)),
+        Comparator.GT: Ranges(((behind, MOST),)),
+        Comparator.GE: Ranges(((before, MOST),)),
         Comparator.EQ: Ranges(((before, behind),)),
         Comparator.NE: ~Ranges(((before, behind),)),
     }[comparator]
 
 
-def _number(node: Node) -> float | None:
-    match node:
-        case Literal(value=bool()):
-            return None
-        case Literal(value=float() | int() as number):
-            return float(number)
-        case Minus():
-            inner = _number(node.operand)
-            return None if inner is None else -inner
-    return None
-
-
 def _shown(low: Border, high: Border) -> str:
-    if (low[0], not low[1]) == (high[0], not high[1]) or low[0] == high[0]:
+    if low[0] == high[0]:
         return f"{low[0]:g}"
-    above = "" if low == _LEAST else f"{'above' if low[1] else 'from'} {low[0]:g}"
-    below = "" if high == _MOST else f"{'up to' if high[1] else 'below'} {high[0]:g}"
+    least, most = float(f"{low[0]:g}"), float(f"{high[0]:g}")
+    # A border that is rounded for people lies outside of what it bounds.
+    above = "" if low[0] <= -_FAR else f"{'above' if low[1] or least < low[0] else 'from'} {least:g}"
+    below = "" if high[0] >= _FAR else f"{'up to' if high[1] and most <= high[0] else 'below'} {most:g}"
     return f"{above} {below}".strip() or "any number"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from trueline_rules.alert_rules import compile_rule
 from trueline_rules.backtesting.replay import Firing
 from trueline_rules.documents import dump_document
+from trueline_rules.expressions.canonical import canonical
 from trueline_rules.model import RuleSet
 
 
@@ -40,7 +42,7 @@ class FiringChange:
 
 
 def document_changes(before: RuleSet, after: RuleSet) -> list[DocumentChange]:
-    """Documents that mean something else, by kind and name; order and layout of the files do not count."""
+    """Documents that mean something else, by kind and name; order and layout of files and conditions do not count."""
     first, second = dict(_dumped(before)), dict(_dumped(after))
     changes = []
     for key in sorted(first.keys() | second.keys()):
@@ -49,8 +51,25 @@ def document_changes(before: RuleSet, after: RuleSet) -> list[DocumentChange]:
             continue
         change = Change.ADDED if one is None else Change.REMOVED if other is None else Change.CHANGED
         fields = dict(_fields(one, other)) if one is not None and other is not None else {}
-        changes.append(DocumentChange(change, *key, fields))
+        for severity in _rewritten(key, before, after):
+            fields.pop(f"spec.{severity}", None)
+        if fields or change is not Change.CHANGED:
+            changes.append(DocumentChange(change, *key, fields))
     return changes
+
+
+def _rewritten(key: tuple[str, str], before: RuleSet, after: RuleSet) -> list[str]:
+    """The severities of an alert rule whose conditions are written otherwise at most, and mean the same."""
+    kind, name = key
+    if kind != "AlertRule" or name not in before.alert_rules or name not in after.alert_rules:
+        return []
+    first, second = (_forms(rules, name) for rules in (before, after))
+    return [severity for severity, form in first.items() if second.get(severity) == form]
+
+
+def _forms(rules: RuleSet, name: str) -> dict[str, Hashable]:
+    compiled = compile_rule(rules.alert_rules[name], rules.fact_types)
+    return {severity: canonical(condition.tree) for severity, condition in compiled.conditions.items()}
 
 
 def _dumped(rules: RuleSet) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from trueline_rules.alert_rules import SEVERITIES, CompiledRule
 from trueline_rules.alerting.joining import join_facts
 from trueline_rules.alerting.machine import evaluate
-from trueline_rules.alerting.model import Failure, Instance, Outcome, State, Transition
+from trueline_rules.alerting.model import Failure, Instance, Outcome, Transition
 from trueline_rules.alerting.operands import vector_at
 from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import AlertingError, Labels, Row, labels_of
-
-_FIRING = frozenset({State.FIRING, State.RECOVERING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,8 @@ class History:
 @dataclass(frozen=True, slots=True)
 class Firing:
     """An alert from the evaluation at which it began to fire to the one at which it was over.
+
+    As in the state machine, evaluations without data or with an error in between do not end it, nor does recovering.
 
     Attributes:
         rule: its rule.
@@ -124,9 +124,10 @@ class _Tracker:
         self._over: list[Firing] = []
 
     def take(self, transition: Transition) -> None:
-        before, after = transition.before, transition.after
+        after = transition.after
         key = after.labels
-        if after.state in _FIRING:
+        # Where nobody knows, it has not ended: an alert that fired keeps since when through NO_DATA and ERROR.
+        if after.fired_us is not None and after.severity is not None:
             severity = str(after.severity)
             firing = self._open.get(key)
             if firing is None:
@@ -134,7 +135,7 @@ class _Tracker:
                 firing = Firing(self._rule.rule.metadata.name, labels, severity, transition.at_us)
             worst = max(firing.severity, severity, key=SEVERITIES.index)
             self._open[key] = replace(firing, severity=worst)
-        elif before.state in _FIRING and key in self._open:
+        elif key in self._open:
             self._over.append(replace(self._open.pop(key), until_us=transition.at_us))
 
     def firings(self) -> tuple[Firing, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -9,8 +10,9 @@ from rule_engine import ast
 
 from trueline_rules.expressions.errors import ExpressionError
 from trueline_rules.expressions.facts import Fact
-from trueline_rules.expressions.grammar import Parsed, parse_text
+from trueline_rules.expressions.grammar import Parsed, parse_text, scan
 from trueline_rules.expressions.literals import datetime_literal, duration_literal, number_literal, text_literal
+from trueline_rules.expressions.mistakes import unquoted_date
 from trueline_rules.expressions.regexes import RegexError, compile_regex
 from trueline_rules.expressions.tokens import error_at
 from trueline_rules.expressions.tree import (
@@ -37,7 +39,7 @@ from trueline_rules.expressions.tree import (
     TextAttribute,
     ValueType,
 )
-from trueline_rules.names import hint, quoted
+from trueline_rules.names import hint, nearest, quoted
 
 MOST_NODES = 200
 
@@ -71,6 +73,7 @@ _REFUSED: dict[type[object], str] = {
     ast.BitwiseExpression: "bitwise operators are not part of the language: write 'and', 'or' or '!='",
     ast.BitwiseShiftExpression: "bitwise operators are not part of the language: use '*' or '/'",
 }
+_IN_QUOTES = frozenset({"STRING", "DATETIME", "TIMEDELTA", "BYTES"})
 _TRUE_WORDS = {"True": "true", "False": "false", "None": "null", "NULL": "null", "TRUE": "true", "FALSE": "false"}
 
 
@@ -81,8 +84,19 @@ def check(text: str, facts: Mapping[str, Fact]) -> Node:
         ExpressionError: see `compile_expression`.
 
     """
-    checking = _Checking(text, facts)
-    return checking.condition(parse_text(text))
+    try:
+        return _Checking(text, facts).condition(parse_text(text))
+    except ExpressionError as error:
+        raise _better(text, error) from None
+
+
+def _better(text: str, error: ExpressionError) -> ExpressionError:
+    """The error, or the one behind it: a date without quotes reads as a subtraction, and is told as what it is."""
+    try:
+        strings = [(token.start, token.end) for token in scan(text).tokens if token.kind in _IN_QUOTES]
+    except ExpressionError:
+        strings = []
+    return unquoted_date(text, error, strings) or error
 
 
 class _Checking:
@@ -200,6 +214,7 @@ class _Checking:
             present = comparator is Comparator.NE
             operand = self.node(sides[0])
             return Presence(type=ValueType.BOOL, start=parsed.start, end=parsed.end, operand=operand, present=present)
+        self._bare_words(sides)
         left, right = self._alike(parsed, self.node(sides[0]), self.node(sides[1]), f"'{comparator}'")
         if left.type is ValueType.TEXTS:
             raise self._fail("sets are not compared: test a member with 'in'", parsed)
@@ -208,6 +223,21 @@ class _Checking:
         return Comparison(
             type=ValueType.BOOL, start=parsed.start, end=parsed.end, comparator=comparator, left=left, right=right
         )
+
+    def _bare_words(self, sides: list[Parsed]) -> None:
+        """Refuse a text that lacks its quotes: an unknown name beside a fact that is a text."""
+        for one, other in (sides, reversed(sides)):
+            fact = self._facts.get(str(other.parts[0])) if other.construct is ast.SymbolExpression else None
+            if fact is not None and fact.type.value == ValueType.TEXT:
+                self._bare_word(one)
+
+    def _bare_word(self, parsed: Parsed) -> None:
+        name = str(parsed.parts[0])
+        bare = parsed.construct is ast.SymbolExpression and not parsed.options.get("scope")
+        if bare and name not in self._facts and name not in _TRUE_WORDS:
+            close = nearest(name, self._facts)
+            meant = f"; did you mean '{close}'?" if close is not None else ""
+            raise self._fail(f"unknown fact {quoted(name)}{meant}; if it is a text, quote it: '{name}'", parsed)
 
     def _match(self, parsed: Parsed) -> Node:
         search, negated = _MATCHES[parsed.parts[0]]
@@ -221,7 +251,7 @@ class _Checking:
             compile_regex(pattern, search=search)
         except RegexError as problem:
             raise self._fail(
-                f"RE2 does not take this regular expression: {problem}; it has neither look-around nor back-references",
+                f"RE2 does not take this regular expression: {problem}",
                 parsed.parts[2],
             ) from None
         return Match(
@@ -255,6 +285,8 @@ class _Checking:
             raise self._fail("a set is not in a set: test its members one by one", item_parsed)
         values: dict[Constant, None] = {}
         for member in parsed.parts[0]:
+            if item.type is ValueType.TEXT:
+                self._bare_word(member)
             if member.construct is ast.NullExpression:
                 raise self._fail("null is in no set: write 'or fact == null'", member)
             # A set is one node however many members it has: the size of the text bounds them.
@@ -335,7 +367,7 @@ class _Checking:
         parts = [part for part in parsed.parts if isinstance(part, Parsed)][-2:]
         raise self._fail(
             f"{what} cannot join {_a(left.type)} and {_a(right.type)}: {self._fragment(parts[0])} is {_a(left.type)}, "
-            f"{self._fragment(parts[1])} is {_a(right.type)}",
+            f"{self._fragment(parts[1])} is {_a(right.type)}{_as_instant(left, right)}",
             parsed,
         )
 
@@ -344,6 +376,13 @@ class _Checking:
 
     def _fail(self, message: str, parsed: Parsed) -> ExpressionError:
         return error_at(self._text, message, parsed.start, parsed.end)
+
+
+def _as_instant(*sides: Node) -> str:
+    """The way out where a text stands beside an instant and reads as one."""
+    text = next((side.value for side in sides if isinstance(side, Literal) and isinstance(side.value, str)), "")
+    beside = any(side.type is ValueType.DATETIME for side in sides)
+    return f"; write d'{text}'" if beside and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.{0,24}", text) else ""
 
 
 def _as_decimal(node: Node) -> Node:

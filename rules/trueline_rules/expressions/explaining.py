@@ -61,7 +61,7 @@ def explain(text: str, tree: Node, values: Mapping[str, object], now: datetime |
         finding=finding,
         missing=finding.missing,
         flip=flip,
-        sentence=_sentence(finding, flip),
+        sentence=sentence_of(finding, flip),
     )
 
 
@@ -87,7 +87,8 @@ def _finding(text: str, node: Node, values: Mapping[str, object], now: datetime 
     )
 
 
-def _sentence(finding: Finding, flip: Flip | None) -> str:
+def sentence_of(finding: Finding, flip: Flip | None) -> str:
+    """What was found, and what would turn it, in one sentence."""
     reasons = _deciding(finding)
     shown = " and ".join(_reason(reason) for reason in reasons[:_MOST_REASONS])
     if len(reasons) > _MOST_REASONS:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from math import inf, nextafter
 
 from trueline_rules.expressions.closure import compile_value
+from trueline_rules.expressions.probing import can_turn
 from trueline_rules.expressions.showing import show_value
 from trueline_rules.expressions.tree import (
     Choice,
@@ -160,7 +161,10 @@ class _Turning:
             text += f" ({show_value(bound)})"
         change = Change(text, show_value(now), _distance(now, bound))
         suggested = _beyond(comparator, bound)
-        if not isinstance(subject, FactValue) or suggested is None:
+        if not isinstance(subject, FactValue):
+            # What is computed may never get there, whatever the facts are: a - a > 1.
+            return change if can_turn(node, wanted, self._values, self._now) else None
+        if suggested is None:
             return change
         return Change(change.text, change.now, change.distance, subject.name, suggested)
 

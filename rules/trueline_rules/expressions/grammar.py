@@ -49,7 +49,7 @@ def parse_text(text: str) -> Parsed:
         raise ExpressionError(
             f"the expression has {size} bytes, {LONGEST_TEXT_BYTES} are allowed: split it into several rules"
         )
-    source = _scan(text)
+    source = scan(text)
     check_brackets(source, DEEPEST)
     # A copy, because the machine keeps the state of its run in itself.
     machine = copy.copy(_machine())
@@ -71,7 +71,13 @@ def _machine() -> Any:
     return machine
 
 
-def _scan(text: str) -> Source:
+def scan(text: str) -> Source:
+    """Cut a text into tokens.
+
+    Raises:
+        ExpressionError: a character is none of the language.
+
+    """
     lexer = rule_engine.Rule.parser._lexer.clone()
     lexer.input(text)
     found: list[Token] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import re2
@@ -46,6 +47,26 @@ def compile_regex(pattern: str, *, search: bool) -> Callable[[str], bool]:
     return test
 
 
+# What RE2 begins its reason with, and what to write instead.
+_WAYS_OUT = (
+    ("invalid perl operator", "RE2 has neither look-around nor atomic groups: write it without"),
+    ("invalid escape sequence", "a backslash is written twice in a text: '\\\\d+', or once in r'\\d+'"),
+    ("trailing \\", "a backslash is written twice in a text"),
+    ("missing )", "close the bracket, or write [(] for the character itself"),
+    ("unexpected )", "open the bracket before, or write [)] for the character itself"),
+    ("missing ]", "close the bracket, or write \\\\[ for the character itself"),
+    ("no argument for repetition operator", "something must stand before it, or write [*], [+], [?] for the character"),
+    ("invalid repetition size", "something is repeated at most 1000 times"),
+    ("bad repetition operator", "only one repetition stands behind something: put brackets around it"),
+    ("invalid character class range", "write the smaller character first"),
+    ("pattern too large", "repeat fewer times"),
+)
+
+
 def _reason(error: Exception) -> str:
     said = error.args[0] if error.args else str(error)
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    if re.match(r"invalid escape sequence: \\[1-9]", text):
+        return f"{text}; RE2 has no back-references: write it without"
+    way_out = next((way_out for begins, way_out in _WAYS_OUT if text.startswith(begins)), "")
+    return f"{text}; {way_out}" if way_out else text

@@ -4,10 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trueline_rules.kinds import alert_rule, event_mapping, fact_type, kpi, metric, rule_test, scorecard
+from trueline_rules.kinds import (
+    alert_rule,
+    checkpoint_policy,
+    escalation_policy,
+    event_mapping,
+    fact_type,
+    inhibition,
+    kpi,
+    maintenance,
+    metric,
+    notification_channel,
+    on_call_schedule,
+    route,
+    rule_test,
+    schedule,
+    scorecard,
+    silence,
+)
 from trueline_rules.kinds.kind import Kind, Known
 
-MODULES = (fact_type, event_mapping, metric, kpi, scorecard, alert_rule, rule_test)
+MODULES = (
+    fact_type,
+    event_mapping,
+    metric,
+    kpi,
+    scorecard,
+    alert_rule,
+    rule_test,
+    escalation_policy,
+    on_call_schedule,
+    checkpoint_policy,
+    schedule,
+    route,
+    inhibition,
+    silence,
+    maintenance,
+    notification_channel,
+)
 KINDS: Mapping[str, Kind] = {module.KIND.name: module.KIND for module in MODULES}
 
 __all__ = ["KINDS", "Kind", "Known"]

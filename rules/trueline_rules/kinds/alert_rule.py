@@ -25,7 +25,7 @@ MOST_ALERTS = 1_000
 LABEL = Text(
     "a label's name of letters, digits and '_' that starts with a letter", "[A-Za-z][A-Za-z0-9_]{0,62}", most=63
 )
-LABELS = map_of(LABEL, Text("a text", least=0, most=256), least=0, most=64)
+LABELS = map_of(LABEL, Text("a text", least=0, most=256), least=0, most=64, about="A label of alerts.")
 
 
 def _visible(text: str) -> str | None:
@@ -34,17 +34,21 @@ def _visible(text: str) -> str | None:
     return None if strange is None else f"has the control character U+{ord(strange):04X}; take it out"
 
 
-CONDITION = Text("an expression", lines=True, most=4096, check=_visible)
+CONDITION = Text(
+    "an expression", lines=True, most=4096, examples=("value < 0.3 and tier in ['gold', 'pro']",), check=_visible
+)
 
 OPERAND = Record(
     {
         **{source: Key(DOCUMENT_NAME, f"Name of a {kind}.") for source, kind in SOURCES.items()},
         "agg": Key(
             Choice(tuple(Agg)),
-            "The last value (absent), whether there is none, or what the values of the window `over` come to.",
+            "What is taken: the last value (last), whether there is none (absent), or what the values of the window "
+            "`over` come to.",
+            default="last",
         ),
         "over": Key(WINDOW_OF_TIME, "Length of the window that ends at the instant judged."),
-        "offset": Key(DELAY, "How far before the instant judged."),
+        "offset": Key(DELAY, "How far before the instant judged.", default="0s"),
         "by": Key(ListOf(LABEL, least=0, most=16), "Labels kept; the values of all others are added up."),
     },
     rules=(OneOf(tuple(SOURCES)), When("agg", (Agg.RATE, Agg.INCREASE), needs=("over",))),
@@ -53,30 +57,43 @@ OPERAND = Record(
 SPEC = Record(
     {
         "facts": Key(
-            map_of(FACT_NAME, OPERAND, most=64, noun="a map from facts to where they come from"),
+            map_of(
+                FACT_NAME,
+                OPERAND,
+                most=64,
+                noun="a map from facts to where they come from",
+                about="A fact as the conditions call it: {metric: ...}, {kpi: ...} or {fact: ...}.",
+            ),
             "Names in the conditions, and where their values come from.",
             required=True,
         ),
         "warning": Key(CONDITION, "When it is a warning."),
         "critical": Key(CONDITION, "When it is critical; wins over the warning."),
-        "for": Key(DELAY, "How long a condition must hold before the alert fires; absent = at once."),
-        "keep_firing_for": Key(DELAY, "How long it fires on after the condition ended; absent = not at all."),
+        "for": Key(DELAY, "How long a condition must hold before the alert fires; absent = at once.", default="0s"),
+        "keep_firing_for": Key(
+            DELAY, "How long it fires on after the condition ended; absent = not at all.", default="0s"
+        ),
+        "every": Key(DELAY, "How often it is evaluated, at multiples of this since 1970 (UTC); absent = each minute."),
         "on_missing": Key(
             Choice(("no_data", "false", "true")),
             "What an unknown condition counts as; absent = no_data, which on_no_data decides about.",
+            default="no_data",
         ),
         "on_no_data": Key(
             Choice(("no_data", "ok", "keep", "alerting")),
-            "What missing data does: tell of it (absent), resolve, keep the state, or alert.",
+            "What missing data does: tell of it (no_data), resolve (ok), keep the state, or alert.",
+            default="no_data",
         ),
         "on_error": Key(
             Choice(("error", "ok", "keep", "alerting")),
-            "What a failed evaluation does: tell of it (absent), resolve, keep the state, or alert.",
+            "What a failed evaluation does: tell of it (error), resolve (ok), keep the state, or alert.",
+            default="error",
         ),
         "labels": Key(LABELS, "Further labels of its alerts."),
         "limit": Key(
             Number(least=1, most=100_000, whole=True),
             f"Most alerts at once (absent = {MOST_ALERTS}); with more the evaluation is an error.",
+            default=MOST_ALERTS,
         ),
         "summary": Key(Text("a text", lines=True, most=1024, check=_visible), "What people read when it fires."),
     }
@@ -100,6 +117,8 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
         labels=spec.get("labels", {}),
         limit=spec.get("limit", MOST_ALERTS),
         summary=spec.get("summary", ""),
+        every_us=parse_span(spec.get("every", "0s")).us,
+        asides={severity: found for severity in SEVERITIES if (found := site.comment_behind(("spec", severity)))},
     )
 
 
@@ -116,6 +135,8 @@ def dump(rule: AlertRule) -> dict[str, Any]:
         "limit": rule.limit,
     }
     written = {"warning": rule.warning, "critical": rule.critical, "summary": rule.summary}
+    if rule.every_us:
+        written["every"] = format_span(rule.every_us)
     return spec | {key: value for key, value in written.items() if value}
 
 
@@ -153,7 +174,8 @@ def _tell(error: ExpressionError, path: Path, site: Site) -> None:
     """Note what is wrong with a condition, at its place, or with the words at fault where the file has it otherwise."""
     exact = site.place_in(path, error.start) if error.start is not None else None
     fragment = f" (at {quoted(error.fragment)})" if exact is None and error.fragment else ""
-    site.problem(path, f"does not compile: {error.message}{fragment}", at=exact)
+    cut = "; ' #' begins a comment in YAML: put the condition in quotes" if site.comment_behind(path) else ""
+    site.problem(path, f"does not compile: {error.message}{fragment}{cut}", at=exact)
 
 
 def _check_labels(name: str, source: FactSource, site: Site, known: Known) -> None:

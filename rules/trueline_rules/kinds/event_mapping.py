@@ -65,14 +65,29 @@ _FORMAT = Key(
 )
 _MUST = Key(Flag(only=True), "Always true for this field.")
 _MAY = Key(Flag(), "A record without it is refused.")
+_FIELDS = {
+    "id": "What tells an event from all others of its source.",
+    "source": "Where the event comes from.",
+    "name": "What happened.",
+    "occurred_at": "When it happened.",
+    "user_id": "Who did it.",
+    "account_id": "The account that the user belongs to.",
+    "anonymous_id": "Who did it, before it is known.",
+    "device_id": "The device that it was done on.",
+    "value": "An amount: of a payment, of what was spent.",
+    "currency": "Currency of the amount.",
+}
 _FURTHER: Mapping[str, Mapping[str, Key]] = {"occurred_at": {"format": _FORMAT}}
 
 SPEC = Record(
     {
         "fields": Key(
             Record(
-                {name: Key(_source(required=_MUST, **_FURTHER.get(name, {})), required=True) for name in ALWAYS_GIVEN}
-                | {name: Key(_source(required=_MAY)) for name in OPTIONAL}
+                {
+                    name: Key(_source(required=_MUST, **_FURTHER.get(name, {})), _FIELDS[name], required=True)
+                    for name in ALWAYS_GIVEN
+                }
+                | {name: Key(_source(required=_MAY), _FIELDS[name]) for name in OPTIONAL}
             ),
             "Event fields and where they come from: a column, or {column: ...} or {constant: ...}.",
             required=True,
@@ -87,6 +102,7 @@ SPEC = Record(
                         type=Key(Choice(("string", "number", "bool")), "Its type; absent = as in the file."),
                     ),
                 ),
+                about="A property and the column that it comes from.",
             ),
             "Properties and where they come from.",
         ),
@@ -106,6 +122,7 @@ SPEC = Record(
                     ),
                 ),
                 least=0,
+                about="A role and the events that play it.",
             ),
             'Roles and the events that play them; "*" for all events.',
         ),

@@ -40,8 +40,9 @@ SPEC = Record(
             required=True,
         ),
         "type": Key(Choice(TYPES), "Type of its value; texts is a set of texts.", required=True),
-        "unit": Key(Text("a unit", most=64), "Unit of a number."),
-        "nullable": Key(Flag(), "Whether it may be absent (true unless it says false)."),
+        "unit": Key(Text("a unit", most=64), "Unit of a number, for people."),
+        "nullable": Key(Flag(), "Whether it may be absent; false promises that it is there.", default=True),
+        "sensitive": Key(Flag(), "Whether the decision log leaves out its values (false unless it says true)."),
     }
 )
 
@@ -53,13 +54,21 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> FactType:
         site.problem(("metadata", "name"), wrong)
     if "unit" in spec and spec["type"] not in NUMERIC:
         site.problem(("spec", "unit"), f"is {quoted(spec['unit'])}, but a {spec['type']} has no unit", key=True)
-    return FactType(metadata, spec["subject"], spec["type"], spec.get("unit", ""), spec.get("nullable", True))
+    return FactType(
+        metadata,
+        spec["subject"],
+        spec["type"],
+        spec.get("unit", ""),
+        spec.get("nullable", True),
+        spec.get("sensitive", False),
+    )
 
 
 def dump(fact: FactType) -> dict[str, Any]:
     """Write a fact type as a spec."""
     spec: dict[str, Any] = {"subject": fact.subject, "type": fact.type, "nullable": fact.nullable}
-    return spec | ({"unit": fact.unit} if fact.unit else {})
+    # Left out where it says nothing, so that revisions of files without it stay what they were.
+    return spec | ({"unit": fact.unit} if fact.unit else {}) | ({"sensitive": True} if fact.sensitive else {})
 
 
 KIND = Kind("FactType", "A fact that others put in: what it is about, and its type.", SPEC, build, dump)

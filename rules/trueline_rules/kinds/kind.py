@@ -9,6 +9,7 @@ from typing import Any
 from trueline_rules.alert_model import AlertRule, FactType
 from trueline_rules.model import Metadata
 from trueline_rules.records import Record
+from trueline_rules.routing_model import Route
 from trueline_rules.site import Site
 
 Spec = Mapping[str, Any]
@@ -24,6 +25,8 @@ class Known:
         fact_types: by name; those without a mistake.
         alert_rules: by name; those without a mistake of their own.
         labels: (kind of source, name) -> labels of its values, as alerts have them; of those that have any.
+        routes: by name; those without a mistake of their own.
+        people: whom some notification channel reaches; None = unknown, as a channel is broken.
 
     """
 
@@ -32,6 +35,8 @@ class Known:
     fact_types: Mapping[str, FactType] = field(default_factory=dict)
     alert_rules: Mapping[str, AlertRule] = field(default_factory=dict)
     labels: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    people: frozenset[str] | None = None
+    routes: Mapping[str, Route] = field(default_factory=dict)
 
 
 def _refers_to_nothing(_model: Any, _site: Site, _known: Known) -> None:

@@ -44,6 +44,7 @@ SPEC = Record(
                 Scalar(),
                 least=0,
                 most=64,
+                about="A value that the statement reads.",
             ),
             "Values that the statement reads as {name:Type}.",
         ),

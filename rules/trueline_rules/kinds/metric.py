@@ -35,14 +35,16 @@ SPEC = Record(
         "field": Key(ANY_FIELD, "What is aggregated: value, user_id, ..., or properties.<key>. Not for count."),
         "quantile": Key(Number(above=0, below=1), "Which quantile, between 0 and 1."),
         "where": Key(
-            map_of(LABEL_FIELD, ListOf(Text("a text", most=8192))),
+            map_of(LABEL_FIELD, ListOf(Text("a text", most=8192)), about="A field and the values that count."),
             "Only events whose field has one of the values listed.",
         ),
         "group_by": Key(ListOf(LABEL_FIELD, most=8), "Fields whose values label the points."),
         "window": Key(WINDOW, "Length of a window.", required=True),
         "step": Key(STEP, "Distance between windows; absent = the window, so that they do not overlap."),
         "max_groups": Key(
-            Number(least=1, most=100_000, whole=True), 'Most groups a window; further ones are counted as "__other__".'
+            Number(least=1, most=100_000, whole=True),
+            'Most groups a window; further ones are counted as "__other__".',
+            default=DEFAULT_GROUPS,
         ),
         "lateness": Key(
             Record(

@@ -13,14 +13,15 @@ from trueline_rules.alert_model import (
     TestCase,
 )
 from trueline_rules.alert_rules import SEVERITIES
-from trueline_rules.alerting.series import NotationError, parse_samples
+from trueline_rules.alerting.series import NotationError, count_samples
 from trueline_rules.kinds.alert_rule import LABELS
 from trueline_rules.kinds.fact_type import FACT_NAME
 from trueline_rules.kinds.fields import DOCUMENT_NAME
-from trueline_rules.kinds.kind import Kind, Known, Spec
+from trueline_rules.kinds.kind import Kind, Spec
+from trueline_rules.kinds.rule_test_facts import check
 from trueline_rules.model import Metadata
-from trueline_rules.names import hint, quoted
-from trueline_rules.records import Either, Key, ListOf, Record, map_of
+from trueline_rules.names import quoted
+from trueline_rules.records import Either, Key, ListOf, OrNull, Record, map_of
 from trueline_rules.scalars import Choice, Scalar, Text
 from trueline_rules.site import Path, Site
 from trueline_rules.spans import DELAY, WINDOW_OF_TIME, format_span, parse_span
@@ -32,13 +33,16 @@ INTERVAL = "1m"
 # Bounds of one case, so that a slip of the pen does not run for hours.
 MOST_EVALUATIONS = 100_000
 MOST_SAMPLES = 100_000
+MOST_LISTED = 10_000
 
+_VALUE = Either(scalar=Scalar(), sequence=ListOf(Text("a text", least=0), least=0))
 _VALUES = map_of(
     FACT_NAME,
-    Either(scalar=Scalar(), sequence=ListOf(Text("a text", least=0), least=0)),
+    _VALUE,
     least=0,
     most=64,
     noun="a map from facts to values",
+    about="The value of a fact, in its type: 0.3, gold, true, [a, b], or an instant in quotes.",
 )
 _ALERT = Record(
     {
@@ -67,7 +71,13 @@ _BODY = {
                     "fact": Key(FACT_NAME, "A fact of the rule.", required=True),
                     "labels": Key(LABELS, "Labels of the series."),
                     "values": Key(
-                        Text("samples", most=65_536), "Samples: 0.35-0.02x10, _ for none, stale.", required=True
+                        Either(
+                            scalar=Text("samples", most=65_536, examples=("0.35-0.02x10", "5x3 _ stale")),
+                            sequence=ListOf(OrNull(_VALUE), most=MOST_LISTED, unique=False),
+                        ),
+                        "Numbers: 0.35-0.02x10 (one and ten further ones, each 0.02 less), 5x3 (four times 5), _ for "
+                        "none, stale for the end. Values of any type: a list, with null for none.",
+                        required=True,
                     ),
                 }
             )
@@ -80,7 +90,7 @@ _BODY = {
 SPEC = Record(
     {
         "rule": Key(DOCUMENT_NAME, "Name of the AlertRule.", required=True),
-        "interval": Key(WINDOW_OF_TIME, f"Distance of samples and evaluations; absent = {INTERVAL}."),
+        "interval": Key(WINDOW_OF_TIME, f"Distance of samples and evaluations; absent = {INTERVAL}.", default=INTERVAL),
         "cases": Key(
             ListOf(
                 Record(
@@ -129,22 +139,6 @@ def dump(test: RuleTest) -> dict[str, Any]:
     }
 
 
-def check(test: RuleTest, site: Site, known: Known) -> None:
-    """Note a rule that does not exist, and facts that it does not have."""
-    rule = known.alert_rules.get(test.rule)
-    if rule is None:
-        names = known.names.get("AlertRule", frozenset())
-        # A rule that is broken is told already.
-        if test.rule not in names:
-            site.problem(("spec", "rule"), f"is {quoted(test.rule)}, which is no AlertRule{hint(test.rule, names)}")
-        return
-    for case in test.cases:
-        for fact in (*(case.given or {}), *(series.fact for series in case.series)):
-            if fact not in rule.facts:
-                told = f"has the fact {quoted(fact)}, which rule {quoted(test.rule)} does not have"
-                site.problem(case.path, f"{told}{hint(fact, rule.facts)}", at=site.place(case.path))
-
-
 def _case(name: str, written: Spec, path: Path, interval_us: int, site: Site) -> TestCase:
     skip = written.get("skip", "")
     expect = written.get("expect")
@@ -158,7 +152,8 @@ def _case(name: str, written: Spec, path: Path, interval_us: int, site: Site) ->
         site.problem((*path, "expect"), f"must be {wanted} for what is given")
     else:
         if isinstance(expect, dict):
-            return TestCase(name, skip, given=dict(written["given"]), severity=expect["severity"], path=path)
+            given = dict(written["given"])
+            return TestCase(name, skip, given=given, severity=expect["severity"], path=path, place=site.place(path))
         series = tuple(_series(one, (*path, "series", number), site) for number, one in enumerate(written["series"]))
         return TestCase(
             name,
@@ -166,21 +161,20 @@ def _case(name: str, written: Spec, path: Path, interval_us: int, site: Site) ->
             series=series,
             expectations=_expectations(expect, (*path, "expect"), interval_us, site),
             path=path,
+            place=site.place(path),
         )
     return TestCase(name, skip)
 
 
 def _series(written: Spec, path: Path, site: Site) -> GivenSeries:
-    try:
-        samples = parse_samples(written["values"])
-    except NotationError as error:
-        place = site.place_in((*path, "values"), error.column - 1) or site.place((*path, "values"))
-        site.problem((*path, "values"), f"cannot be read: {error}", at=place)
-    else:
-        if len(samples) > MOST_SAMPLES:
-            told = f"has {len(samples):,} samples; a series of a case has at most {MOST_SAMPLES:,}"
-            site.problem((*path, "values"), told)
-    return GivenSeries(written["fact"], written.get("labels", {}), written["values"])
+    values = written["values"]
+    if isinstance(values, str):
+        try:
+            count_samples(values, MOST_SAMPLES)
+        except NotationError as error:
+            place = site.place_in((*path, "values"), error.column - 1) or site.place((*path, "values"))
+            site.problem((*path, "values"), f"cannot be read: {error}", at=place)
+    return GivenSeries(written["fact"], written.get("labels", {}), values)
 
 
 def _expectations(written: Any, path: Path, interval_us: int, site: Site) -> tuple[Expectation, ...]:
@@ -209,16 +203,25 @@ def _dump_case(case: TestCase) -> dict[str, Any]:
     if case.skip:
         written["skip"] = case.skip
     if case.given is not None:
-        given: dict[str, Given | list[str]] = {
-            fact: list(value) if isinstance(value, tuple) else value for fact, value in case.given.items()
-        }
+        given = {fact: _dump_value(value) for fact, value in case.given.items()}
         return written | {"given": given, "expect": {"severity": case.severity}}
-    series = [{"fact": one.fact, "labels": dict(one.labels), "values": one.values} for one in case.series]
+    series = [
+        {
+            "fact": one.fact,
+            "labels": dict(one.labels),
+            "values": one.values if isinstance(one.values, str) else [_dump_value(value) for value in one.values],
+        }
+        for one in case.series
+    ]
     expect = [
         {"at": format_span(each.at_us), "alerts": [_dump_alert(alert) for alert in each.alerts]}
         for each in case.expectations
     ]
     return written | {"series": series, "expect": expect}
+
+
+def _dump_value(value: Given) -> Given | list[str]:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _dump_alert(alert: ExpectedAlert) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from trueline_rules.kinds.fields import DOCUMENT_NAME
@@ -12,12 +14,18 @@ from trueline_rules.records import Key, Record, map_of
 from trueline_rules.scalars import Number
 from trueline_rules.site import Site
 
+WHOLES = (100.0, 1.0)
 _SCORE = Number(least=0, most=100)
 SPEC = Record(
     {
         "weights": Key(
-            map_of(DOCUMENT_NAME, Number(above=0, most=1e9), noun="a map from KPIs to weights"),
-            "KPI names and their weights; only the proportions matter.",
+            map_of(
+                DOCUMENT_NAME,
+                Number(above=0, most=1e9),
+                noun="a map from KPIs to weights",
+                about="The weight of a KPI.",
+            ),
+            "KPI names and their weights, which add up to 100 (percent) or to 1 (shares).",
             required=True,
         ),
         "bands": Key(
@@ -36,6 +44,7 @@ SPEC = Record(
 
 def build(metadata: Metadata, spec: Spec, site: Site) -> Scorecard:
     """Make a scorecard."""
+    _check_sum(spec["weights"], site)
     bands = spec["bands"]
     if bands["at_risk"] > bands["on_track"]:
         site.problem(
@@ -43,6 +52,14 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> Scorecard:
             f"must be at most on_track, which is {bands['on_track']:g}, is {bands['at_risk']:g}",
         )
     return Scorecard(metadata, spec["weights"], bands["on_track"], bands["at_risk"])
+
+
+def _check_sum(weights: Mapping[str, float], site: Site) -> None:
+    """Weights that do not come to a whole are a slip of the pen: one was forgotten, or mistyped."""
+    total = math.fsum(weights.values())
+    if not any(math.isclose(total, whole, rel_tol=1e-9) for whole in WHOLES):
+        message = f"add up to {total:.10g}; make them add up to 100 (percent) or to 1 (shares)"
+        site.problem(("spec", "weights"), message, key=True)
 
 
 def dump(scorecard: Scorecard) -> dict[str, Any]:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from typing import cast
 
 from trueline_rules.alert_model import Given
+from trueline_rules.alerting.series import Sample, parse_samples
+from trueline_rules.alerting.vectors import Value
 from trueline_rules.expressions import Fact, FactType
+
+_NO_VALUE = re.compile("_(x[0-9]+)?|stale")
+_KINDS = {
+    FactType.NUMBER: "a number",
+    FactType.DECIMAL: "a decimal",
+    FactType.TEXT: "a text",
+    FactType.BOOL: "true or false",
+    FactType.DATETIME: "an instant (2025-01-31T12:00:00Z, in quotes)",
+    FactType.TEXTS: "a set of texts ([a, b])",
+}
 
 
 def fact_value(fact: Fact, given: Given) -> object:
@@ -37,8 +52,35 @@ def fact_value(fact: Fact, given: Given) -> object:
     return value
 
 
+def in_notation(kind: FactType, written: str) -> bool:
+    """Whether samples of a type can be what is written in promtool's notation, which has no values but numbers."""
+    return kind in {FactType.NUMBER, FactType.DECIMAL} or all(map(_NO_VALUE.fullmatch, written.split()))
+
+
+def samples_of(fact: Fact, written: str | Sequence[Given]) -> list[Sample | None]:
+    """The samples of a series as a test gives it, in the type of its fact.
+
+    Raises:
+        NotationError: it is not in promtool's notation.
+        ValueError: a value cannot be read as that type.
+
+    """
+    if not isinstance(written, str):
+        return [cast(Value | None, fact_value(fact, value)) for value in written]
+    samples: list[Sample | None] = list(parse_samples(written))
+    if fact.type is not FactType.DECIMAL:
+        return samples
+    return [Decimal(repr(sample)) if isinstance(sample, float) else sample for sample in samples]
+
+
 def _wrong(fact: Fact, given: Given) -> str:
-    return f"the fact {fact.name!r} is a {fact.type}, {given!r} is none"
+    return f"the fact {fact.name!r} is {_KINDS[fact.type]}, {_written(given)} is none"
+
+
+def _written(given: Given) -> str:
+    if isinstance(given, bool):
+        return "true" if given else "false"
+    return f"[{', '.join(map(repr, given))}]" if isinstance(given, tuple) else repr(given)
 
 
 def _instant(fact: Fact, given: str) -> datetime | None:

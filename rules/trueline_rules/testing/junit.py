@@ -18,7 +18,10 @@ def junit_xml(report: TestReport) -> str:
         own = TestReport(tuple(result for result in report.results if result.test == test), ())
         suite = ET.SubElement(root, "testsuite", _counts(own, name=test))
         for result in own.results:
-            case = ET.SubElement(suite, "testcase", {"classname": _clean(result.rule), "name": _clean(result.case)})
+            named = {"classname": _clean(result.rule), "name": _clean(result.case)}
+            if result.place is not None:
+                named |= {"file": _clean(result.place.file), "line": str(result.place.line)}
+            case = ET.SubElement(suite, "testcase", named)
             element = _ELEMENTS.get(result.outcome)
             if element is not None:
                 message = _clean(result.message)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trueline_rules.model import Place
+
 
 class Outcome(StrEnum):
     """What became of a case: FAIL is another decision than expected, ERROR is none at all."""
@@ -18,13 +20,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case: what became of it, and why it did not pass."""
+    """One case: what became of it, why it did not pass, and where it stands."""
 
     test: str
     rule: str
     case: str
     outcome: Outcome
     message: str = ""
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

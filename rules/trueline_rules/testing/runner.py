@@ -12,12 +12,13 @@ from trueline_rules.alerting.joining import join_facts
 from trueline_rules.alerting.machine import evaluate
 from trueline_rules.alerting.model import ACTIVE, Instance, State
 from trueline_rules.alerting.operands import vector_at
-from trueline_rules.alerting.series import Series, parse_series
+from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import AlertingError, Row, labels_of, shown
-from trueline_rules.expressions import FactValueError
+from trueline_rules.expressions import Fact, FactValueError
 from trueline_rules.model import RuleSet
+from trueline_rules.stopping import Stopped, never, while_wanted
 from trueline_rules.testing.coverage import Watching
-from trueline_rules.testing.given import fact_value
+from trueline_rules.testing.given import fact_value, samples_of
 from trueline_rules.testing.report import CaseResult, Outcome, TestReport
 
 # What `$now` is to facts that a test gives, and at the first sample of its series.
@@ -26,15 +27,17 @@ _NOW_US = int(NOW.timestamp()) * 1_000_000
 _TOLD = frozenset({*ACTIVE, State.NO_DATA, State.ERROR})
 
 
-def run_tests(rules: RuleSet, select: str = "") -> TestReport:
+def run_tests(rules: RuleSet, select: str = "", *, stopped: Stopped = never) -> TestReport:
     """Run all tests of a rule set.
 
     Args:
         rules: whose tests, and whose rules.
         select: a regular expression; only cases are run in whose "test: case" it is found. "" = all.
+        stopped: asked before each test.
 
     Raises:
         re.error: `select` is no regular expression.
+        StoppedError: it was stopped.
 
     """
     wanted = re.compile(select)
@@ -42,7 +45,7 @@ def run_tests(rules: RuleSet, select: str = "") -> TestReport:
     watching = {name: Watching(rule) for name, rule in compiled.items()}
     results = [
         _run(test, case, compiled[test.rule], watching[test.rule])
-        for test in rules.rule_tests.values()
+        for test in while_wanted(rules.rule_tests.values(), stopped)
         for case in test.cases
         if wanted.search(f"{test.metadata.name}: {case.name}")
     ]
@@ -53,7 +56,7 @@ def run_tests(rules: RuleSet, select: str = "") -> TestReport:
 
 def _run(test: RuleTest, case: TestCase, rule: CompiledRule, watch: Watching) -> CaseResult:
     def result(outcome: Outcome, message: str = "") -> CaseResult:
-        return CaseResult(test.metadata.name, test.rule, case.name, outcome, message)
+        return CaseResult(test.metadata.name, test.rule, case.name, outcome, message, case.place)
 
     if case.skip:
         return result(Outcome.SKIP, case.skip)
@@ -80,7 +83,9 @@ def _play(case: TestCase, rule: CompiledRule, watch: Watching, interval_us: int)
     """Evaluate series step by step; what differs at the first expectation that is not met, "" if nothing does."""
     series: dict[str, list[Series]] = {name: [] for name in rule.facts}
     for given in case.series:
-        series[given.fact].append(parse_series(given.values, interval_us, labels_of(given.labels)))
+        fact = Fact(given.fact, rule.sampled[given.fact])
+        samples = samples_of(fact, given.values)
+        series[given.fact].append(Series.regular(labels_of(given.labels), samples, interval_us))
     due = {expectation.at_us: expectation for expectation in case.expectations}
     instances: Sequence[Instance] = ()
     for instant_us in range(0, max(due) + 1, interval_us):

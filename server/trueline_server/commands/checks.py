@@ -170,18 +170,23 @@ def check_server(address: str, token: str) -> list[Finding]:
             told = f"the one at {address} is not serving"
             return [Finding("server", State.BAD, told, "its log tells why the dataflow stands still")]
         serving = Finding("server", State.GOOD, f"serving at {address}")
+        system = system_service_pb2_grpc.SystemServiceStub(channel)
         try:
-            status = system_service_pb2_grpc.SystemServiceStub(channel).GetStatus(
-                system_service_pb2.GetStatusRequest(), metadata=metadata_, timeout=CALL_S
-            )
+            status = system.GetStatus(system_service_pb2.GetStatusRequest(), metadata=metadata_, timeout=CALL_S)
+            parts = system.GetSystemHealth(
+                system_service_pb2.GetSystemHealthRequest(), metadata=metadata_, timeout=CALL_S
+            ).parts
         except grpc.RpcError as error:
             way_out = "give the token with --token or TRUELINE_TOKEN"
             return [serving, Finding("lag", State.NOTICE, f"not told: {error.details()}", way_out)]
+    ill = [
+        Finding(f"its {part.name}", State.BAD, part.message, "its log tells more") for part in parts if not part.healthy
+    ]
     lag = status.accepted_position - status.processed_position
     told = f"{lag:,} of {status.accepted_position:,} log positions are not in the metrics yet"
     if lag > LARGE_LAG:
-        return [serving, Finding("lag", State.NOTICE, told, "send more slowly, or wait")]
-    return [serving, Finding("lag", State.GOOD, told)]
+        return [serving, *ill, Finding("lag", State.NOTICE, told, "send more slowly, or wait")]
+    return [serving, *ill, Finding("lag", State.GOOD, told)]
 
 
 def _existing(path: Path) -> Path:

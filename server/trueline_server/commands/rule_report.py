@@ -33,6 +33,8 @@ def to_json(report: TestReport) -> dict[str, Any]:
                 "case": result.case,
                 "outcome": str(result.outcome),
                 "message": result.message,
+                "file": result.place.file if result.place is not None else "",
+                "line": result.place.line if result.place is not None else 0,
             }
             for result in report.results
         ],
@@ -77,7 +79,8 @@ def _told(results: Sequence[CaseResult]) -> list[str]:
     cases = f"{len(results)} case{'s' if len(results) > 1 else ''}"
     lines = [f"{sign} {results[0].test} ({cases}{f', {skipped} skipped' if skipped else ''})"]
     for result in wrong:
-        lines.append(f"    {result.outcome}: {result.case}")
+        where = f" ({result.place.file}:{result.place.line})" if result.place is not None else ""
+        lines.append(f"    {result.outcome}: {result.case}{where}")
         lines += [f"      {line}" for line in result.message.split("\n")]
     return lines
 

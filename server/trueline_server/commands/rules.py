@@ -1,4 +1,4 @@
-"""`trueline rules`: check, test, explain and describe rule files; needs no server."""
+"""What the server extra adds to `trueline rules`: rule files checked, tested, explained, before they are in force."""
 
 from __future__ import annotations
 
@@ -9,78 +9,74 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trueline_server.commands import rule_backtest
-
 if TYPE_CHECKING:
     from trueline_rules.errors import RuleFileError
     from trueline_rules.model import RuleSet
 
-_EPILOG = """examples:
-  trueline rules check rules/                      are the files right, and if not, where
-  trueline rules test rules/ --coverage 100        run the RuleTest documents, ask for every branch
-  trueline rules explain churn_rate_high --given churn_rate=0.08
-  trueline rules backtest rules/ --days 90 --every 6h
-  trueline rules diff main/rules rules --history --days 30
-  trueline rules schema AlertRule > alert-rule.schema.json
-"""
-
 
 class RulesCommand:
-    """The entry point that the command line finds."""
+    """The entry point that the command line finds; it has actions of its own, too."""
 
-    help = "check, test and explain rule files, or print their JSON Schemas"
-
-    def configure(self, parser: argparse.ArgumentParser) -> None:
-        """Add the actions and their arguments."""
-        parser.epilog = _EPILOG
-        parser.formatter_class = argparse.RawDescriptionHelpFormatter
-        verbs = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-        check = _verb(verbs, "check", "read rule files and tell everything that is wrong with them")
+    def add_actions(self, verbs: Any) -> None:
+        """Add the actions and their arguments to the subparsers of the verb; each knows what it does as `act`."""
+        check = _verb(verbs, "check", _check, "what is wrong with rule files")
         _add_paths(check)
-        test = _verb(verbs, "test", "run the tests of rules")
+        test = _verb(verbs, "test", _test, "run the tests of rules")
         _add_paths(test)
         test.add_argument("--run", default="", metavar="REGEX", help="only cases in whose 'test: case' it is found")
         test.add_argument("--junit", type=Path, metavar="FILE", help="write the outcomes as JUnit XML, too")
         test.add_argument(
             "--coverage", type=_percent, default=0.0, metavar="PERCENT", help="fail if fewer branches are taken"
         )
-        explain = _verb(verbs, "explain", "say what a rule decides about facts, and why")
-        explain.add_argument("rule", metavar="RULE", help="name of an AlertRule")
-        _add_paths(explain)
-        explain.add_argument(
-            "--given", action="append", default=[], metavar="FACT=VALUE", help="a fact; may be given several times"
-        )
-        backtest = _verb(verbs, "backtest", "say what rules would have done on the history of a running server")
-        _add_paths(backtest)
-        rule_backtest.add_span(backtest)
-        diff = _verb(verbs, "diff", "say what a change of rules means, and on history what it would have changed")
-        diff.add_argument("before", type=Path, metavar="BEFORE", help="rule file or folder, on top of the default pack")
-        diff.add_argument("after", type=Path, metavar="AFTER", help="the same after the change")
-        diff.add_argument("--mapping", default="", metavar="NAME", help="event mapping in force (default: the last)")
-        diff.add_argument("--history", action="store_true", help="replay both on the history of a running server")
-        rule_backtest.add_span(diff)
-        schema = _verb(verbs, "schema", "print the JSON Schema of a kind, or write those of all kinds")
-        schema.add_argument("kind", nargs="?", metavar="KIND", help="a kind, e.g. AlertRule; absent = list the kinds")
-        schema.add_argument("--out", type=Path, metavar="DIR", help="write KIND.schema.json for every kind")
+        schema = _verb(verbs, "schema", _schema, "the JSON Schema of a kind")
+        schema.add_argument("kind", nargs="?", metavar="KIND", help="a kind, e.g. AlertRule; absent = of any kind")
+        schema.add_argument("--out", type=Path, metavar="DIR", help="write those of all kinds and of any")
 
-    def run(self, args: argparse.Namespace) -> int:
-        """Run the action; 0 = all is well, 1 = something is wrong with the rules, 2 = wrong arguments."""
-        actions: dict[str, Callable[[argparse.Namespace], int]] = {
-            "check": _check,
-            "test": _test,
-            "explain": _explain,
-            "backtest": _backtest,
-            "diff": _diff,
-            "schema": _schema,
-        }
-        return actions[args.action](args)
+    def explain(self, args: argparse.Namespace) -> int:
+        """Say what a rule decides about given facts; 0 = told, 1 = the rules do not load, 2 = wrong arguments."""
+        return _explain(args)
+
+    def simulate(self, args: argparse.Namespace) -> Any:
+        """A simulation of series as the contract's SimulateRulesResult; a status after telling problems."""
+        from trueline_rules.errors import RuleFileError
+
+        from trueline_server.commands.rule_simulate import simulated
+
+        rules = _loaded(args)
+        if rules is None:
+            return 1
+        try:
+            return simulated(args, rules)
+        except RuleFileError as error:
+            _tell(error, args)
+            return 1
+
+    def document_changes(self, args: argparse.Namespace) -> list[dict[str, Any]] | None:
+        """What a change from the files `before` to those `after` means, by document; None after telling problems."""
+        from trueline_rules.backtesting.comparing import document_changes
+
+        before, after = (
+            _loaded(argparse.Namespace(**{**vars(args), "paths": [path]})) for path in (args.before, args.after)
+        )
+        if before is None or after is None:
+            return None
+        return [
+            {
+                "change": str(one.change),
+                "kind": one.kind,
+                "name": one.name,
+                "fields": {field: {"before": was, "after": now} for field, (was, now) in one.fields.items()},
+            }
+            for one in document_changes(before, after)
+        ]
 
 
 command = RulesCommand()
 
 
-def _verb(verbs: Any, name: str, about: str) -> argparse.ArgumentParser:
+def _verb(verbs: Any, name: str, act: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=about, description=about)
+    parser.set_defaults(act=act)
     # Left out here it must not undo what was said before the verb.
     parser.add_argument(
         "--output", choices=("table", "json"), default=argparse.SUPPRESS, help="for people or for scripts"
@@ -204,71 +200,24 @@ def _explain(args: argparse.Namespace) -> int:
     return 0
 
 
-def _backtest(args: argparse.Namespace) -> int:
-    rules = _loaded(args)
-    if rules is None:
-        return 1
-    try:
-        (found,) = rule_backtest.replays(args, [rules])
-    except (ValueError, ConnectionError) as error:
-        print(f"trueline rules backtest: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ValueError) else 1
-    if _wants_json(args):
-        _print_json(rule_backtest.replay_json(found))
-    else:
-        print(rule_backtest.replay_text(found))
-    return 0
-
-
-def _diff(args: argparse.Namespace) -> int:
-    from trueline_rules.backtesting.comparing import document_changes, firing_changes
-
-    before, after = (
-        _loaded(argparse.Namespace(**{**vars(args), "paths": [path]})) for path in (args.before, args.after)
-    )
-    if before is None or after is None:
-        return 1
-    firings = None
-    if args.history:
-        try:
-            found = rule_backtest.replays(args, [before, after])
-        except (ValueError, ConnectionError) as error:
-            print(f"trueline rules diff: {error}", file=sys.stderr)
-            return 2 if isinstance(error, ValueError) else 1
-        first, second = ([firing for one in each.values() for firing in one.firings] for each in found)
-        firings = firing_changes(first, second)
-    changes = document_changes(before, after)
-    if _wants_json(args):
-        _print_json(rule_backtest.changes_json(changes, firings))
-    else:
-        print(rule_backtest.changes_markdown(changes, firings))
-    return 0
-
-
 def _schema(args: argparse.Namespace) -> int:
     from trueline_rules.kinds import KINDS
-    from trueline_rules.schema import schema_for
+    from trueline_rules.schema import schema_for, schema_for_all
 
     if args.out is not None:
         try:
             args.out.mkdir(parents=True, exist_ok=True)
-            for kind in KINDS:
-                text = json.dumps(schema_for(kind), ensure_ascii=False, indent=2)
-                (args.out / f"{kind}.schema.json").write_text(text + "\n", encoding="utf-8")
+            schemas = {kind: schema_for(kind) for kind in KINDS} | {"rules": schema_for_all()}
+            for name, schema in schemas.items():
+                text = json.dumps(schema, ensure_ascii=False, indent=2)
+                (args.out / f"{name}.schema.json").write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             print(f"trueline rules schema: {args.out} cannot be written: {error.strerror}", file=sys.stderr)
             return 2
-        print(f"wrote {len(KINDS)} schemas to {args.out}")
-        return 0
-    if args.kind is None:
-        if _wants_json(args):
-            _print_json({name: kind.about for name, kind in KINDS.items()})
-        else:
-            width = max(map(len, KINDS))
-            print("\n".join(f"{name:<{width}}  {kind.about}" for name, kind in KINDS.items()))
+        print(f"wrote {len(schemas)} schemas to {args.out}")
         return 0
     try:
-        _print_json(schema_for(args.kind))
+        _print_json(schema_for_all() if args.kind is None else schema_for(args.kind))
     except KeyError as error:
         print(f"trueline rules schema: {error.args[0]}", file=sys.stderr)
         return 2

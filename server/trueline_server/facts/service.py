@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from trueline_rules.alert_model import FactType
 from trueline_rules.expressions import Fact
 from trueline_rules.expressions import FactType as Type
-from trueline_rules.model import RuleSet
 from trueline_rules.names import hint, nearest, quoted
 
 from trueline_server.clock import Clock
 from trueline_server.errors import TruelineError
 from trueline_server.facts.store import FactContent, FactRow, FactStore
 from trueline_server.rules.given import Given, typed_value
+from trueline_server.rules.in_force import RulesOf
 
 MOST_ID_BYTES = 128
 # How far ahead of the server's clock an observation may lie, as events.
@@ -48,7 +48,7 @@ class FactRejection:
 class FactService:
     """Facts of a tenant; methods block."""
 
-    def __init__(self, store: FactStore, rules: Callable[[], RuleSet], clock: Clock) -> None:
+    def __init__(self, store: FactStore, rules: RulesOf, clock: Clock) -> None:
         self._store = store
         self._rules = rules
         self._clock = clock
@@ -62,7 +62,7 @@ class FactService:
             StoreError: of the warehouse; nothing was kept.
 
         """
-        types, now_us = self._rules().fact_types, self._clock()
+        types, now_us = self._rules(tenant).fact_types, self._clock()
         rows: list[FactRow] = []
         rejections: list[FactRejection] = []
         for index, fact in enumerate(facts):
@@ -95,7 +95,7 @@ class FactService:
             StoreError: of the warehouse.
 
         """
-        types = self._rules().fact_types
+        types = self._rules(tenant).fact_types
         subjects = {fact.subject for fact in types.values()}
         if subject not in subjects:
             raise _unknown("subject", subject, subjects, "is no subject of a fact type")

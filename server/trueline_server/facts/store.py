@@ -42,6 +42,15 @@ _AS_OF = (
     "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') "
     "ORDER BY name, subject_id, observed_at DESC, revision DESC LIMIT 1 BY name, subject_id LIMIT {most:UInt32}"
 )
+# Of facts put in again for the same instant, the last that was put.
+_BETWEEN = (
+    "SELECT name, subject_id, toUnixTimestamp64Micro(observed_at), "
+    "number, decimal, text, flag, instant, texts, has_texts "
+    "FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} AND name = {name:String} "
+    "AND observed_at > fromUnixTimestamp64Micro({start_us:Int64}, 'UTC') "
+    "AND observed_at <= fromUnixTimestamp64Micro({end_us:Int64}, 'UTC') "
+    "ORDER BY subject_id, observed_at, revision DESC LIMIT 1 BY subject_id, observed_at LIMIT {most:UInt32}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +127,36 @@ class FactStore:
             "at_us": at_us,
             "most": most,
         }
+        return self._rows(subject, _AS_OF, parameters)
+
+    def between(
+        self, tenant: str, subject: str, name: str, start_us: int, end_us: int, *, most: int = 10_000
+    ) -> list[FactRow]:
+        """What was observed of a fact in (start_us, end_us], by subject and instant; absent ones have no value.
+
+        Args:
+            tenant: whose.
+            subject: kind of subject.
+            name: of the fact.
+            start_us: µs since 1970 (UTC), exclusive.
+            end_us: inclusive.
+            most: at most so many.
+
+        """
+        parameters = {
+            "tenant": tenant,
+            "subject": subject,
+            "name": name,
+            "start_us": start_us,
+            "end_us": end_us,
+            "most": most,
+        }
+        return self._rows(subject, _BETWEEN, parameters)
+
+    def _rows(self, subject: str, sql: str, parameters: dict[str, Any]) -> list[FactRow]:
         return [
             FactRow(subject, subject_id, name, observed_at_us, _value(values))
-            for name, subject_id, observed_at_us, *values in self._warehouse.query(_AS_OF, parameters)
+            for name, subject_id, observed_at_us, *values in self._warehouse.query(sql, parameters)
         ]
 
 

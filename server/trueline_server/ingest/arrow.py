@@ -47,6 +47,8 @@ def _coded(column: TextColumn) -> pa.DictionaryArray:
 def _plain(column: TextColumn) -> pa.StringArray:
     if not len(column.texts):
         return pa.nulls(len(column.codes), pa.string())
+    if column.plain:
+        return column.texts
     return column.texts.take(_indices(column.codes))
 
 

@@ -26,11 +26,13 @@ class TextColumn:
     Attributes:
         texts: distinct texts; some may be unused.
         codes: place of each event's text in `texts`; -1 = absent.
+        plain: each event has the text in its own place, so that the codes count up.
 
     """
 
     texts: pa.StringArray
     codes: Codes
+    plain: bool = False
 
     def lengths(self) -> Codes:
         """Bytes of each event's text; 0 where it is absent."""

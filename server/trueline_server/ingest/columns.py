@@ -111,7 +111,8 @@ def _texts(column: event_pb2.StringColumn, count: int, field: str) -> TextColumn
     if empty.any():
         # The last element is what code -1 finds.
         codes = np.where(np.append(empty, True)[codes], np.int32(-1), codes)
-    return TextColumn(texts, codes)
+        return TextColumn(texts, codes)
+    return TextColumn(texts, codes, plain=len(texts) == count and not column.indices)
 
 
 def _doubles(column: event_pb2.DoubleColumn, count: int, field: str) -> tuple[Floats, Ints | None]:

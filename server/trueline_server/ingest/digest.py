@@ -58,7 +58,7 @@ def _add_texts(sums: Hashes, batch: EventBatch) -> None:
     table[ends - 1] = 0
     tables = np.split(table, ends[:-1])
     for (_, text), own in zip(fields, tables, strict=False):
-        sums += own.take(text.codes, mode="wrap")
+        sums += own[:-1] if text.plain else own.take(text.codes, mode="wrap")
     for column, own in zip(properties, tables[len(fields) :], strict=True):
         _add(sums, column, own[column.values])
 

@@ -58,6 +58,9 @@ def _masks(batches: Iterable[EventBatch]) -> Mask | None:
 
 def _texts(columns: Sequence[TextColumn], *, distinct: bool) -> TextColumn:
     texts = [column.texts for column in columns]
+    if all(column.plain for column in columns):
+        joined = pa.concat_arrays(texts)
+        return TextColumn(joined, np.arange(len(joined), dtype=np.int32), plain=True)
     codes = np.concatenate(
         [
             np.where(column.codes < 0, column.codes, column.codes + np.int32(start))

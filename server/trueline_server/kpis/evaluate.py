@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ from trueline_server.clock import Clock
 from trueline_server.kpis.instants import Instant
 
 _log = logging.getLogger(__name__)
+
+# Rule sets whose statements stay checked: those in force of many tenants, and in the shadow of some.
+_REVISIONS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,7 @@ class Evaluator:
         self._confinement = confinement
         self._clock = clock
         self._lock = threading.Lock()
-        self._revision = ""
-        self._checked: dict[str, CheckedStatement | StatementRefusedError] = {}
+        self._checked: OrderedDict[str, dict[str, CheckedStatement | StatementRefusedError]] = OrderedDict()
 
     def problems(self, rules: RuleSet) -> dict[str, str]:
         """KPIs whose statements are refused, with the reason: what is to be told when rules are loaded."""
@@ -158,20 +161,21 @@ class Evaluator:
         )
 
     def _check(self, rules: RuleSet, kpi: Kpi) -> CheckedStatement | StatementRefusedError:
-        """Each statement is checked once per revision of the rules."""
+        """Each statement is checked once per revision of the rules; those not asked for longest are forgotten."""
         name = kpi.metadata.name
         with self._lock:
-            if self._revision != rules.revision:
-                self._revision, self._checked = rules.revision, {}
-            found = self._checked.get(name)
+            known = self._checked.pop(rules.revision, None) or {}
+            self._checked[rules.revision] = known
+            while len(self._checked) > _REVISIONS:
+                self._checked.popitem(last=False)
+            found = known.get(name)
         if found is None:
             try:
                 found = self._confinement.check(kpi.statement, views_of(rules), kpi.parameters)
             except (StatementRefusedError, ValueError) as error:
                 found = StatementRefusedError(str(error), metadata={"kpi": name})
             with self._lock:
-                if self._revision == rules.revision:
-                    self._checked[name] = found
+                known[name] = found
         return found
 
 

@@ -15,6 +15,7 @@ from trueline_server.kpis.board import TenantKpis
 from trueline_server.kpis.evaluate import Evaluator, KpiResult
 from trueline_server.kpis.instants import DAY_US, Clocks, Instant, TenantClock
 from trueline_server.kpis.store import KpiValues
+from trueline_server.rules.in_force import RulesOf
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Materialiser:
         evaluator: Evaluator,
         values: KpiValues,
         clocks: Clocks,
-        rules: Callable[[], RuleSet],
+        rules: RulesOf,
         clock: Clock,
         *,
         interval_s: float = 60.0,
@@ -59,6 +60,7 @@ class Materialiser:
         self._clock = clock
         self._interval_us = round(interval_s * 1_000_000)
         self._due_us = 0
+        self._hurried = False
         self._computing = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -103,14 +105,21 @@ class Materialiser:
 
     def load(self) -> None:
         """Take up the values that a former process computed by the same rules."""
-        rules = self._rules()
         clocks = self._clocks.read(self._clock())
-        for tenant, results in self._values.latest(rules.revision).items():
-            if tenant in clocks and results.keys() >= rules.kpis.keys():
-                newest = max(result.instant.at_us for result in results.values())
-                same = {name: result for name, result in results.items() if result.instant.at_us == newest}
-                if same.keys() >= rules.kpis.keys():
-                    self._current.setdefault(tenant, _board(tenant, same, rules, clocks[tenant].synthetic))
+        values: dict[str, dict[str, dict[str, KpiResult]]] = {}
+        for tenant, clock in clocks.items():
+            rules = self._rules(tenant)
+            if rules.revision not in values:
+                values[rules.revision] = self._values.latest(rules.revision)
+            results = values[rules.revision].get(tenant, {})
+            newest = max((result.instant.at_us for result in results.values()), default=0)
+            same = {name: result for name, result in results.items() if result.instant.at_us == newest}
+            if same and same.keys() >= rules.kpis.keys():
+                self._current.setdefault(tenant, _board(tenant, same, rules, clock.synthetic))
+
+    def hurry(self) -> None:
+        """Compute at the next look what has changed: other rules are in force. Does not block."""
+        self._hurried = True
 
     def tick(self) -> None:
         """Compute what is due by the clock. The thread calls it; tests may.
@@ -120,13 +129,14 @@ class Materialiser:
 
         """
         now_us = self._clock()
-        if now_us < self._due_us:
+        if now_us < self._due_us and not self._hurried:
             return
+        self._hurried = False
         try:
-            rules = self._rules()
             for tenant, clock in self._clocks.read(now_us).items():
                 if self._stopping.is_set():
                     return
+                rules = self._rules(tenant)
                 state = _State(clock.judged_at_us, clock.position, clock.watermark_us, rules.revision)
                 if self._states.get(tenant) != state:
                     with self._computing:
@@ -153,7 +163,7 @@ class Materialiser:
             if current is not None and self._finished.get(tenant, 0) > seen:
                 return current
             now_us = self._clock()
-            rules = self._rules()
+            rules = self._rules(tenant)
             clock = self._clocks.read(now_us).get(tenant)
             if clock is None:
                 return without_events(tenant, rules, now_us)

@@ -15,6 +15,7 @@ from trueline_server.kpis.board import ALIGNMENT, AlignmentScore, TenantKpis, sc
 from trueline_server.kpis.evaluate import Evaluator, KpiResult
 from trueline_server.kpis.instants import FINISHED_US, FIRST_US, Clocks, Instant
 from trueline_server.kpis.materialiser import Materialiser, without_events
+from trueline_server.rules.in_force import RulesOf
 
 # Past instants whose values are kept: tenant, instant, revision of the rules.
 _CACHED_INSTANTS = 64
@@ -30,7 +31,7 @@ class KpiService:
         materialiser: Materialiser,
         evaluator: Evaluator,
         clocks: Clocks,
-        rules: Callable[[], RuleSet],
+        rules: RulesOf,
         clock: Clock,
     ) -> None:
         self._materialiser = materialiser
@@ -44,7 +45,7 @@ class KpiService:
     def lookup(self, tenant: str) -> TenantKpis | None:
         """The current values, if they were computed by the rules in force. Does not block."""
         found = self._materialiser.current(tenant)
-        return found if found is not None and found.rules.revision == self._rules().revision else None
+        return found if found is not None and found.rules.revision == self._rules(tenant).revision else None
 
     def current(self, tenant: str) -> TenantKpis:
         """The current values, computed if they are not there yet."""
@@ -80,7 +81,7 @@ class KpiService:
             if instant_us is not None and not FIRST_US <= instant_us < FINISHED_US:
                 raise invalid_field(field, "is not a time between the years 1971 and 2100")
         now_us = self._clock()
-        rules = self._rules()
+        rules = self._rules(tenant)
         clock = self._clocks.read(now_us).get(tenant)
         if clock is None:
             return without_events(tenant, rules, now_us if at_us is None else at_us)
@@ -100,14 +101,14 @@ class KpiService:
             synthetic=clock.synthetic,
         )
 
-    def scorecard(self, name: str = "") -> Scorecard:
-        """A scorecard of the rules in force; "" = alignment. Does not block.
+    def scorecard(self, tenant: str, name: str = "") -> Scorecard:
+        """A scorecard of the rules in force for a tenant; "" = alignment. Does not block.
 
         Raises:
             TruelineError: UNKNOWN_KPI.
 
         """
-        scorecards = self._rules().scorecards
+        scorecards = self._rules(tenant).scorecards
         found = scorecards.get(name or ALIGNMENT)
         if found is None:
             near = nearest(name, scorecards) or ""

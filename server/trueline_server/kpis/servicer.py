@@ -58,7 +58,7 @@ class KpiServicer(kpi_service_pb2_grpc.KpiServiceServicer):
         context: Any,
     ) -> pb.GetAlignmentScoreResponse:
         """The score of a scorecard; with min_position of values computed after that position was processed."""
-        scorecard = self._service.scorecard(request.scorecard)
+        scorecard = self._service.scorecard(current_tenant(), request.scorecard)
         at_us, known_at_us = _instant(request, "at"), _instant(request, "known_at")
         await self._progress.wait(request.min_position)
         if request.min_position and at_us is None and known_at_us is None:
@@ -73,7 +73,7 @@ class KpiServicer(kpi_service_pb2_grpc.KpiServiceServicer):
         context: Any,
     ) -> pb.ListPriorityActionsResponse:
         """Actions by the points that they would win."""
-        scorecard = self._service.scorecard(request.scorecard)
+        scorecard = self._service.scorecard(current_tenant(), request.scorecard)
         kpis = await self._kpis(_instant(request, "at"), None, list(scorecard.weights))
         actions = actions_of(self._service.score(scorecard, kpis), request.limit)
         return pb.ListPriorityActionsResponse(actions=[self._mapping.action(action) for action in actions])
@@ -84,7 +84,7 @@ class KpiServicer(kpi_service_pb2_grpc.KpiServiceServicer):
         context: Any,
     ) -> pb.GetDataQualityResponse:
         """The checks of the scorecard data_quality."""
-        scorecard = self._service.scorecard(DATA_QUALITY)
+        scorecard = self._service.scorecard(current_tenant(), DATA_QUALITY)
         kpis = await self._kpis(_instant(request, "at"), None, list(scorecard.weights))
         return self._mapping.quality(self._service.score(scorecard, kpis))
 

@@ -61,10 +61,10 @@ class AlignmentWatch:
 
         """
         heartbeat_s = heartbeat_seconds(request.heartbeat_interval)
-        scorecard = self._service.scorecard(request.scorecard)
+        tenant, loop = current_tenant(), asyncio.get_running_loop()
+        scorecard = self._service.scorecard(tenant, request.scorecard)
         binding = binding_of(request, "resume_token", "heartbeat_interval")
         known = self._tokens.open(binding, request.resume_token, "resume_token") if request.resume_token else ""
-        tenant, loop = current_tenant(), asyncio.get_running_loop()
         outbox: Outbox[int, TenantKpis] = Outbox(OUTBOX_LIMIT)
         numbers = itertools.count(1)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,7 @@ from trueline_server.metrics.points import ChangedPoints, MetricInfo, MetricPage
 from trueline_server.metrics.values import empty_row, value_of
 from trueline_server.metrics.watermarks import read_clocks
 from trueline_server.metrics.windows import Coverage, Windows
+from trueline_server.rules.in_force import RulesOf
 
 LARGEST_PAGE = 100_000
 # Rows of panes times windows over them that one statement may merge; a page ends early rather than go beyond.
@@ -52,7 +54,7 @@ class MetricReader:
     def __init__(
         self,
         warehouse: Warehouse,
-        rules: Callable[[], RuleSet],
+        rules: RulesOf,
         clock: Clock,
         *,
         allowed_lateness_us: int = 172_800_000_000,
@@ -66,7 +68,7 @@ class MetricReader:
 
     def list_metrics(self, tenant: str, *, page_size: int = 100, after: str = "") -> MetricPage:
         """The metrics by name, those after the name `after`, at most `page_size` (1 to 1000)."""
-        rules = self._rules()
+        rules = self._rules(tenant)
         names = [name for name in sorted(rules.metrics) if name > after]
         shown = [rules.metrics[name] for name in names[:page_size]]
         clocks = read_clocks(self._warehouse, tenant)
@@ -109,7 +111,7 @@ class MetricReader:
                 unfit fill_empty); TOO_MANY_POINTS (fill_empty over more windows than LARGEST_PAGE).
 
         """
-        chosen = self._metric(metric)
+        chosen = self._metric(tenant, metric)
         wanted = dict(labels or {})
         for label in wanted:
             if label not in chosen.group_by:
@@ -127,17 +129,25 @@ class MetricReader:
             return self._filled_page(panes, page_size, after, now)
         return self._page(panes, page_size, after, now)
 
-    def check_labels(self, metrics: Sequence[str], labels: Mapping[str, str]) -> None:
-        """Refuse labels by which no point of the metrics (empty = all metrics) could ever be chosen. Does not block.
+    def check_labels(self, tenant: str, metrics: Sequence[str], labels: Mapping[str, str]) -> None:
+        """Refuse metrics that there are not, and labels by which no point of them could ever be chosen.
+
+        No metrics are all metrics. Does not block.
 
         Raises:
             TruelineError: UNKNOWN_METRIC; INVALID_FIELD (none of the metrics has all of the labels).
 
         """
-        if not self._labelled(metrics, labels):
-            known = sorted({label for metric in self._labelled(metrics, {}) for label in metric.group_by})
+        if not self._labelled(tenant, metrics, labels) and labels:
+            known = sorted({label for metric in self._labelled(tenant, metrics, {}) for label in metric.group_by})
             told = f"has {_listed(sorted(labels))}, which none of the metrics has together; they have {_listed(known)}"
             raise invalid_field("labels", told)
+
+    def definitions(self, tenant: str, metrics: Collection[str]) -> str:
+        """16 hex digits over what metrics (empty = all) mean, those that are not in force left out. Does not block."""
+        there = self._rules(tenant).metrics.items()
+        meant = sorted((name, metric.definition) for name, metric in there if not metrics or name in metrics)
+        return hashlib.blake2b(repr(meant).encode(), digest_size=8).hexdigest()
 
     def newest(self, tenant: str, metrics: Sequence[str], labels: Mapping[str, str] | None = None) -> list[MetricPoint]:
         """Points of the newest window of each metric (empty = all metrics), for the snapshot of a watch.
@@ -149,7 +159,7 @@ class MetricReader:
 
         """
         wanted = dict(labels or {})
-        chosen = self._labelled(metrics, wanted)
+        chosen = self._labelled(tenant, metrics, wanted)
         if not chosen:
             return []
         ends = dict(self._warehouse.run(NewestEnds(tenant, chosen)))
@@ -173,15 +183,14 @@ class MetricReader:
     ) -> ChangedPoints:
         """Points whose value changed after log position `revision` (empty metrics = all), in runs of about `limit`.
 
+        Metrics that are not in force have no points; they may have been a moment ago.
+
         A changed pane changes every sliding window over it, of which those that end no later than the metric's newest
         pane are told. While `more` is true, call again with the revision answered.
-
-        Raises:
-            TruelineError: UNKNOWN_METRIC.
-
         """
         wanted = dict(labels or {})
-        chosen = self._labelled(metrics, wanted)
+        there = [name for name in metrics if name in self._rules(tenant).metrics]
+        chosen = self._labelled(tenant, there, wanted) if there or not metrics else []
         run = self._changed_run(tenant, chosen, revision, limit)
         clocks = read_clocks(self._warehouse, tenant) if run.panes else []
         points = []
@@ -373,8 +382,8 @@ class MetricReader:
     def _lateness(self, metric: Metric) -> int:
         return self._lateness_us if metric.allowed_lateness_us is None else metric.allowed_lateness_us
 
-    def _metric(self, name: str) -> Metric:
-        metrics = self._rules().metrics
+    def _metric(self, tenant: str, name: str) -> Metric:
+        metrics = self._rules(tenant).metrics
         if name not in metrics:
             near = nearest(name, metrics) or ""
             way_out = f"did you mean '{near}'?" if near else "see ListMetrics (trueline metrics list)"
@@ -386,10 +395,11 @@ class MetricReader:
             )
         return metrics[name]
 
-    def _labelled(self, names: Sequence[str], labels: Mapping[str, str]) -> list[Metric]:
-        chosen = (
-            [self._metric(name) for name in dict.fromkeys(names)] if names else list(self._rules().metrics.values())
-        )
+    def _labelled(self, tenant: str, names: Sequence[str], labels: Mapping[str, str]) -> list[Metric]:
+        if names:
+            chosen = [self._metric(tenant, name) for name in dict.fromkeys(names)]
+        else:
+            chosen = list(self._rules(tenant).metrics.values())
         return [metric for metric in chosen if labels.keys() <= set(metric.group_by)]
 
 

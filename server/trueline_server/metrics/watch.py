@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
@@ -41,9 +42,11 @@ class LogBounds(Protocol):
 class MetricWatch:
     """Runs watches.
 
-    A resume token is a log position: the watcher knows every change up to it. Points are sent in the order of their
-    revisions (each the log position of its last event), so a token stands after every message, also within a long run
-    of changes. Only the snapshot of a new watch has no token before SYNCED: it is read by window, not by position.
+    A resume token is a log position, and what the metrics mean: the watcher knows every change up to it. Where other
+    rules have come into force that define a watched metric otherwise, all of its points are new, so it gets a snapshot
+    and SYNCED once more, while it watches or when it comes back. Points are sent in the order of their revisions (each
+    the log position of its last event), so a token stands after every message, also within a long run of changes. Only
+    such a snapshot, and that of a new watch, has no token before SYNCED: it is read by window, not by position.
     """
 
     def __init__(self, reader: MetricReader, hub: MetricHub, log: LogBounds, tokens: Tokens, clock: Clock) -> None:
@@ -62,42 +65,40 @@ class MetricWatch:
         """
         heartbeat_s = heartbeat_seconds(request.heartbeat_interval)
         binding = binding_of(request, "resume_token", "heartbeat_interval")
-        since = await self._resumed_position(request.resume_token, binding) if request.resume_token else None
         metrics, labels = frozenset(request.metrics), dict(request.labels)
-        if labels:
-            self._reader.check_labels(sorted(metrics), labels)
+        self._reader.check_labels(current_tenant(), sorted(metrics), labels)
+        meaning = self._reader.definitions(current_tenant(), metrics)
+        since = await self._resumed_position(request.resume_token, binding, meaning) if request.resume_token else None
 
-        def token(position: int) -> str:
-            return self._tokens.seal(binding, str(position))
+        def token(position: int, meaning: str) -> str:
+            return self._tokens.seal(binding, f"{position} {meaning}")
 
         # Subscribed before the first read: what changes meanwhile waits in the outbox.
         with self._hub.subscribed(current_tenant(), metrics, labels, since=since or 0) as subscription:
-            await cut_when_slow(self._send_all(subscription, since, send, token, heartbeat_s), subscription.outbox)
+            sending = self._send_all(subscription, since, meaning, _Sending(send, token, heartbeat_s))
+            await cut_when_slow(sending, subscription.outbox)
 
-    async def _send_all(
-        self,
-        subscription: Subscription,
-        since: int | None,
-        send: Send,
-        token: Callable[[int], str],
-        heartbeat_s: float,
-    ) -> None:
-        start = subscription.since
+    async def _send_all(self, subscription: Subscription, since: int | None, meaning: str, out: _Sending) -> None:
+        position = subscription.since
         if since is None:
-            await self._send_snapshot(subscription, send)
+            await self._send_snapshot(subscription, out.send)
         else:
-            await self._send_missed(subscription, since, send, token)
-        await send(pb.WatchMetricsResponse(synced=pb.Synced(position=start), resume_token=token(start)))
-        position = start
+            await self._send_missed(subscription, since, meaning, out)
+        await out.synced(position, meaning)
         while True:
-            changes = await subscription.outbox.take(heartbeat_s)
+            changes = await subscription.outbox.take(out.heartbeat_s)
             reached = max(position, subscription.outbox.mark or 0)
+            now = self._reader.definitions(current_tenant(), subscription.metrics)
+            if now != meaning:
+                meaning = now
+                await self._send_snapshot(subscription, out.send)
+                await out.synced(position, meaning)
             for points, after in _in_messages(list(changes.values()), position, reached):
-                await send(pb.WatchMetricsResponse(changes=points, resume_token=token(after)))
+                await out.send(pb.WatchMetricsResponse(changes=points, resume_token=out.token(after, meaning)))
             position = reached
             if not changes:
                 beat = pb.Heartbeat(time=timestamp_of(self._clock()), position=self._hub.position)
-                await send(pb.WatchMetricsResponse(heartbeat=beat, resume_token=token(position)))
+                await out.send(pb.WatchMetricsResponse(heartbeat=beat, resume_token=out.token(position, meaning)))
 
     async def _send_snapshot(self, subscription: Subscription, send: Send) -> None:
         points = await asyncio.to_thread(
@@ -109,9 +110,7 @@ class MetricWatch:
             part = points[first : first + POINTS_PER_MESSAGE]
             await send(pb.WatchMetricsResponse(snapshot=pb.MetricPoints(points=map(map_point_to_proto, part))))
 
-    async def _send_missed(
-        self, subscription: Subscription, since: int, send: Send, token: Callable[[int], str]
-    ) -> None:
+    async def _send_missed(self, subscription: Subscription, since: int, meaning: str, out: _Sending) -> None:
         while since < subscription.since:
             changed = await asyncio.to_thread(
                 self._reader.changed_since,
@@ -123,11 +122,13 @@ class MetricWatch:
             reached = min(changed.revision, subscription.since) if changed.more else subscription.since
             missed = _changes([point for point in changed.points if point.revision <= reached])
             for points, after in _in_messages(missed, since, reached):
-                await send(pb.WatchMetricsResponse(snapshot=points, resume_token=token(after)))
+                await out.send(pb.WatchMetricsResponse(snapshot=points, resume_token=out.token(after, meaning)))
             since = reached
 
-    async def _resumed_position(self, token: str, binding: bytes) -> int:
-        position = int(self._tokens.open(binding, token, "resume_token"))
+    async def _resumed_position(self, token: str, binding: bytes, meaning: str) -> int | None:
+        """The position of a token; None if the metrics meant something else then."""
+        known, _, meant = self._tokens.open(binding, token, "resume_token").partition(" ")
+        position = int(known)
         start, end = await asyncio.to_thread(lambda: (self._log.start(), self._log.end()))
         if position > end:
             raise invalid_token("resume_token", "is from a log that was longer; leave it out to start anew")
@@ -136,9 +137,23 @@ class MetricWatch:
                 "OUT_OF_RANGE",
                 "RESUME_TOKEN_EXPIRED",
                 "resume_token is older than what is kept; leave it out for a snapshot, or use earliest_token",
-                metadata={"earliest_token": self._tokens.seal(binding, str(start - 1))},
+                metadata={"earliest_token": self._tokens.seal(binding, f"{start - 1} {meaning}")},
             )
-        return position
+        return position if meant == meaning else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """How one watcher is told: where to, the token of a position and a meaning, the seconds between heartbeats."""
+
+    send: Send
+    token: Callable[[int, str], str]
+    heartbeat_s: float
+
+    async def synced(self, position: int, meaning: str) -> None:
+        """Tell that all up to a position was told."""
+        token = self.token(position, meaning)
+        await self.send(pb.WatchMetricsResponse(synced=pb.Synced(position=position), resume_token=token))
 
 
 def _changes(points: Sequence[MetricPoint]) -> list[Change]:

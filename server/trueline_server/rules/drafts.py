@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import yaml
@@ -13,11 +14,12 @@ from trueline_rules.errors import Problem, Problems, RuleFileError
 from trueline_rules.loader import load_texts
 from trueline_rules.model import RuleSet
 from trueline_rules.names import quoted
+from trueline_rules.stopping import Stopped, StoppedError, never, while_wanted
 from trueline_rules.syntax import compose
 from trueline_rules.testing.report import TestReport
 from trueline_rules.testing.runner import run_tests
 
-from trueline_server.errors import invalid_field
+from trueline_server.errors import TruelineError, invalid_field
 
 MOST_BYTES = 4 * 1024 * 1024
 # Instants times series that the tests of one call may play: a few seconds of one core.
@@ -25,8 +27,8 @@ MOST_SAMPLES_PLAYED = 100_000
 
 # Samples of all series as they are written, which a few bytes can be millions of: a second of one core.
 MOST_SAMPLES_WRITTEN = 2_000_000
-# Analysis compares every alert rule with every other one.
-MOST_ANALYSED = 1_000
+# Analysis takes time in proportion to the alert rules: a second or two for as many, ten at worst.
+MOST_ANALYSED = 5_000
 # Rules that are copies of each other shadow each other, pair by pair; the first ones show what is wrong.
 MOST_WARNINGS = 200
 
@@ -81,19 +83,24 @@ class Tested:
     revision: str = ""
 
 
-def check_draft(draft: Draft, refused: RefusedStatements) -> Checked:
+def check_draft(draft: Draft, refused: RefusedStatements, stopped: Stopped = never) -> Checked:
     """Load a draft on top of the default pack, and look for likely mistakes.
 
     Raises:
-        TruelineError: INVALID_FIELD, for two files of one name and for too many bytes.
+        TruelineError: INVALID_FIELD, for two files of one name and for too many bytes; NOT_SERVING, if it was stopped.
 
     """
-    rules = _load(draft, refused)
+    with _as_error():
+        return _check(draft, refused, stopped)
+
+
+def _check(draft: Draft, refused: RefusedStatements, stopped: Stopped) -> Checked:
+    rules = _load(draft, refused, stopped)
     if not isinstance(rules, RuleSet):
         return Checked(problems=rules)
     counts = {kind: len(documents) for kind, documents in rules.documents.items() if documents}
     analysed = len(rules.alert_rules) <= MOST_ANALYSED
-    warnings = analyse(rules) if analysed else []
+    warnings = analyse(rules, stopped=stopped) if analysed else []
     return Checked(
         warnings=tuple(warnings[:MOST_WARNINGS]),
         total_warnings=len(warnings),
@@ -103,21 +110,36 @@ def check_draft(draft: Draft, refused: RefusedStatements) -> Checked:
     )
 
 
-def run_draft(draft: Draft, refused: RefusedStatements) -> Tested:
+def run_draft(draft: Draft, refused: RefusedStatements, stopped: Stopped = never) -> Tested:
     """Load a draft on top of the default pack, and run all tests.
 
     Raises:
-        TruelineError: INVALID_FIELD, as `check_draft`, and for tests that play more than MOST_SAMPLES_PLAYED.
+        TruelineError: INVALID_FIELD, as `check_draft`, and for tests that play more than MOST_SAMPLES_PLAYED;
+            NOT_SERVING, if it was stopped.
 
     """
-    rules = _load(draft, refused)
+    with _as_error():
+        return _run(draft, refused, stopped)
+
+
+def _run(draft: Draft, refused: RefusedStatements, stopped: Stopped) -> Tested:
+    rules = _load(draft, refused, stopped)
     if not isinstance(rules, RuleSet):
         return Tested(problems=rules)
     played = samples_played(rules)
     if played > MOST_SAMPLES_PLAYED:
         told = f"have tests that play {played:,} samples; at most {MOST_SAMPLES_PLAYED:,} are played here"
         raise invalid_field("files", f"{told}. Ask for fewer instants, or run them with trueline rules test")
-    return Tested(report=run_tests(rules), revision=rules.revision)
+    return Tested(report=run_tests(rules, stopped=stopped), revision=rules.revision)
+
+
+@contextlib.contextmanager
+def _as_error() -> Iterator[None]:
+    try:
+        yield
+    except StoppedError:
+        told = "the work was stopped before it was done, because its caller has left"
+        raise TruelineError("UNAVAILABLE", "NOT_SERVING", told) from None
 
 
 def samples_played(rules: RuleSet) -> int:
@@ -149,10 +171,10 @@ def samples_written(text: str) -> int:
     return total
 
 
-def _load(draft: Draft, refused: RefusedStatements) -> RuleSet | tuple[Problem, ...]:
-    _refuse_unfit(draft.files)
+def _load(draft: Draft, refused: RefusedStatements, stopped: Stopped) -> RuleSet | tuple[Problem, ...]:
+    refuse_unfit(draft.files)
     try:
-        rules = load_texts(draft.files, mapping=draft.mapping or None)
+        rules = load_texts(while_wanted(draft.files, stopped), mapping=draft.mapping or None)
     except RuleFileError as error:
         return error.problems
     problems = refused(rules)
@@ -161,7 +183,13 @@ def _load(draft: Draft, refused: RefusedStatements) -> RuleSet | tuple[Problem, 
     return rules
 
 
-def _refuse_unfit(files: Sequence[tuple[str, str]]) -> None:
+def refuse_unfit(files: Sequence[tuple[str, str]]) -> None:
+    """Refuse files that cannot be told apart, and more than is read in one call.
+
+    Raises:
+        TruelineError: INVALID_FIELD.
+
+    """
     first: dict[str, int] = {}
     for number, (name, _) in enumerate(files):
         if name in first:

@@ -38,8 +38,14 @@ def map_row_to_proto(row: DecidedRow) -> pb.RuleRow:
         labels=dict(row.labels),
         values={name: map_value_to_proto(value) for name, value in row.values.items()},
         decision=DECISIONS[row.decision],
-        conditions=[_map_explanation(severity, explained) for severity, explained in row.explanations.items()],
+        conditions=map_explanations(row.explanations),
+        decision_id=row.decision_id,
     )
+
+
+def map_explanations(explanations: Mapping[str, Explanation]) -> list[pb.ConditionExplanation]:
+    """Why conditions came out as they did, by severity."""
+    return [_map_explanation(severity, explained) for severity, explained in explanations.items()]
 
 
 def _map_explanation(severity: str, explained: Explanation) -> pb.ConditionExplanation:

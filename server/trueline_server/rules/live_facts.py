@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from trueline_rules.alert_model import FactSource
-from trueline_rules.alerting.operands import LOOKBACK_US, vector_at
+from trueline_rules.alerting.operands import vector_at
 from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import Vector
 from trueline_rules.metric_labels import label_names
@@ -15,10 +15,8 @@ from trueline_rules.model import RuleSet
 
 from trueline_server.errors import TruelineError
 from trueline_server.kpis.instants import RowReader
-from trueline_server.metrics.points import MetricPoint, PointKey
-from trueline_server.metrics.windows import Windows
-from trueline_server.rules.point_series import series_of
 from trueline_server.rules.ports import FactReader, KpiReader, PointReader
+from trueline_server.rules.series_reader import SeriesLimit, SeriesReader, lookback_of
 
 # Points of one fact; a rule that needs more reads a window that is too long.
 MOST_POINTS = 100_000
@@ -78,7 +76,7 @@ class LiveFacts:
 
     def __init__(self, kpis: KpiReader, points: PointReader, history: RowReader, facts: FactReader) -> None:
         self._kpis = kpis
-        self._points = points
+        self._series = SeriesReader(points, facts)
         self._history = history
         self._facts = facts
 
@@ -136,7 +134,7 @@ class LiveFacts:
             },
         )
         if len(rows) > MOST_POINTS:
-            raise _too_many(source)
+            raise _limit().refuse(source.kind, source.name)
         there = [(int(at_us), float(value)) for at_us, value in rows if value is not None]
         return Series((), tuple(at_us for at_us, _ in there), tuple(value for _, value in there))
 
@@ -145,56 +143,33 @@ class LiveFacts:
         if not asked.rules.events_of(metric):
             live.notes[name] = f"no event plays a role that metric {source.name} reads"
             return vector_at(source.operand, [], asked.at_us, tuple(label_names(metric.group_by).values()))
-        # The last window counts until the next one should long have ended, however long windows are.
-        operand = replace(source.operand, lookback_us=Windows.of(metric).step_us + LOOKBACK_US)
+        operand = replace(source.operand, lookback_us=lookback_of(metric))
         end_us = asked.at_us - operand.offset_us
         start_us = max(0, end_us - (operand.over_us or operand.lookback_us))
-        points = self._all_points(asked, source, start_us, max(0, end_us), live)
-        if not points:
+        found = self._series.metric(asked.tenant, metric, start_us, max(0, end_us), _limit())
+        live.trust(found.watermark_us)
+        if not found.series:
             live.notes[name] = f"metric {source.name} has no window with a value that ended in time"
-        return vector_at(operand, series_of(metric, points), asked.at_us, tuple(label_names(metric.group_by).values()))
+        return vector_at(operand, found.series, asked.at_us, tuple(label_names(metric.group_by).values()))
 
     def _fact(self, asked: Asked, name: str, source: FactSource, live: LiveValues) -> Vector:
         """A fact that others put in, of each subject, as it was at the instant; its label is the kind of subject."""
-        subject = asked.rules.fact_types[source.name].subject
-        operand = source.operand
+        fact, operand = asked.rules.fact_types[source.name], source.operand
+        subject, end_us = fact.subject, asked.at_us - operand.offset_us
         if operand.over_us:
-            live.notes[name] = f"the history of fact {source.name} is not read over a window yet; leave out `over`"
-            return Vector((subject,), {})
-        end_us = asked.at_us - operand.offset_us
-        rows = self._facts.as_of(asked.tenant, subject, end_us, names=[source.name], most=MOST_POINTS + 1)
-        if len(rows) > MOST_POINTS:
-            raise _too_many(source)
-        series = [
-            Series(((subject, row.subject_id),), (end_us,), (row.value,)) for row in rows if row.value is not None
-        ]
+            series = self._series.fact(asked.tenant, fact, max(0, end_us - operand.over_us), end_us, _limit())
+        else:
+            rows = self._facts.as_of(asked.tenant, subject, end_us, names=[source.name], most=MOST_POINTS + 1)
+            if len(rows) > MOST_POINTS:
+                raise _limit().refuse(source.kind, source.name)
+            # However long ago it was observed, it holds.
+            series = [
+                Series(((subject, row.subject_id),), (end_us,), (row.value,)) for row in rows if row.value is not None
+            ]
         if not series:
             live.notes[name] = f"no {subject} has a value for fact {source.name}; put it in, or give it"
         return vector_at(operand, series, asked.at_us, (subject,))
 
-    def _all_points(
-        self, asked: Asked, source: FactSource, start_us: int, end_us: int, live: LiveValues
-    ) -> list[MetricPoint]:
-        fill = not asked.rules.metrics[source.name].group_by
-        points: list[MetricPoint] = []
-        after: PointKey | None = None
-        while True:
-            page = self._points.query(
-                asked.tenant, source.name, start_us=start_us, end_us=end_us, fill_empty=fill, after=after
-            )
-            points += [point for point in page.points if point.value is not None]
-            live.trust(page.watermark_us)
-            after = page.next_after
-            if after is None:
-                return points
-            if len(points) > MOST_POINTS:
-                raise _too_many(source)
 
-
-def _too_many(source: FactSource) -> TruelineError:
-    return TruelineError(
-        "INVALID_ARGUMENT",
-        "TOO_MANY_POINTS",
-        f"{source.kind} {source.name} has more than {MOST_POINTS} values in the window of the rule; shorten `over`",
-        metadata={"points": f"> {MOST_POINTS}", "limit": str(MOST_POINTS)},
-    )
+def _limit() -> SeriesLimit:
+    return SeriesLimit(MOST_POINTS, "in the window of the rule; shorten `over`")

@@ -33,7 +33,7 @@ _TYPES: Mapping[FactType, pb.FactType.ValueType] = {
     FactType.DATETIME: pb.FACT_TYPE_DATETIME,
     FactType.TEXTS: pb.FACT_TYPE_TEXTS,
 }
-_ORIGINS: Mapping[str, pb.FactOrigin.ValueType] = {
+ORIGINS: Mapping[str, pb.FactOrigin.ValueType] = {
     "metric": pb.FACT_ORIGIN_METRIC,
     "kpi": pb.FACT_ORIGIN_KPI,
     "fact": pb.FACT_ORIGIN_FACT,
@@ -70,10 +70,10 @@ def map_rule_to_proto(rule: AlertRule, rules: RuleSet) -> pb.AlertRule:
 def map_checked_to_proto(checked: Checked) -> pb.CheckRulesResponse:
     """What is wrong with rule files."""
     return pb.CheckRulesResponse(
-        problems=_map_problems(checked.problems),
+        problems=map_problems_to_proto(checked.problems),
         warnings=[
             pb.RuleWarning(
-                check=found.check, document=found.document, place=_map_place(found.place), message=found.message
+                check=found.check, document=found.document, place=map_place_to_proto(found.place), message=found.message
             )
             for found in checked.warnings
         ],
@@ -88,7 +88,7 @@ def map_tested_to_proto(tested: Tested) -> pb.TestRulesResponse:
     """What tests of rules showed."""
     report = tested.report
     if report is None:
-        return pb.TestRulesResponse(problems=_map_problems(tested.problems))
+        return pb.TestRulesResponse(problems=map_problems_to_proto(tested.problems))
     results = _fitting([(_map_result(each), each.outcome is Outcome.PASS) for each in report.results], ANSWER_BYTES)
     room = ANSWER_BYTES - sum(result.ByteSize() for result in results)
     return pb.TestRulesResponse(
@@ -130,7 +130,7 @@ def _map_fact(name: str, source: FactSource, rules: RuleSet) -> pb.RuleFact:
         type=_TYPES[fact.type],
         unit=fact.unit,
         nullable=fact.nullable,
-        origin=_ORIGINS[source.kind],
+        origin=ORIGINS[source.kind],
         source=source.name,
         aggregate=str(operand.agg),
         over=duration_of(operand.over_us) if operand.over_us else None,
@@ -140,11 +140,13 @@ def _map_fact(name: str, source: FactSource, rules: RuleSet) -> pb.RuleFact:
     )
 
 
-def _map_problems(problems: Iterable[Problem]) -> list[pb.RuleProblem]:
-    return [pb.RuleProblem(place=_map_place(problem.place), message=problem.message) for problem in problems]
+def map_problems_to_proto(problems: Iterable[Problem]) -> list[pb.RuleProblem]:
+    """What is wrong with rule files."""
+    return [pb.RuleProblem(place=map_place_to_proto(problem.place), message=problem.message) for problem in problems]
 
 
-def _map_place(place: Place) -> pb.RulePlace:
+def map_place_to_proto(place: Place) -> pb.RulePlace:
+    """Where something stands."""
     return pb.RulePlace(file=place.file, line=place.line, column=place.column)
 
 

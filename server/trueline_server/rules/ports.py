@@ -57,3 +57,9 @@ class FactReader(Protocol):
     ) -> list[FactRow]:
         """The facts of a kind of subject as they were at an instant."""
         ...
+
+    def between(
+        self, tenant: str, subject: str, name: str, start_us: int, end_us: int, *, most: int = ...
+    ) -> list[FactRow]:
+        """What was observed of a fact in (start_us, end_us], by subject and instant."""
+        ...

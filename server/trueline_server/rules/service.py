@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from trueline_rules.alert_rules import SEVERITIES, CompiledRule, compile_rule
@@ -12,12 +12,15 @@ from trueline_rules.alerting.vectors import AlertingError, Labels, Row, Value
 from trueline_rules.expressions.explaining import Explanation
 from trueline_rules.model import RuleSet
 from trueline_rules.names import hint, nearest, quoted
+from trueline_rules.stopping import Stopped, never
 
 from trueline_server.clock import Clock
+from trueline_server.decisions.requests import Request, RequestLog
 from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.kpis.instants import FINISHED_US, FIRST_US, Clocks
 from trueline_server.rules.drafts import Checked, Draft, RefusedStatements, Tested, check_draft, run_draft
 from trueline_server.rules.given import Given, given_vectors
+from trueline_server.rules.in_force import RulesOf
 from trueline_server.rules.live_facts import Asked, LiveFacts
 
 # The worst first. Not knowing is worse than knowing that all is well, and less than knowing what is not.
@@ -34,6 +37,7 @@ class DecidedRow:
         values: by fact; None = missing.
         decision: one of DECISIONS.
         explanations: by severity, critical first.
+        decision_id: in the decision log; "" if it is not logged.
 
     """
 
@@ -41,6 +45,7 @@ class DecidedRow:
     values: Mapping[str, Value | None]
     decision: str
     explanations: Mapping[str, Explanation]
+    decision_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Decided:
         rows: the worst first, then by labels; at most as many as asked for.
         total_rows: how many there are.
         notes: fact -> why it has no value, for people.
+        decision_id: in the decision log, of the first row, or of the decision that nothing is known if there is none;
+            "" if it is not logged.
 
     """
 
@@ -67,6 +74,7 @@ class Decided:
     rows: tuple[DecidedRow, ...]
     total_rows: int
     notes: Mapping[str, str]
+    decision_id: str = ""
 
 
 class RuleService:
@@ -74,29 +82,33 @@ class RuleService:
 
     def __init__(
         self,
-        rules: Callable[[], RuleSet],
+        rules: RulesOf,
         facts: LiveFacts,
         clocks: Clocks,
         clock: Clock,
         refused_statements: RefusedStatements,
+        *,
+        requests: RequestLog | None = None,
     ) -> None:
+        """Decisions on request are logged in `requests`; None = nowhere."""
         self._rules = rules
         self._facts = facts
         self._clocks = clocks
         self._clock = clock
         self._refused_statements = refused_statements
+        self._requests = requests
 
-    def in_force(self) -> RuleSet:
-        """The rules in force. Does not block."""
-        return self._rules()
+    def in_force(self, tenant: str) -> RuleSet:
+        """The rules in force for a tenant. Does not block."""
+        return self._rules(tenant)
 
-    def check(self, draft: Draft) -> Checked:
+    def check(self, draft: Draft, stopped: Stopped = never) -> Checked:
         """Say what is wrong with rule files; see `check_draft`."""
-        return check_draft(draft, self._refused_statements)
+        return check_draft(draft, self._refused_statements, stopped)
 
-    def test(self, draft: Draft) -> Tested:
+    def test(self, draft: Draft, stopped: Stopped = never) -> Tested:
         """Run the tests in rule files; see `run_draft`."""
-        return run_draft(draft, self._refused_statements)
+        return run_draft(draft, self._refused_statements, stopped)
 
     def evaluate(
         self,
@@ -125,7 +137,7 @@ class RuleService:
         """
         if at_us is not None and not FIRST_US <= at_us < FINISHED_US:
             raise invalid_field("at", "is not a time between the years 1971 and 2100")
-        rules = self._rules()
+        rules = self._rules(tenant)
         compiled = self._compile(rules, rule)
         vectors = given_vectors(compiled, given)
         asked = Asked(tenant, rules, self._instant(tenant) if at_us is None else at_us, at_us is None, stopped)
@@ -141,16 +153,28 @@ class RuleService:
             ((DECISIONS.index(compiled.severity(row.values, now)), row) for row in rows),
             key=lambda found: (found[0], found[1].labels),
         )
+        answered = [_explained(compiled, row, DECISIONS[rank], now) for rank, row in decided[:row_limit]]
+        ids = self._note(asked, compiled, live.watermark_us, answered)
         return Decided(
             rule=rule,
             decision=DECISIONS[decided[0][0]] if decided else "unknown",
             revision=rules.revision,
             at_us=asked.at_us,
             watermark_us=live.watermark_us,
-            rows=tuple(_explained(compiled, row, DECISIONS[rank], now) for rank, row in decided[:row_limit]),
+            rows=tuple(replace(row, decision_id=one) for row, one in zip(answered, ids, strict=False)),
             total_rows=len(decided),
             notes=live.notes,
+            decision_id=ids[0],
         )
+
+    def _note(
+        self, asked: Asked, rule: CompiledRule, watermark_us: int | None, rows: Sequence[DecidedRow]
+    ) -> Sequence[str]:
+        """Log what was decided; answers the id of each row, and one if there is no row."""
+        if self._requests is None:
+            return [""] * max(1, len(rows))
+        request = Request(asked.tenant, asked.rules, rule, asked.at_us, watermark_us)
+        return self._requests.note(request, [(row.labels, row.values, row.decision) for row in rows])
 
     def _instant(self, tenant: str) -> int:
         now_us = self._clock()

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 from trueline.v1 import system_service_pb2 as pb
 from trueline.v1 import system_service_pb2_grpc
 from trueline_rules.loader import nearest, parse_mapping
-from trueline_rules.model import EventMapping, FieldSource, RuleSet
+from trueline_rules.model import EventMapping, FieldSource
 
 from trueline_server.errors import TruelineError, invalid_field
+from trueline_server.rules.in_force import RulesOf
 from trueline_server.system.health import PartHealth
 from trueline_server.system.status import SourceState, TenantState
 from trueline_server.transport.progress import Progress
@@ -34,8 +35,8 @@ class StateReader(Protocol):
 class HealthReader(Protocol):
     """Reads the health of the parts; called on a thread."""
 
-    def read(self) -> tuple[PartHealth, ...]:
-        """The parts."""
+    def read(self, tenant: str) -> tuple[PartHealth, ...]:
+        """The parts, as a tenant sees them."""
         ...
 
 
@@ -49,7 +50,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         log_end: Callable[[], int],
         progress: Progress,
         *,
-        rules: Callable[[], RuleSet],
+        rules: RulesOf,
         started_at_us: int,
     ) -> None:
         """`log_end` answers the last position accepted; `started_at_us` is in microseconds since 1970."""
@@ -62,7 +63,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
 
     async def GetSystemHealth(self, request: pb.GetSystemHealthRequest, context: Any) -> pb.GetSystemHealthResponse:
         """The parts, and whether all are well."""
-        parts = await asyncio.to_thread(self._health.read)
+        parts = await asyncio.to_thread(self._health.read, current_tenant())
         return pb.GetSystemHealthResponse(
             healthy=all(part.healthy for part in parts),
             parts=[pb.PartHealth(name=part.name, healthy=part.healthy, message=part.message) for part in parts],
@@ -74,7 +75,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
             version=version("trueline"),
             python_version=platform.python_version(),
             started_at=timestamp_of(self._started_at_us),
-            rule_revision=self._rules().revision,
+            rule_revision=self._rules(current_tenant()).revision,
         )
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> pb.GetStatusResponse:
@@ -90,7 +91,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
             processed_position=processed,
             events=state.events,
             sources=[_map_source(source) for source in state.sources],
-            rule_revision=self._rules().revision,
+            rule_revision=self._rules(current_tenant()).revision,
             synthetic=state.synthetic,
         )
 
@@ -105,7 +106,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
             # Reading a large file takes a while, so it does not hold up the loop.
             read = await asyncio.to_thread(parse_mapping, request.yaml, request.file_name or DEFAULT_FILE_NAME)
             return map_mapping_to_proto(read)
-        mappings = self._rules().mappings
+        mappings = self._rules(current_tenant()).mappings
         mapping = mappings.get(request.name)
         if mapping is None:
             near = nearest(request.name, mappings)

@@ -8,6 +8,10 @@ from typing import Any
 import grpc
 from grpc_reflection.v1alpha import reflection
 from trueline.v1 import (
+    alert_service_pb2,
+    alert_service_pb2_grpc,
+    checkpoint_service_pb2,
+    checkpoint_service_pb2_grpc,
     fact_service_pb2,
     fact_service_pb2_grpc,
     ingest_service_pb2,
@@ -16,6 +20,8 @@ from trueline.v1 import (
     kpi_service_pb2_grpc,
     metric_service_pb2,
     metric_service_pb2_grpc,
+    operation_service_pb2,
+    operation_service_pb2_grpc,
     rule_service_pb2,
     rule_service_pb2_grpc,
     system_service_pb2,
@@ -42,6 +48,15 @@ SERVICES: Mapping[str, Callable[[Any, Any], None]] = {
     ),
     rule_service_pb2.DESCRIPTOR.services_by_name["RuleService"].full_name: (
         rule_service_pb2_grpc.add_RuleServiceServicer_to_server
+    ),
+    alert_service_pb2.DESCRIPTOR.services_by_name["AlertService"].full_name: (
+        alert_service_pb2_grpc.add_AlertServiceServicer_to_server
+    ),
+    checkpoint_service_pb2.DESCRIPTOR.services_by_name["CheckpointService"].full_name: (
+        checkpoint_service_pb2_grpc.add_CheckpointServiceServicer_to_server
+    ),
+    operation_service_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name: (
+        operation_service_pb2_grpc.add_OperationServiceServicer_to_server
     ),
     system_service_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name: (
         system_service_pb2_grpc.add_SystemServiceServicer_to_server

@@ -42,6 +42,10 @@ class Tokens:
             part.replace(path)
         return cls(path.read_bytes())
 
+    def key_for(self, purpose: str) -> bytes:
+        """32 bytes for something else than tokens that also belongs to the data directory; none tells another."""
+        return hmac.digest(self._key, b"key for " + purpose.encode(), "sha256")
+
     def seal(self, binding: bytes, payload: str) -> str:
         """A token that only the same binding opens."""
         data = payload.encode()

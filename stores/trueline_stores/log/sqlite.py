@@ -35,7 +35,7 @@ class SqliteEventLog:
         path: the file; made if it is missing.
         clock: answers microseconds since 1970 (UTC).
         max_waiting_rows: rows that may wait for the committer before appends fail with BackpressureError.
-        tail_rows: rows of the newest entries kept in memory; up to twice as many for a moment.
+        tail_rows: rows of the newest entries kept in memory; the entry that they begin in is kept whole.
         cache_bytes: memory for pages of the file.
         max_bytes: the file grows no further (SQLite rounds to pages); None = as far as the disk goes.
 

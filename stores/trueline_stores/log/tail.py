@@ -22,7 +22,7 @@ def take_rows(entries: Iterable[LogEntry], max_events: int) -> list[LogEntry]:
 
 
 class Tail:
-    """A run of entries without gaps up to the end of the log, of at most so many rows. Safe to use from any thread."""
+    """A run of entries without gaps up to the end of the log: the last so many rows. Safe to use from any thread."""
 
     def __init__(self, max_rows: int) -> None:
         self._max_rows = max_rows
@@ -34,7 +34,7 @@ class Tail:
         with self._lock:
             kept = self._entries
             kept.extend(entries)
-            if kept and kept[-1].last_position - kept[0].first_position >= 2 * self._max_rows:
+            if kept:
                 self._forget_before(kept[-1].last_position - self._max_rows + 1)
 
     def forget_before(self, position: int) -> None:

@@ -17,7 +17,16 @@ from trueline_stores.warehouse.statements import (
     SetTtl,
     Statement,
 )
-from trueline_stores.warehouse.tables import EVENTS, FACTS, SCHEMA_MIGRATIONS, TABLES, Table, TableSettings
+from trueline_stores.warehouse.tables import (
+    DECISION_COUNTS,
+    DECISIONS,
+    EVENTS,
+    FACTS,
+    SCHEMA_MIGRATIONS,
+    TABLES,
+    Table,
+    TableSettings,
+)
 
 if TYPE_CHECKING:
     from trueline_stores.warehouse.client import Warehouse
@@ -45,6 +54,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "tables", tuple(CreateTable(table) for table in TABLES)),
     Migration(2, "settings of events", (ChangeSettings(EVENTS),)),
     Migration(3, "facts", (CreateTable(FACTS),)),
+    Migration(4, "decisions", (CreateTable(DECISIONS), CreateTable(DECISION_COUNTS))),
 )
 
 

@@ -177,15 +177,6 @@ class WrittenPosition:
 
 
 @dataclass(frozen=True, slots=True)
-class CoveredMetrics:
-    """The metrics whose whole history is in `points`."""
-
-    def to_sql(self) -> Sql:
-        """The statement; rows (tenant, metric, definition)."""
-        return f"SELECT DISTINCT tenant, metric, definition FROM {METRIC_STATUS.full_name}", {}
-
-
-@dataclass(frozen=True, slots=True)
 class Tenants:
     """The tenants that have events or end marks."""
 

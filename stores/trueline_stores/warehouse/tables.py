@@ -17,6 +17,7 @@ class TableSettings:
 
     events_ttl_days: int = 0
     points_ttl_days: int = 0
+    decisions_ttl_days: int = 0
 
 
 KEEP_ALL = TableSettings()
@@ -167,7 +168,7 @@ CLOCKS = Table(
     order_by=("tenant", "source"),
 )
 
-# A row per metric and definition, read whole. Its presence says that the metric's history is in `points`.
+# A row per metric and definition with anything to count, read whole.
 METRIC_STATUS = Table(
     name="metric_status",
     columns=(
@@ -231,6 +232,56 @@ FACTS = Table(
     order_by=("tenant", "subject", "name", "subject_id", "observed_at"),
 )
 
+# What rules decided. Ids begin with the instant judged, so one key serves both reads: a decision by its id, and the
+# decisions about a span of time, newest first. A rule's are a few granules of a span: the index skips the others. Facts
+# are JSON by name, so that SQL can ask for one. A decision has one id however often it is written, and one row counts.
+# Rows expire by when they were judged: those about an imported past are kept as long as any others.
+DECISIONS = Table(
+    name="decisions",
+    columns=(
+        ("tenant", _CODED),
+        ("id", "String"),
+        ("kind", _CODED),
+        ("rule", _CODED),
+        ("labels", f"Map({_CODED}, String)"),
+        ("revision", _CODED),
+        ("at", _INSTANT),
+        ("decided_at", _INSTANT),
+        ("watermark", f"Nullable({_INSTANT})"),
+        ("decision", _CODED),
+        ("before", _CODED),
+        ("after", _CODED),
+        ("reason", _CODED),
+        ("message", "String"),
+        ("facts", f"Map({_CODED}, String)"),
+        ("facts_digest", "String"),
+        ("truths", f"Map({_CODED}, String)"),
+        ("compared", _CODED),
+    ),
+    engine="ReplacingMergeTree",
+    order_by=("tenant", "id"),
+    indexes=("by_rule rule TYPE set(100) GRANULARITY 1",),
+    expires_by="decided_at",
+    expires_after="decisions_ttl_days",
+)
+
+# How often rules were judged without anything new, by the hour: what the log of decisions leaves out. Merges add up
+# rows of one key, and reads do so for those that are not merged yet.
+DECISION_COUNTS = Table(
+    name="decision_counts",
+    columns=(
+        ("tenant", _CODED),
+        ("hour", "DateTime('UTC')"),
+        ("rule", _CODED),
+        ("revision", _CODED),
+        ("unchanged", "UInt64"),
+    ),
+    engine="SummingMergeTree",
+    order_by=("tenant", "hour", "rule", "revision"),
+    expires_by="hour",
+    expires_after="decisions_ttl_days",
+)
+
 # Which versions of the schema were applied. The one table without a tenant: it is about the database itself.
 SCHEMA_MIGRATIONS = Table(
     name="schema_migrations",
@@ -239,4 +290,4 @@ SCHEMA_MIGRATIONS = Table(
     order_by=("version",),
 )
 
-TABLES = (EVENTS, POINTS, MEMBERS, CLOCKS, METRIC_STATUS, KPI_VALUES, FACTS)
+TABLES = (EVENTS, POINTS, MEMBERS, CLOCKS, METRIC_STATUS, KPI_VALUES, FACTS, DECISIONS, DECISION_COUNTS)

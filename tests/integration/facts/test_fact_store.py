@@ -43,7 +43,7 @@ def tenant(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def service(warehouse: Warehouse, rules: RuleSet) -> FactService:
     """The use case over the real table."""
-    return FactService(FactStore(warehouse), lambda: rules, lambda: NOW_US)
+    return FactService(FactStore(warehouse), lambda _: rules, lambda: NOW_US)
 
 
 VALUES = {
@@ -86,6 +86,28 @@ def test_what_was_known_at_an_instant(
                 expected[subject_id] = None if value is None else float(value)
         found = store.as_of(own, "account", instant)
         assert {row.subject_id: row.value for row in found} == expected
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    puts=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.sampled_from([None, 1.0, 2.0])), max_size=12),
+    start=st.integers(-1, 6),
+    end=st.integers(-1, 7),
+)
+def test_what_was_observed_between_two_instants(
+    warehouse: Warehouse, puts: list[tuple[str, int, float | None]], start: int, end: int
+) -> None:
+    """Behind the start, up to the end, by subject and instant, absent ones too; put again, the last that was put."""
+    tenant, store = f"between-{uuid4().hex}", FactStore(warehouse)
+    kept: dict[tuple[str, int], float | None] = {}
+    for revision, (subject, at, value) in enumerate(puts, start=1):
+        store.write(tenant, [FactRow("account", subject, "seats", NOW_US + at, value)], revision)
+        kept[subject, at] = value
+    found = store.between(tenant, "account", "seats", NOW_US + start, NOW_US + end)
+    assert [(row.subject_id, row.observed_at_us - NOW_US, row.value) for row in found] == [
+        (*key, kept[key]) for key in sorted(kept) if start < key[1] <= end
+    ]
+    assert store.between(tenant, "account", "seats", NOW_US + start, NOW_US + end, most=1) == found[:1]
 
 
 def test_reading_a_part(service: FactService, tenant: str) -> None:

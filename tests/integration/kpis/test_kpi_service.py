@@ -104,8 +104,8 @@ async def world(warehouse: Warehouse, tenant: str, key: bytes = b"k" * 32) -> As
     """A served KpiService whose callers are the tenants that their tokens are called like."""
     clock, kept, progress, signer = ManualClock(NOW), [rules()], Progress(), Tokens(key)
     evaluator, clocks = Evaluator(Confinement(warehouse), clock), Clocks(warehouse, 120_000_000)
-    materialiser = Materialiser(evaluator, KpiValues(warehouse), clocks, lambda: kept[-1], clock)
-    service = KpiService(materialiser, evaluator, clocks, lambda: kept[-1], clock)
+    materialiser = Materialiser(evaluator, KpiValues(warehouse), clocks, lambda _: kept[-1], clock)
+    service = KpiService(materialiser, evaluator, clocks, lambda _: kept[-1], clock)
     mapping = KpiMapping(172_800_000_000)
     watch = AlignmentWatch(service, materialiser, mapping=mapping, progress=progress, tokens=signer, clock=clock)
     servicer = KpiServicer(service, watch, mapping, progress, signer)

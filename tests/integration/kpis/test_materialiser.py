@@ -89,7 +89,7 @@ class Bench:
 
 
 def make_materialiser(
-    reader: OwnTenant, warehouse: Warehouse, clock: ManualClock, rules: Callable[[], RuleSet]
+    reader: OwnTenant, warehouse: Warehouse, clock: ManualClock, rules: Callable[[str], RuleSet]
 ) -> Materialiser:
     """A materialiser that computes every minute."""
     evaluator = Evaluator(Confinement(warehouse), clock)
@@ -110,7 +110,7 @@ def bench(warehouse: Warehouse, request: pytest.FixtureRequest) -> Iterator[Benc
     """A bench with a tenant of the test's name."""
     tenant, clock = f"bench-{request.node.name}", ManualClock(START)
     reader, rules = OwnTenant(warehouse, tenant), [RULES]
-    materialiser = make_materialiser(reader, warehouse, clock, lambda: rules[-1])
+    materialiser = make_materialiser(reader, warehouse, clock, lambda _: rules[-1])
     made = Bench(warehouse, tenant, clock, reader, materialiser, rules)
     unsubscribe = materialiser.subscribe(made.heard.append)
     yield made
@@ -250,13 +250,13 @@ def test_a_restart_takes_up_what_was_computed(bench: Bench) -> None:
     bench.happen(1, revision=6)
     bench.clock.turn(61)
     bench.materialiser.tick()
-    again = make_materialiser(bench.reader, bench.warehouse, bench.clock, lambda: RULES)
+    again = make_materialiser(bench.reader, bench.warehouse, bench.clock, lambda _: RULES)
     again.load()
     before, after = bench.materialiser.current(bench.tenant), again.current(bench.tenant)
     assert before is not None
     assert after == before
     other = make_materialiser(
-        bench.reader, bench.warehouse, bench.clock, lambda: rule_set([COUNTED], {"counted": 1}, "other")
+        bench.reader, bench.warehouse, bench.clock, lambda _: rule_set([COUNTED], {"counted": 1}, "other")
     )
     other.load()
     assert other.current(bench.tenant) is None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,6 +17,9 @@ from trueline.v1 import rule_service_pb2_grpc
 from trueline_rules.loader import load_texts
 from trueline_rules.model import RuleSet
 from trueline_server.clock import ManualClock
+from trueline_server.decisions.log import DecisionLog
+from trueline_server.decisions.recording import DecisionRecorder
+from trueline_server.decisions.requests import RequestLog
 from trueline_server.facts.store import FactRow, FactStore
 from trueline_server.kpis.evaluate import Evaluator
 from trueline_server.kpis.instants import Clocks
@@ -31,6 +36,7 @@ from trueline_server.transport.guard import Guard
 from trueline_server.transport.health import Health
 from trueline_server.transport.server import listen, make_server
 from trueline_server.transport.tokens import Tokens
+from trueline_stores.state.database import StateDatabase
 from trueline_stores.warehouse.client import Warehouse
 from trueline_stores.warehouse.confined import Confinement
 from trueline_streams.plans import plan_metrics
@@ -72,6 +78,7 @@ WORLD = "---\n".join(
         document("FactType", "since", "subject: account\n  type: datetime"),
         document("FactType", "tags", "subject: account\n  type: texts"),
         document("FactType", "trial", "subject: account\n  type: bool"),
+        document("FactType", "iban", "subject: account\n  type: text\n  sensitive: true"),
         alert("looks_low", "looks: {kpi: looks}", "warning: looks < 4\n  critical: looks < 2\n  for: 5m"),
         alert("nothing_low", "nothing: {kpi: nothing}", "warning: nothing < 4"),
         alert("looks_once", "looks: {kpi: looks, over: 2h, agg: max}", "warning: looks >= 3"),
@@ -80,6 +87,7 @@ WORLD = "---\n".join(
         alert("all_plans", "n: {metric: by_plan, by: [], agg: sum, over: 3h}", "warning: n == 4"),
         alert("apart", "a: {metric: by_plan}, b: {metric: by_currency}", "warning: a < b"),
         alert("rich", "tier: {fact: tier}, owed: {fact: owed}", "critical: owed > 10 and tier == 'gold'"),
+        alert("banked", "iban: {fact: iban}, tier: {fact: tier}", "warning: iban =~ 'DE.*' and tier == 'gold'"),
         alert(
             "account",
             "tier: {fact: tier}, owed: {fact: owed}, since: {fact: since}, tags: {fact: tags}, trial: {fact: trial}",
@@ -119,6 +127,8 @@ class World:
     service: RuleService
     clock: ManualClock
     rules: RuleSet
+    log: DecisionLog
+    recorder: DecisionRecorder
     plans: Sequence[Any] = field(default=())
 
     def happen(self, *events: Event, finished: bool = False) -> None:
@@ -153,17 +163,31 @@ class World:
         return failed.value.code().name, info.reason, dict(info.metadata), failed.value.details() or ""
 
 
+@contextlib.contextmanager
+def _decision_log(warehouse: Warehouse, clock: ManualClock) -> Iterator[DecisionLog]:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        contextlib.closing(StateDatabase.sqlite(Path(directory) / "state.sqlite3")) as state,
+        contextlib.closing(DecisionLog(state, warehouse, clock)) as log,
+    ):
+        yield log
+
+
 @contextlib.asynccontextmanager
 async def world(warehouse: Warehouse, tenant: str) -> AsyncIterator[World]:
     """A served RuleService whose callers are the tenants that their tokens are called like; now is just after noon."""
+    stack = contextlib.ExitStack()
     rules, clock = load_texts([("world.yaml", WORLD)], default_pack=False), ManualClock(NOON + MINUTE)
     evaluator, clocks = Evaluator(Confinement(warehouse), clock), Clocks(warehouse, 120_000_000)
-    materialiser = Materialiser(evaluator, KpiValues(warehouse), clocks, lambda: rules, clock)
-    kpis = KpiService(materialiser, evaluator, clocks, lambda: rules, clock)
-    facts = LiveFacts(kpis, MetricReader(warehouse, lambda: rules, clock), warehouse, FactStore(warehouse))
+    materialiser = Materialiser(evaluator, KpiValues(warehouse), clocks, lambda _: rules, clock)
+    kpis = KpiService(materialiser, evaluator, clocks, lambda _: rules, clock)
+    facts = LiveFacts(kpis, MetricReader(warehouse, lambda _: rules, clock), warehouse, FactStore(warehouse))
     trial = Evaluator(Confinement(warehouse), clock)
-    service = RuleService(lambda: rules, facts, clocks, clock, trial.problems)
-    servicer = RuleServicer(service, Tokens(b"k" * 32))
+    log, recorder = stack.enter_context(_decision_log(warehouse, clock)), DecisionRecorder(b"k" * 32, clock)
+    service = RuleService(lambda _: rules, facts, clocks, clock, trial.problems, requests=RequestLog(log, recorder))
+    # The life of rules, the decision log and backtests have worlds of their own.
+    unused: Any = None
+    servicer = RuleServicer(service, unused, unused, Tokens(b"k" * 32), backtests=unused)
     guard = Guard(Credentials({tenant: tenant}), FieldRules(), 60)
     server = make_server(guard, Health((NAME,)), {NAME: servicer}, 4 * 1024 * 1024)
     address = listen(server, "127.0.0.1:0")
@@ -172,7 +196,8 @@ async def world(warehouse: Warehouse, tenant: str) -> AsyncIterator[World]:
         async with grpc.aio.insecure_channel(address) as channel:
             stub = rule_service_pb2_grpc.RuleServiceStub(channel)
             plans = plan_metrics(rules, FlowSettings())
-            yield World(stub, address, tenant, warehouse, materialiser, service, clock, rules, plans)
+            yield World(stub, address, tenant, warehouse, materialiser, service, clock, rules, log, recorder, plans)
     finally:
         await server.stop(0)
         materialiser.stop()
+        stack.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from trueline_rules.model import Aggregation
 from trueline_server.errors import TruelineError
@@ -46,6 +46,8 @@ class InMemoryPoints:
         self._lock = threading.Lock()
         self._points: dict[tuple[str, str, PointKey], MetricPoint] = {}
         self.reads = 0
+        # What the metrics mean; tests change it, as other rules do.
+        self.meaning = "first"
 
     def store(self, tenant: str, *points: MetricPoint) -> None:
         """Write without publishing, as between the writer's insert and its message."""
@@ -90,8 +92,13 @@ class InMemoryPoints:
         page = tuple(found[:page_size])
         return PointPage(page, None, page[-1].key if len(found) > page_size else None)
 
-    def check_labels(self, metrics: Sequence[str], labels: Mapping[str, str]) -> None:
+    def check_labels(self, tenant: str, metrics: Sequence[str], labels: Mapping[str, str]) -> None:
         """See MetricReader: here every label may yet come."""
+        self._of(tenant, metrics, labels)
+
+    def definitions(self, tenant: str, metrics: Collection[str]) -> str:
+        """See MetricReader: what a test sets."""
+        return self.meaning
 
     def newest(self, tenant: str, metrics: Sequence[str], labels: Mapping[str, str] | None = None) -> list[MetricPoint]:
         """See MetricReader."""

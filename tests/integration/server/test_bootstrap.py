@@ -12,6 +12,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from trueline_rules.errors import RuleFileError
 from trueline_server import bootstrap
+from trueline_server.bootstrap import running
 from trueline_server.clock import now_us
 from trueline_server.settings import Settings
 from trueline_server.transport.health import Health
@@ -69,14 +70,14 @@ class Flow:
 
 def test_probes_hear_of_a_dataflow_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server is NOT_SERVING while the dataflow is not well, and SERVING again when it has recovered."""
-    monkeypatch.setattr(bootstrap, "HEALTH_INTERVAL_S", 0.001)
+    monkeypatch.setattr(running, "HEALTH_INTERVAL_S", 0.001)
     states = health_pb2.HealthCheckResponse
 
     async def run() -> None:
         health, flow = Health(("trueline.v1.MetricService",)), Flow()
         await health.set(serving=True)
         async with serving({}, health=health) as channel:
-            watching = asyncio.create_task(bootstrap._watch_health(health, cast(FlowRunner, flow)))
+            watching = asyncio.create_task(running._watch_health(health, cast(FlowRunner, flow)))
             watch = health_pb2_grpc.HealthStub(channel).Watch(
                 health_pb2.HealthCheckRequest(service="trueline.v1.MetricService")
             )

@@ -246,6 +246,33 @@ def test_what_the_snapshot_saw_is_not_sent_again() -> None:
     asyncio.run(run())
 
 
+def test_metrics_that_mean_something_else_are_told_anew() -> None:
+    """When other rules define a watched metric, a snapshot and SYNCED come once more, also to who comes back."""
+
+    async def run() -> None:
+        async with world() as w:
+            w.points.write("default", 1, point("orders", 1, 1), point("orders", 2, 1))
+            watch = w.stub.WatchMetrics(pb.WatchMetricsRequest())
+            _, synced = await until_synced(watch)
+            w.points.meaning = "second"
+            w.points.store("default", point("orders", 3, 1))
+            w.points.write("default", 2, point("dau", 1, 2))
+            snapshot, again = await until_synced(watch)
+            assert {(p.metric, p.window_end.seconds) for p in snapshot} == {("orders", 3), ("dau", 1)}
+            changes, token = await next_changes(watch)
+            assert changes == {("dau", 1): 2}
+            watch.cancel()
+
+            for resumed, told in ((token, set()), (synced.resume_token, {("orders", 3), ("dau", 1)})):
+                watch = w.stub.WatchMetrics(pb.WatchMetricsRequest(resume_token=resumed))
+                snapshot, _ = await until_synced(watch)
+                assert {(p.metric, p.window_end.seconds) for p in snapshot} == told
+                watch.cancel()
+            assert again.resume_token != synced.resume_token
+
+    asyncio.run(run())
+
+
 def test_resuming_brings_what_was_missed_once() -> None:
     """After a reconnect with the last token come exactly the points that changed since, each in its newest state."""
 

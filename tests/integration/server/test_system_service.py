@@ -12,7 +12,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from trueline.v1 import system_service_pb2 as pb
 from trueline.v1 import system_service_pb2_grpc
+from trueline_rules.errors import Problem
 from trueline_rules.loader import load_rules
+from trueline_rules.model import Place, RuleSet
+from trueline_server.rules.in_force import LoadFailure
 from trueline_server.system.health import SystemHealth
 from trueline_server.system.servicer import SystemServicer
 from trueline_server.system.status import SourceState, TenantState
@@ -57,11 +60,29 @@ class StandingFlow:
 FLOW = StandingFlow()
 
 
+class Files:
+    """Rules in force; tests let their files, or those of a tenant, not load."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, LoadFailure] = {}
+
+    def of(self, tenant: str) -> RuleSet:
+        """The same for all."""
+        return RULES
+
+    def failure(self, tenant: str) -> LoadFailure | None:
+        """What a test set."""
+        return self.failures.get(tenant)
+
+
+FILES = Files()
+
+
 @contextlib.asynccontextmanager
 async def stub(progress: Progress) -> AsyncIterator[system_service_pb2_grpc.SystemServiceStub]:
     """A stub of a served SystemService with two tenants."""
-    health = SystemHealth(lambda: 9, lambda: progress.position, FLOW, lambda: None)
-    servicer = SystemServicer(States(), health, lambda: 9, progress, rules=lambda: RULES, started_at_us=HOUR_US)
+    health = SystemHealth(lambda: 9, lambda: progress.position, FLOW, lambda: None, FILES)
+    servicer = SystemServicer(States(), health, lambda: 9, progress, rules=lambda _: RULES, started_at_us=HOUR_US)
     async with serving({NAME: servicer}, tokens={"a": "acme", "b": "bolt"}) as channel:
         yield system_service_pb2_grpc.SystemServiceStub(channel)
 
@@ -179,11 +200,36 @@ def test_health_of_the_parts() -> None:
             FLOW.healthy = True
 
         assert well.healthy
-        assert [part.name for part in well.parts] == ["log", "dataflow", "warehouse"]
+        assert [part.name for part in well.parts] == ["log", "dataflow", "warehouse", "rules"]
         assert "4 behind" in well.parts[1].message
         assert not ill.healthy
-        assert [part.healthy for part in ill.parts] == [True, False, True]
+        assert [part.healthy for part in ill.parts] == [True, False, True, True]
         assert "the disk is gone" in ill.parts[1].message
+
+    asyncio.run(scenario())
+
+
+def test_rules_that_do_not_load_are_a_part_that_is_not_well() -> None:
+    """Broken files of the operator's are told to all with their place, those of a tenant to that tenant alone."""
+
+    async def parts(system: system_service_pb2_grpc.SystemServiceStub) -> list[pb.PartHealth]:
+        found = [await system.GetSystemHealth(pb.GetSystemHealthRequest(), metadata=who) for who in (ACME, BOLT)]
+        return [health.parts[-1] for health in found]
+
+    async def scenario() -> None:
+        problems = tuple(Problem(Place("ops.yaml", line, 3), "is wrong") for line in (7, 9))
+        async with stub(Progress(0)) as system:
+            FILES.failures = {"": LoadFailure(HOUR_US, problems)}
+            for part in await parts(system):
+                assert not part.healthy
+                assert f"revision {RULES.revision} stays in force" in part.message
+                assert "ops.yaml:7:3: is wrong; and 1 more" in part.message
+            FILES.failures = {"acme": LoadFailure(HOUR_US, problems[:1])}
+            own, other = await parts(system)
+            assert own.message.startswith("your rules do not load")
+            assert (own.healthy, other.healthy) == (False, True)
+            FILES.failures = {}
+            assert all(part.healthy for part in await parts(system))
 
     asyncio.run(scenario())
 

@@ -11,6 +11,8 @@ from trueline_stores.warehouse.migrations import MIGRATIONS, Migration, migrate,
 from trueline_stores.warehouse.statements import CreateTable, RecordVersion
 from trueline_stores.warehouse.tables import (
     CLOCKS,
+    DECISION_COUNTS,
+    DECISIONS,
     EVENTS,
     KEEP_ALL,
     KPI_VALUES,
@@ -76,13 +78,16 @@ def test_a_newer_database_is_refused(restored: Warehouse) -> None:
 
 def test_ttls_follow_the_settings(restored: Warehouse) -> None:
     """A TTL is set, changed and removed by migrating with other settings; tables without one stay as they are."""
-    for settings in (TableSettings(30, 400), TableSettings(31, 0), KEEP_ALL):
+    for settings in (TableSettings(30, 400, 365), TableSettings(31, 0, 1), KEEP_ALL):
         restored.migrate(settings)
-        found = {table.name: ttl_days(restored, table) for table in (EVENTS, POINTS, MEMBERS, CLOCKS, KPI_VALUES)}
+        tables = (EVENTS, POINTS, MEMBERS, CLOCKS, KPI_VALUES, DECISIONS, DECISION_COUNTS)
+        found = {table.name: ttl_days(restored, table) for table in tables}
         assert found == {
             "events": settings.events_ttl_days,
             "points": settings.points_ttl_days,
             "members": settings.points_ttl_days,
             "clocks": 0,
             "kpi_values": 0,
+            "decisions": settings.decisions_ttl_days,
+            "decision_counts": settings.decisions_ttl_days,
         }

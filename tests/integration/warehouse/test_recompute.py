@@ -14,9 +14,9 @@ from trueline_rules.model import Metric
 from trueline_stores.bus import InProcessBus
 from trueline_stores.warehouse.client import Warehouse
 from trueline_streams import backfill
-from trueline_streams.backfill import Backfilled, backfill_metrics
+from trueline_streams.backfill import Backfilled, Lacking, backfill_metrics
 from trueline_streams.fields import text_of_number, units_of_number, units_of_text
-from trueline_streams.pane_statements import PaneQuery, _Parameters, number_expression, text_expression
+from trueline_streams.pane_statements import _Parameters, number_expression, text_expression
 from trueline_streams.recompute import PaneRecompute
 from trueline_streams.records import EXACT_DISTINCT, MetricPlan, PointRow
 from trueline_streams.warehouse_writer import WarehouseWriter
@@ -102,44 +102,75 @@ def test_a_metric_defined_late_has_its_history(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backfill, "PANES_AT_ONCE", panes)
         patch.setattr(backfill, "EVENTS_AT_ONCE", count)
-        done = backfill_metrics(warehouse, writer, OWN_PLANS, end, recompute, tenants=[late])
+        wanted = [Lacking(late, plan) for plan in OWN_PLANS]
+        done = list(backfill_metrics(warehouse, writer, wanted, end, recompute))
     assert [(each.tenant, each.metric) for each in done] == [(late, plan.metric.metadata.name) for plan in OWN_PLANS]
     stored_points = Counter(str(row[0]) for row in stored(warehouse, late)[0])
     assert {each.metric: each.points for each in done if each.points} == stored_points
     assert stored(warehouse, late) == stored(warehouse, early)
     assert refused(warehouse, late) == refused(warehouse, early)
-    assert backfill_metrics(warehouse, writer, OWN_PLANS, end, recompute, tenants=[late]) == []
+    assert list(backfill_metrics(warehouse, writer, wanted, end, recompute)) == done
+    assert stored(warehouse, late) == stored(warehouse, early)
+    assert refused(warehouse, late) == refused(warehouse, early)
 
 
-def test_every_tenant_is_backfilled_once(warehouse: Warehouse) -> None:
-    """Without a choice of tenants all are found that have events and lack the metric; its points then do not change."""
+def test_a_backfill_leaves_alone_what_came_later(warehouse: Warehouse) -> None:
+    """Points that the dataflow wrote for later events stay, whether they are computed again before or after."""
     tenant = tenant_name()
-    plan = MetricPlan(metric_of(f"views_{tenant}", "count"), ("*",), 2 * DAY)
-    play(warehouse, [], [(tenant, START + DAY, [Event("e", "web", "view", START)])])
+    plan = MetricPlan(metric_of("views", "count", window="1h"), ("*",), 2 * DAY)
+    log = [(tenant, START + DAY, [Event(f"e{n}", "web", "view", START + n)]) for n in range(3)]
+    play(warehouse, [plan], log)
     writer = WarehouseWriter(warehouse, InProcessBus())
-    done = backfill_metrics(warehouse, writer, [plan], 1)
-    assert Backfilled(tenant, plan.metric.metadata.name, 1) in done
-    assert len(stored(warehouse, tenant)[0]) == 1
-    assert backfill_metrics(warehouse, writer, [plan], 1) == []
+    (done,) = backfill_metrics(warehouse, writer, [Lacking(tenant, plan)], 2)
+    assert done == Backfilled(tenant, "views", 1)
+    counted = "SELECT events, revision FROM trueline.points FINAL WHERE tenant = {tenant:String}"
+    assert warehouse.query(counted, {"tenant": tenant}) == [(3, 3)]
 
 
-def test_a_metric_without_points_is_not_computed_again(warehouse: Warehouse) -> None:
-    """One that finds nothing is covered after its first backfill, and no later start reads events for it."""
+@pytest.mark.parametrize("panes", [1, 100])
+def test_only_panes_with_later_events_are_computed(warehouse: Warehouse, panes: int) -> None:
+    """What lacks the events beyond a position gets the panes that they touched, whole, and no other."""
+    tenant = tenant_name()
+    plan = MetricPlan(metric_of("views", "count", window="1h"), ("*",), 2 * DAY)
+    hours = [0, 1, 2, 30, 1, 31, 2]
+    log = [
+        (tenant, START + DAY, [Event(f"e{number}", "web", "view", START // HOUR * HOUR + hour * HOUR)])
+        for number, hour in enumerate(hours)
+    ]
+    play(warehouse, [], log)
+    writer = WarehouseWriter(warehouse, InProcessBus())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backfill, "PANES_AT_ONCE", panes)
+        (done,) = backfill_metrics(warehouse, writer, [Lacking(tenant, plan, 4)], len(hours))
+    found = warehouse.query(
+        "SELECT toUnixTimestamp64Micro(pane_start), events FROM trueline.points FINAL "
+        "WHERE tenant = {tenant:String} ORDER BY 1",
+        {"tenant": tenant},
+    )
+    assert [((at - START // HOUR * HOUR) // HOUR, events) for at, events in found] == [(1, 2), (2, 2), (31, 1)]
+    assert done.points == 3
+
+
+def test_a_metric_without_events_has_no_points(warehouse: Warehouse) -> None:
+    """One whose events never came, or whose role nobody plays, is done without any point."""
     tenant = tenant_name()
     silent = MetricPlan(metric_of(f"silent_{tenant}", "count"), ("never sent",), 2 * DAY)
     unplayed = MetricPlan(metric_of(f"unplayed_{tenant}", "count"), (), 2 * DAY)
     play(warehouse, [], [(tenant, START + DAY, [Event("e", "web", "view", START)])])
-    done = backfill_metrics(
-        warehouse, WarehouseWriter(warehouse, InProcessBus()), [silent, unplayed], 1, tenants=[tenant]
-    )
+    writer = WarehouseWriter(warehouse, InProcessBus())
+    done = list(backfill_metrics(warehouse, writer, [Lacking(tenant, silent), Lacking(tenant, unplayed)], 1))
     assert done == [Backfilled(tenant, plan.metric.metadata.name, 0) for plan in (silent, unplayed)]
 
-    class Untouched(PaneRecompute):
-        def query(self, *_: object) -> PaneQuery:
-            raise AssertionError("events were read")
 
-    again = WarehouseWriter(warehouse, InProcessBus())
-    assert backfill_metrics(warehouse, again, [silent, unplayed], 1, Untouched(warehouse), tenants=[tenant]) == []
+def test_a_backfill_that_is_stopped_leaves_the_rest_out(warehouse: Warehouse) -> None:
+    """Between two metrics it asks whether to go on."""
+    tenant = tenant_name()
+    plans = [MetricPlan(metric_of(name, "count"), ("*",), 2 * DAY) for name in ("first", "second")]
+    play(warehouse, [], [(tenant, START + DAY, [Event("e", "web", "view", START)])])
+    writer, asked = WarehouseWriter(warehouse, InProcessBus()), iter([False, True])
+    wanted = [Lacking(tenant, plan) for plan in plans]
+    done = backfill_metrics(warehouse, writer, wanted, 1, stopped=lambda: next(asked))
+    assert [each.metric for each in done] == ["first"]
 
 
 def stored(warehouse: Warehouse, tenant: str) -> list[list[tuple[object, ...]]]:

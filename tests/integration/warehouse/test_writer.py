@@ -176,7 +176,7 @@ def test_writing_again_changes_nothing(
         "points": 79 + 2 * 3 + 2 + 2,
         "members": 2 * 3,
         "clocks": 1,
-        "metric_status": 4,
+        "metric_status": 0,
     }
     found = contents(warehouse, twice)
     assert {name: [row[1:] for row in rows] for name, rows in found.items()} == {

@@ -40,7 +40,7 @@ def test_the_help_of_a_verb_ends_with_examples(verb: str, capsys: pytest.Capture
     assert examples.strip()
     assert max(map(len, told.splitlines())) <= 80
     for example in examples.strip().splitlines():
-        words = example.split("trueline ")[1].split(" | ")[0].split(" && ")[0].split()
+        words = example.split("trueline ")[1].split(" | ")[0].split(" && ")[0].split("  #")[0].split()
         assert words[0] == verb
         parser = options.verb_parser(verb)
         app.load(verb).configure(parser)

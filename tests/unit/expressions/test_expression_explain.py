@@ -126,3 +126,34 @@ def test_not_in_is_one_condition_to_people() -> None:
     """The sentence says of the whole what it came to."""
     explained = compile_expression("a not in [1, 2]", {"a": Fact("a", FactType.NUMBER)}).explain({"a": 1.0})
     assert explained.sentence.startswith("does not fire, because a not in [1, 2] is false (a = 1)")
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("x - x > 1", False),
+        ("x * 0 > 1", False),
+        ("x + 1 < x", False),
+        ("x * x < 0", False),
+        ("t.length < 0", False),
+        ("t.as_lower == 'GOLD'", False),
+        ("x - y > 1", True),
+        ("x / y > 10", True),
+        ("x * 100 - 7 == 5", True),
+        ("x * 100 < 5", True),
+        ("-x > 5", True),
+        ("t.length > 5", True),
+        ("t.as_lower == 'gold'", True),
+        ("$now - at > t'P7D'", True),
+        ("(gone ?? 0) > 5", True),
+        ("x + gone > 100", True),
+    ],
+)
+def test_only_what_can_be_is_offered(text: str, offered: bool) -> None:
+    """A change of what is computed is told where a value of a fact was found that brings it about."""
+    kinds = {"x": FactType.NUMBER, "y": FactType.NUMBER, "t": FactType.TEXT, "at": FactType.DATETIME}
+    facts = {name: Fact(name, kind) for name, kind in (kinds | {"gone": FactType.NUMBER}).items()}
+    values = {"x": 3.0, "y": 4.0, "t": "abc", "at": datetime(2025, 1, 1, tzinfo=UTC)}
+    explained = compile_expression(text, facts).explain(values, datetime(2025, 1, 2, tzinfo=UTC))
+    assert explained.truth is not True
+    assert (explained.flip is not None) == offered, explained.sentence

@@ -22,7 +22,6 @@ FACTS = {
         "price": T.DECIMAL,
     }.items()
 }
-NONE_BUT_RE2 = "it has neither look-around nor back-references"
 
 MISTAKES = [
     # names
@@ -36,7 +35,7 @@ MISTAKES = [
      "value == 'high'"),
     ("active < true", "true and false have no order: '<' cannot compare them", "active < true"),
     ("created_at > '2025-01-01'", "'>' cannot join an instant and a text: 'created_at' is an instant, "
-     "''2025-01-01'' is a text", "created_at > '2025-01-01'"),
+     "''2025-01-01'' is a text; write d'2025-01-01'", "created_at > '2025-01-01'"),
     ("value in ['a']", "''a'' is a text, but 'value' is a number", "'a'"),
     ("value in tags", "'tags' holds texts, a number is never in it", "value in tags"),
     ("value in []", "nothing is in an empty set: name its members", "[]"),
@@ -97,7 +96,24 @@ MISTAKES = [
     ("1 < value < 3", "comparisons do not chain: write 'a < b and b < c', or use brackets", "<"),
     ("tier in ('gold', 'pro')", "a comma stands only in a set, which is written in square brackets: ['a', 'b']", ","),
     ("active # why\nor active", "a comment may only stand at the end of the expression", "#"),
-    ("value <\u00a03", "'\\xa0' is not part of the language: remove it", "\u00a0"),
+    ("value <\u00a03", "'\\xa0' is not part of the language: write a plain blank", "\u00a0"),
+    ("value \u2265 3", "'\u2265' is not part of the language: write '>='", "\u2265"),
+    ("value \u2212 1 > 3", "'\u2212' is not part of the language: write '-'", "\u2212"),
+    ("tier == \u2018gold\u2019", "'\u2018' is not part of the language: write ' around a text", "\u2018"),
+    ("value => 3", "'=>' is not an operator: write '>='", "=>"),
+    ("value === 3", "'===' is not an operator: write '=='", "==="),
+    ("value =! 3", "'=!' is not an operator: write '!='", "=!"),
+    ("value > 5m", "a number has no unit: write 5; a span of time is written t'PT5M' or t'P1D'", "m"),
+    ("value > 1 unless active", "'unless' is not an operator: write 'and not'", "unless"),
+    # texts and instants without quotes
+    ("tier == gold", "unknown fact 'gold'; if it is a text, quote it: 'gold'", "gold"),
+    ("gold != tier", "unknown fact 'gold'; if it is a text, quote it: 'gold'", "gold"),
+    ("tier in ['free', gold]", "unknown fact 'gold'; if it is a text, quote it: 'gold'", "gold"),
+    ("tier == teir", "unknown fact 'teir'; did you mean 'tier'?; if it is a text, quote it: 'teir'", "teir"),
+    ("created_at > 2025-01-31", "an instant is written in quotes: write d'2025-01-31'", "2025-01-31"),
+    ("created_at > 2025-12-31", "an instant is written in quotes: write d'2025-12-31'", "2025-12-31"),
+    ("value > 1 and created_at > 2025-12-31T12:00:00Z",
+     "an instant is written in quotes: write d'2025-12-31T12:00:00Z'", "2025-12-31T12:00:00Z"),
     # literals
     ("value < 1e999", "'1e999' is too large for a number", "1e999"),
     ("value < 010", "'010' begins with 0: write 10", "010"),
@@ -109,13 +125,18 @@ MISTAKES = [
     ("kpi == '\\ud800'", "the text has half of a surrogate pair, which no UTF-8 text can hold: write the character",
      "'\\ud800'"),
     # regular expressions
-    ("kpi =~ '(a'", f"RE2 does not take this regular expression: missing ): (a; {NONE_BUT_RE2}", "'(a'"),
+    ("kpi =~ '(a'", "RE2 does not take this regular expression: missing ): (a; close the bracket, or write [(] for the "
+     "character itself", "'(a'"),
     ("kpi =~ '(?=a)'", "RE2 does not take this regular expression: invalid perl operator: (?=; "
-     f"{NONE_BUT_RE2}", "'(?=a)'"),
-    ("kpi =~ '(.)\\\\1'", f"RE2 does not take this regular expression: invalid escape sequence: \\1; {NONE_BUT_RE2}",
-     "'(.)\\\\1'"),
+     "RE2 has neither look-around nor atomic groups: write it without", "'(?=a)'"),
+    ("kpi =~ '(.)\\\\1'", "RE2 does not take this regular expression: invalid escape sequence: \\1; RE2 has no "
+     "back-references: write it without", "'(.)\\\\1'"),
     ("kpi =~ 'a{1000}{1000}'", "RE2 does not take this regular expression: bad repetition operator: {1000}{1000}; "
-     f"{NONE_BUT_RE2}", "'a{1000}{1000}'"),
+     "only one repetition stands behind something: put brackets around it", "'a{1000}{1000}'"),
+    ("kpi =~ 'a)'", "RE2 does not take this regular expression: unexpected ): a); open the bracket before, or write "
+     "[)] for the character itself", "'a)'"),
+    ("kpi =~ '*a'", "RE2 does not take this regular expression: no argument for repetition operator: *; something must "
+     "stand before it, or write [*], [+], [?] for the character", "'*a'"),
     ("kpi =~ tier", "a regular expression must be written out as a text", "tier"),
     ("value =~ 'a'", "a regular expression needs a text, not a number", "value"),
 ]  # fmt: skip

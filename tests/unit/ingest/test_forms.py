@@ -9,6 +9,8 @@ from typing import Any
 from hypothesis import given
 from trueline_server.ingest.arrow import arrow_of
 from trueline_server.ingest.columns import read_columns
+from trueline_server.ingest.digest import digests_of
+from trueline_server.ingest.joining import join_batches
 from trueline_server.ingest.rows import read_rows
 from trueline_stores.event_schema import EVENT_SCHEMA
 
@@ -84,3 +86,20 @@ def test_many_properties_keep_their_events() -> None:
         for n in range(300)
     ]
     assert arrow_of(read_columns(column_events(events))).to_pylist() == [plain_row(event) for event in events]
+
+
+@given(batches(), batches())
+def test_plain_texts_are_the_same_as_coded_ones(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
+    """A text an event in order, as hardly repeating ones travel, alone and joined with another batch."""
+    coded, plain = [], []
+    for events in (first, second):
+        named = [{**event, "user_id": event["user_id"] or "u"} for event in events]
+        coded.append(read_columns(column_events(named)))
+        columns = column_events(named)
+        columns.user_id.texts.CopyFrom(text_array([event["user_id"] for event in named]))
+        columns.user_id.indices = b""
+        plain.append(read_columns(columns))
+        assert plain[-1].texts["user_id"].plain
+    for one, other in (*zip(coded, plain, strict=True), (join_batches(coded), join_batches(plain))):
+        assert arrow_of(one).equals(arrow_of(other))
+        assert digests_of(one) == digests_of(other)

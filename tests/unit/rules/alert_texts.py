@@ -77,7 +77,9 @@ ALONE = (
         False,
     ),
     Broken("unknown policy", alert(PLAIN + "  on_no_data: §ignore\n"), "known: alerting, keep, no_data, ok"),
-    Broken("for without a unit", alert(PLAIN + "  for: §5\n"), "is the number 5; write it in quotes"),
+    Broken(
+        "for without a unit", alert(PLAIN + "  for: §5\n"), "is the number 5; it needs a unit: write 5s, 5m, 5h or 5d"
+    ),
     Broken("calendar as a window", alert(PLAIN.replace("sales", "sales, agg: avg, over: §week")), "such as 30s, 5m"),
     Broken("label with a minus", alert(PLAIN + "  labels: {§a-b: c}\n"), "a label's name of letters, digits and '_'"),
     Broken(
@@ -127,7 +129,12 @@ ALONE = (
         "two alerts with the same labels",
         False,
     ),
-    Broken("too many samples", _series('§"1x100000"'), "has 100,001 samples; a series of a case has at most", False),
+    Broken(
+        "too many samples",
+        _series('"§1x100000"'),
+        "value 1 ('1x100000', column 1): a series has at most 100,000 samples here",
+        False,
+    ),
     Broken(
         "one name twice",
         rule_test(CASE + "    - {name: §c, given: {a: 2}, expect: {severity: none}}\n"),
@@ -199,7 +206,7 @@ TOGETHER = (
         + "---\n"
         + alert()
         + "---\n"
-        + rule_test(CASE.replace("{name: c, given: {a: 1}", "§{name: c, given: {b: 1}")),
-        "spec.cases[0] has the fact 'b', which rule 'r' does not have",
+        + rule_test(CASE.replace("{name: c, given: {a: 1}", "{name: c, given: {§b: 1}")),
+        "spec.cases[0].given.b is no fact of rule 'r'; known: a",
     ),
 )

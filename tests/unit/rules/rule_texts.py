@@ -67,7 +67,7 @@ ENVELOPE = (
     Broken(
         "kind of another thing",
         document("§Deployment", "  replicas: 1\n"),
-        "known: AlertRule, EventMapping, FactType, Kpi, Metric",
+        "known: AlertRule, CheckpointPolicy, EscalationPolicy, EventMapping",
     ),
     Broken("no kind", "§apiVersion: trueline/v1\nmetadata: {name: a}\nspec: {}\n", "lacks the key 'kind'"),
     Broken("no spec", "§" + _HEAD + "metadata: {name: a}\n", "the document lacks the key 'spec'"),
@@ -111,6 +111,20 @@ SYNTAX = (
     Broken("tab as indent", metric("§\tevents: [x]\n"), "not valid YAML: a tab; YAML is indented with blanks", False),
     Broken("bell in the text", metric("  unit: a§\x07b\n"), "the character U+0007 is not allowed", False),
     Broken("half a surrogate pair", metric("  unit: a§\ud800b\n"), "the character U+D800 is not allowed", False),
+    Broken("open quote", metric("  unit: §'users\n"), "the quote that opens here is never closed", False),
+    Broken(
+        "quote that closes too late",
+        metric("  unit: §'users\n  events: ['x']\n"),
+        "the quote that opens here is closed by the next quote, on line 6",
+        False,
+    ),
+    Broken("text behind a quote", metric("  unit: 'a' §or 'b'\n"), "after the closing quote stands \"or 'b'\"", False),
+    Broken("begins like a block", metric("  unit: > §5\n"), "make a text a block of lines", False),
+    Broken("begins with a strange sign", metric("  unit: §@x\n"), "a text cannot begin with '@'", False),
+    Broken("begins like a list", metric("  unit: §- x\n"), "'- ' begins a list", False),
+    Broken("open bracket", metric("  events: §[x\n  unit: y\n"), "the '[' that opens here is not closed", False),
+    Broken("indented otherwise", metric("  unit: x\n §window: 1h\n"), "indented otherwise than those", False),
+    Broken("indented too far", metric("  unit: x\n    window§: 1h\n"), "this line is indented too far", False),
     Broken("alias", metric("  events: &e [x]\n  group_by: §*e\n" + _TALLY), "the alias '*e' is not allowed", False),
     Broken("merge key", metric(_COUNT + "  §<<: {unit: users}\n"), "keys are text", False),
     Broken("nested too deep", metric("  events: " + "[" * 30 + "§[" + "]" * 31), "deeper than 32 levels", False),
@@ -174,7 +188,11 @@ METRICS = (
     Broken("no groups", metric(_COUNT + "  max_groups: §0\n"), "a whole number from 1 up to 100000"),
     Broken("groups in base 60", metric(_COUNT + "  max_groups: §1:30\n"), "is the number 1:30", False),
     Broken("late by what", metric(_COUNT + "  lateness: {by: §windows}\n"), "did you mean 'window'?"),
-    Broken("lateness as a number", metric(_COUNT + "  lateness: {allowed: §48}\n"), "is the number 48; write it in"),
+    Broken(
+        "lateness as a number",
+        metric(_COUNT + "  lateness: {allowed: §48}\n"),
+        "is the number 48; it needs a unit: write 48s, 48m, 48h or 48d",
+    ),
     Broken("lateness unknown key", metric(_COUNT + "  lateness: {§max_dsorder: 1s}\n"), "mean 'max_disorder'?"),
 )
 

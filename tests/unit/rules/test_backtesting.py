@@ -1,7 +1,9 @@
 """Replays of rules over series, and the difference between two rule sets."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from alert_texts import METRIC, alert
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,6 +97,41 @@ def test_documents_that_mean_something_else(tmp_path: Path) -> None:
     ]
     reordered = _rules(tmp_path, alert(name="gone"), "# a comment\n" + alert(SALES))
     assert document_changes(before, reordered) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ("a<5", True),
+        ("(a) < 5.0  # a comment", True),
+        ("5 > a", True),
+        ("a < 5 and a < 5", False),
+        ("a <= 5", False),
+    ],
+)
+def test_conditions_are_compared_by_what_they_mean(tmp_path: Path, written: str, same: bool) -> None:
+    """Blanks, brackets, comments and the order of the two sides are no difference; another comparison is one."""
+    before = _rules(tmp_path, alert(SALES))
+    after = _rules(tmp_path, alert(SALES.replace("a < 5", f"'{written}'")))
+    found = document_changes(before, after)
+    assert [dict(one.fields) for one in found] == ([] if same else [{"spec.warning": ("a < 5", written)}])
+
+
+def test_what_nobody_knows_does_not_end_a_firing(tmp_path: Path) -> None:
+    """A single instant without data, with an error or of recovery in the middle of a firing leaves it one firing; an
+    alert of which nothing is known any more has not ended either."""
+    rule = _compiled(tmp_path, "  facts: {a: {metric: sales}, b: {metric: sales}}\n  warning: a / b < 5\n")
+    a = History([parse_series("9 1 1 1 1 9 1", MINUTE)])
+    b = History([parse_series("1 1 0 1 1 1 1", MINUTE)])
+    found = replay(rule, {"a": a, "b": b}, start_us=0, end_us=6 * MINUTE, every_us=MINUTE)
+    spans = [(one.since_us // MINUTE, one.until_us and one.until_us // MINUTE) for one in found.firings]
+    assert (spans, found.without_data) == ([(1, 5), (6, None)], 0)
+    kept = replace(rule, rule=replace(rule.rule, keep_firing_for_us=2 * MINUTE))
+    found = replay(kept, {"a": a, "b": b}, start_us=0, end_us=6 * MINUTE, every_us=MINUTE)
+    assert [(one.since_us // MINUTE, one.until_us) for one in found.firings] == [(1, None)]
+    gone = History([parse_series("1 1 0 0 0 0 0", MINUTE)])
+    found = replay(rule, {"a": a, "b": gone}, start_us=0, end_us=6 * MINUTE, every_us=MINUTE)
+    assert [(one.since_us // MINUTE, one.until_us) for one in found.firings] == [(1, None)]
 
 
 def test_firings_that_appear_vanish_or_move() -> None:

@@ -108,7 +108,9 @@ def rule_documents(draw: st.DrawFn) -> list[dict[str, Any]]:
             documents.append({"apiVersion": API_VERSION, "kind": kind, "metadata": about, "spec": draw(spec)})
     kpis = [document["metadata"]["name"] for document in documents if document["kind"] == "Kpi"]
     if kpis:
-        weights = {name: draw(st.floats(0.001, 1000)) for name in kpis}
+        # As many equal parts as there are KPIs, and what the first one gives to the second.
+        moved = draw(st.integers(0, 90)) / len(kpis) if len(kpis) > 1 else 0
+        weights = {name: 100 / len(kpis) + (-moved, moved, 0)[min(at, 2)] for at, name in enumerate(kpis)}
         spec = {
             "weights": weights,
             "bands": {"on_track": draw(st.integers(50, 100)), "at_risk": draw(st.floats(0, 50))},

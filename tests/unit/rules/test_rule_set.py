@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from rule_texts import FIELDS, STATEMENT, TARGET, kpi, mapping, metric, scorecard
 from trueline_rules.errors import RuleFileError
+from trueline_rules.kinds import KINDS
 from trueline_rules.loader import load_rules
 from trueline_rules.model import ANY, Aggregation, FieldSource, Role, RuleSet, Span
 
@@ -127,7 +128,7 @@ def test_the_same_document_twice_in_own_files_is_refused(tmp_path: Path) -> None
 
 def test_a_scorecard_needs_kpis_that_exist(tmp_path: Path) -> None:
     """A weight for a KPI that no document defines is refused at its place, with the nearest name."""
-    weights = "  weights:\n    churn_rate: 2\n    chrun_rate: 1\n    cac: 1\n"
+    weights = "  weights:\n    churn_rate: 50\n    chrun_rate: 25\n    cac: 25\n"
     problems = _refused(tmp_path, mapping(), kpi(name="churn_rate"), scorecard(weights + BANDS))
     assert problems == [
         "2.yaml:7:5: spec.weights has 'chrun_rate', which is no KPI; did you mean 'churn_rate'?",
@@ -220,7 +221,7 @@ def test_files_that_cannot_be_read_are_told_together(tmp_path: Path) -> None:
 def test_all_documents_are_found_by_kind_and_name(tmp_path: Path) -> None:
     """`documents` holds what the typed attributes hold, so that a further kind needs no attribute."""
     rules = _load(tmp_path, mapping(FIELDS + PAYING), metric(REVENUE), kpi(), scorecard("  weights: {a: 1}\n" + BANDS))
-    assert rules.documents == {
+    typed = {
         "EventMapping": rules.mappings,
         "Metric": rules.metrics,
         "Kpi": rules.kpis,
@@ -229,4 +230,6 @@ def test_all_documents_are_found_by_kind_and_name(tmp_path: Path) -> None:
         "AlertRule": rules.alert_rules,
         "RuleTest": rules.rule_tests,
     }
+    assert {kind: rules.documents[kind] for kind in typed} == typed
+    assert set(rules.documents) == set(KINDS)
     assert rules.metrics["a"].definition == rules.documents["Metric"]["a"].definition

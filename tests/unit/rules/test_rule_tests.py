@@ -1,11 +1,16 @@
 """The runner of rule tests: outcomes, what it says of a failure, coverage, JUnit."""
 
+import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 from alert_texts import METRIC, TIER, alert, fact, rule_test
+from trueline_rules.documents import dump_document, parse_rules
+from trueline_rules.errors import RuleFileError
 from trueline_rules.loader import load_rules
+from trueline_rules.model import Place
 from trueline_rules.testing.junit import junit_xml
 from trueline_rules.testing.report import CaseResult, Outcome, TestReport
 from trueline_rules.testing.runner import run_tests
@@ -106,19 +111,20 @@ def test_a_difference_over_time_is_told_with_its_instant(tmp_path: Path) -> None
 
 
 def test_what_cannot_be_evaluated_is_an_error(tmp_path: Path) -> None:
-    """A value of another type and a join without a common label are errors of the case, told as they would be live."""
+    """A join without a common label is an error of the case, told as it would be live, with its place."""
     cases = """
-    - {name: type, given: {a: many}, expect: {severity: none}}
     - name: join
       series:
         - {fact: a, labels: {country: DE}, values: "1"}
-        - {fact: tier, labels: {plan: x}, values: "1"}
+        - {fact: tier, labels: {plan: x}, values: [gold]}
       expect: [{at: 0s, alerts: []}]
 """
-    first, second = _run(tmp_path, cases).results
-    assert (first.outcome, first.message) == (Outcome.ERROR, "the fact 'a' is a number, 'many' is none")
-    assert second.outcome is Outcome.ERROR
-    assert second.message.startswith("the facts share no label to join on")
+    result = _only(_run(tmp_path, cases))
+    assert result.outcome is Outcome.ERROR
+    assert result.message.startswith("the facts share no label to join on")
+    assert result.place is not None
+    lines = (tmp_path / "rules.yaml").read_text().splitlines()
+    assert lines[result.place.line - 1].strip() == "- name: join"
 
 
 def test_skipped_and_selected_cases(tmp_path: Path) -> None:
@@ -150,16 +156,100 @@ def test_skipped_and_selected_cases(tmp_path: Path) -> None:
     ],
 )
 def test_facts_are_given_in_their_type(tmp_path: Path, kind: str, written: str, good: bool) -> None:
-    """A fact of each type can be written in a test, and a value of another type is an error that names the fact."""
+    """A fact of each type can be written in a test, and a value of another type is refused at its place."""
     text = [
         fact(f"  subject: user\n  type: {kind}\n", "f"),
         alert("  facts: {f: {fact: f}}\n  warning: f != null\n"),
         rule_test(f"  rule: r\n  cases:\n    - {{name: c, given: {{f: {written}}}, expect: {{severity: warning}}}}\n"),
     ]
     (tmp_path / "rules.yaml").write_text("---\n".join(text), encoding="utf-8")
+    if not good:
+        with pytest.raises(RuleFileError) as caught:
+            load_rules([tmp_path])
+        (problem,) = caught.value.problems
+        assert "spec.cases[0].given.f cannot be: the fact 'f' is " in problem.message
+        assert problem.place.column == len("    - {name: c, given: {f: ") + 1
+        return
     (result,) = (one for one in run_tests(load_rules([tmp_path])).results if one.rule == "r")
-    assert result.outcome is (Outcome.PASS if good else Outcome.ERROR)
-    assert good or "the fact 'f' is a" in result.message
+    assert result.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "condition", "firing"),
+    [
+        ("text", "[free, gold, null, gold]", "f == 'gold'", [1, 3]),
+        ("bool", "[false, true, true, false]", "f", [1, 2]),
+        ("texts", "[[a], [a, b], [], [b]]", "'b' in f", [1, 3]),
+        ("datetime", '["2024-12-31T00:00:00Z", "2025-01-01T00:00:00Z"]', "f >= d'2025-01-01'", [1]),
+        ("decimal", "['0.1', '0.3']", "f * 3 > 0.3", [1]),
+        ("decimal", '"0.1+0.1x2"', "f == 0.3", [2]),
+        ("number", "[1, 2.5, null]", "f > 2", [1]),
+    ],
+)
+def test_series_of_every_type(tmp_path: Path, kind: str, values: str, condition: str, firing: list[int]) -> None:
+    """Values of any type are listed one by one, null where there is none; numbers may be in promtool's notation."""
+    expect = ", ".join(
+        f"{{at: {n}m, alerts: [{'{state: firing}' if n in firing else ''}]}}"
+        for n in range(4)
+        if n in firing or n < len(firing)
+    )
+    text = [
+        fact(f"  subject: user\n  type: {kind}\n", "f"),
+        alert(f'  facts: {{f: {{fact: f, over: 1m, agg: last}}}}\n  critical: "{condition}"\n  on_missing: "false"\n'),
+        rule_test(
+            f"  rule: r\n  cases:\n    - name: c\n      series: [{{fact: f, values: {values}}}]\n"
+            f"      expect: [{expect}]\n"
+        ),
+    ]
+    (tmp_path / "rules.yaml").write_text("---\n".join(text), encoding="utf-8")
+    rules = load_rules([tmp_path])
+    (result,) = (one for one in run_tests(rules).results if one.rule == "r")
+    assert result.message == ""
+    test = rules.rule_tests["t"]
+    again = yaml.safe_dump(dump_document("RuleTest", test))
+    (document,) = parse_rules(again, "again.yaml")
+    assert document.model.cases == test.cases
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ('{name: c, series: [{fact: tier, values: §"1 2"}], expect: [{at: 0s, alerts: []}]}',
+         "are numbers, but the fact 'tier' is a text; write its values as a list, null for none"),
+        ("{name: c, series: [{fact: tier, values: [gold, §7]}], expect: [{at: 0s, alerts: []}]}",
+         "the fact 'tier' is a text, 7 is none"),
+        ("{name: c, series: [{fact: a, values: [1, §x]}], expect: [{at: 0s, alerts: []}]}",
+         "the fact 'a' is a number, 'x' is none"),
+        ("{name: c, series: [{fact: §b, values: '1'}], expect: [{at: 0s, alerts: []}]}", "is no fact of rule 'r'"),
+        ("{name: c, given: {a: §2025-01-31}, expect: {severity: none}}", "is the date 2025-01-31; write it in quotes"),
+    ],
+)  # fmt: skip
+def test_what_a_case_gives_is_checked_when_it_is_read(tmp_path: Path, case: str, message: str) -> None:
+    """Values of another type than the fact has are told at their place, before anything runs."""
+    with pytest.raises(RuleFileError) as caught:
+        _run(tmp_path, f"    - {case.replace('§', '')}\n")
+    (problem,) = caught.value.problems
+    assert message in problem.message
+    assert problem.place.column == 7 + case.index("§")
+
+
+def test_a_severity_without_a_condition_is_not_expected(tmp_path: Path) -> None:
+    """A case that waits for what the rule never decides is told when it is read."""
+    with pytest.raises(RuleFileError, match="is warning, but rule 'r' has no warning condition"):
+        _run(
+            tmp_path,
+            "    - {name: c, given: {a: 1}, expect: {severity: warning}}\n",
+            "  facts: {a: {metric: sales}}\n  critical: a < 2\n",
+        )
+
+
+def test_a_huge_series_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    """A few bytes that stand for millions of samples cost nothing."""
+    series = ", ".join(f'{{fact: a, labels: {{n: "{n}"}}, values: "1x999999"}}' for n in range(50))
+    started = time.perf_counter()
+    with pytest.raises(RuleFileError, match="a series has at most 100,000 samples here"):
+        _run(tmp_path, f"    - {{name: c, series: [{series}], expect: [{{at: 0s, alerts: []}}]}}\n")
+    assert time.perf_counter() - started < 1
 
 
 def test_coverage_tells_each_branch_that_no_case_took(tmp_path: Path) -> None:
@@ -191,10 +281,12 @@ def test_a_rule_without_a_test_is_told(tmp_path: Path) -> None:
 
 def test_junit_has_every_outcome() -> None:
     """Counts on the suite, one element a case, the message where one is; control characters do not break the file."""
-    results = [CaseResult("t", "r", f"case {outcome}", outcome, f"said <{outcome}>\x07") for outcome in Outcome]
+    place = Place("a.yaml", 7, 3)
+    results = [CaseResult("t", "r", f"case {outcome}", outcome, f"said <{outcome}>\x07", place) for outcome in Outcome]
     root = ET.fromstring(junit_xml(TestReport(tuple(results), ())))
     (suite,) = root
     assert suite.attrib == {"name": "t", "tests": "4", "failures": "1", "errors": "1", "skipped": "1"}
+    assert {(case.get("file"), case.get("line")) for case in suite} == {("a.yaml", "7")}
     assert [[(child.tag, child.get("message")) for child in case] for case in suite] == [
         [],
         [("failure", "said <fail>\ufffd")],

@@ -84,6 +84,19 @@ def test_one_text_for_all_is_sent_once() -> None:
         assert not packed.HasField("user_id")
 
 
+def test_texts_that_hardly_repeat_travel_plain_though_some_are_absent() -> None:
+    """A dictionary of them would save nothing; one of texts that repeat, or of few texts among many absent, does."""
+    many = [None if n % 3 == 0 else f"device-{n}" for n in range(99)]
+    few = [f"user-{n}" if n % 3 == 0 else None for n in range(99)]
+    batch = ColumnBatch(
+        ids=list(map(str, range(99))), source="s", name="n", occurred_at_us=range(99), device_id=many, user_id=few
+    )
+    packed = batch.to_proto()
+    assert (len(unpack_texts(packed.device_id.texts)), packed.device_id.indices) == (99, b"")
+    assert (len(unpack_texts(packed.user_id.texts)), len(packed.user_id.indices)) == (33, 4 * 99)
+    assert [(row["device_id"], row["user_id"]) for row in decode_columns(packed)] == list(zip(many, few, strict=True))
+
+
 def test_columns_of_different_length_are_refused() -> None:
     """The column at fault is named."""
     with pytest.raises(ValueError, match=r"column properties\[plan\] has 1 rows, ids has 2"):
@@ -92,8 +105,14 @@ def test_columns_of_different_length_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    [{"user_id": ["\ud800"]}, {"properties": {"x": [[1]]}}, {"occurred_at_us": [2**70]}, {"value": ["12"]}],
-    ids=["lone surrogate", "list as property", "time beyond 64 bits", "text as value"],
+    [
+        {"user_id": ["\ud800"]},
+        {"properties": {"x": [[1]]}},
+        {"ids": ["1", "2"], "occurred_at_us": [1, 2], "properties": {"x": ["a", [1]]}},
+        {"occurred_at_us": [2**70]},
+        {"value": ["12"]},
+    ],
+    ids=["lone surrogate", "list as property", "list among texts", "time beyond 64 bits", "text as value"],
 )
 def test_what_no_event_can_carry_is_an_encoding_error(broken: dict[str, Any]) -> None:
     """It is told when the batch is packed, before anything is sent."""

@@ -88,7 +88,9 @@ def test_a_failing_test_says_why(rules: Path, capsys: pytest.CaptureFixture[str]
     rules.write_text(METRIC + RULE.replace("{a: 1}", "{a: 7}"), encoding="utf-8")
     assert main(["rules", "test", str(rules)]) == 1
     told = capsys.readouterr().out
-    assert "✗ low (1 case)\n    fail: fires\n      expected warning, decided none\n" in told
+    lines = rules.read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, start=1) if "name: fires" in text)
+    assert f"✗ low (1 case)\n    fail: fires ({rules}:{line})\n      expected warning, decided none\n" in told
     assert main(["rules", "test", "--output", "json", str(rules)]) == 1
     assert json.loads(capsys.readouterr().out)["counts"]["fail"] == 1
 
@@ -114,12 +116,13 @@ def test_explain(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_schemas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A list of kinds, the schema of one, the files of all; an unknown kind is wrong use and names the nearest."""
+    """One for any kind, that of one kind, the files of all; an unknown kind is wrong use and names the nearest."""
     assert main(["rules", "schema"]) == 0
-    assert "AlertRule     When something is wrong" in capsys.readouterr().out
+    assert "AlertRule" in json.loads(capsys.readouterr().out)["properties"]["kind"]["enum"]
     assert main(["rules", "schema", "AlertRule"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "trueline/v1 AlertRule"
     assert main(["rules", "schema", "--out", str(tmp_path / "schemas")]) == 0
     assert (tmp_path / "schemas" / "RuleTest.schema.json").exists()
+    assert (tmp_path / "schemas" / "rules.schema.json").exists()
     assert main(["rules", "schema", "Alert"]) == 2
     assert "did you mean 'AlertRule'?" in capsys.readouterr().err

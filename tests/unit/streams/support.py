@@ -227,7 +227,14 @@ class PlainFlow:
         return changes
 
     def _merge(self, state: Any) -> MergeLogic:
-        return MergeLogic(self.known, self.loader, self.settings, lambda: 0, state)
+        return MergeLogic(
+            self.known,
+            self.loader,
+            self.settings,
+            lambda: 0,
+            state,
+            planned=lambda _, metric, definition, since: (metric, definition) in self.known,
+        )
 
     def snapshot(self) -> bytes:
         """All state, as recovery would keep it."""

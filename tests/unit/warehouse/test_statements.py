@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from trueline_stores.warehouse.statements import (
     ChangeSettings,
-    CoveredMetrics,
     CreateDatabase,
     CreateTable,
     KnownPositions,
@@ -119,7 +118,6 @@ CASES: dict[str, tuple[Statement, str, dict[str, object]]] = {
         {"tenant": "acme", "definitions": ["d1", "d2"]},
     ),
     "written": (WrittenPosition(), "SELECT max(revision) FROM trueline.clocks", {}),
-    "covered": (CoveredMetrics(), "SELECT DISTINCT tenant, metric, definition FROM trueline.metric_status", {}),
     "tenants": (Tenants(), "SELECT DISTINCT tenant FROM trueline.clocks ORDER BY tenant", {}),
 }
 

@@ -142,6 +142,62 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     nearest name is told.
       {"reason": "UNKNOWN_FACT", "domain": "trueline", "metadata": {"names": "teir", "nearest": "tier"}}
     """
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 29
+    """The rules of a stage were changed by somebody else meanwhile (ABORTED); read them again, then decide anew.
+      {"reason": "ETAG_MISMATCH", "domain": "trueline", "metadata": {"etag": "7"}}
+    """
+    ERROR_REASON_UNKNOWN_REVISION: _ErrorReason.ValueType  # 30
+    """No rule set of this revision is kept for the tenant (NOT_FOUND).
+      {"reason": "UNKNOWN_REVISION", "domain": "trueline", "metadata": {"revision": "5f1c…"}}
+    """
+    ERROR_REASON_RULES_DO_NOT_LOAD: _ErrorReason.ValueType  # 31
+    """Rule files do not load (FAILED_PRECONDITION); nothing was changed. A BadRequest detail has each problem with its place.
+      {"reason": "RULES_DO_NOT_LOAD", "domain": "trueline", "metadata": {"problems": "3"}}
+    """
+    ERROR_REASON_UNKNOWN_DECISION: _ErrorReason.ValueType  # 32
+    """No decision of this id is in the log (NOT_FOUND).
+      {"reason": "UNKNOWN_DECISION", "domain": "trueline", "metadata": {"id": "0192…"}}
+    """
+    ERROR_REASON_UNKNOWN_OPERATION: _ErrorReason.ValueType  # 33
+    """No operation of this name is kept (NOT_FOUND).
+      {"reason": "UNKNOWN_OPERATION", "domain": "trueline", "metadata": {"name": "operations/0192…"}}
+    """
+    ERROR_REASON_OPERATION_LOST: _ErrorReason.ValueType  # 34
+    """The server stopped while an operation ran that cannot be run again (ABORTED, as the error of the operation).
+      {"reason": "OPERATION_LOST", "domain": "trueline", "metadata": {"name": "operations/0192…"}}
+    """
+    ERROR_REASON_TOO_MANY_OPERATIONS: _ErrorReason.ValueType  # 35
+    """Too many operations of a tenant wait already (RESOURCE_EXHAUSTED); wait for one, or cancel one.
+      {"reason": "TOO_MANY_OPERATIONS", "domain": "trueline", "metadata": {"limit": "100"}}
+    """
+    ERROR_REASON_UNKNOWN_CASE: _ErrorReason.ValueType  # 36
+    """No case of this id is kept (NOT_FOUND): no alert, no backlog item.
+      {"reason": "UNKNOWN_CASE", "domain": "trueline", "metadata": {"case": "alert-17"}}
+    """
+    ERROR_REASON_CASE_RESOLVED: _ErrorReason.ValueType  # 37
+    """A case is resolved, which ends what can be done to it (FAILED_PRECONDITION).
+      {"reason": "CASE_RESOLVED", "domain": "trueline", "metadata": {"case": "alert-17"}}
+    """
+    ERROR_REASON_UNKNOWN_SILENCE: _ErrorReason.ValueType  # 38
+    """No silence of this id is kept (NOT_FOUND).
+      {"reason": "UNKNOWN_SILENCE", "domain": "trueline", "metadata": {"id": "0192…"}}
+    """
+    ERROR_REASON_UNKNOWN_NOTIFICATION: _ErrorReason.ValueType  # 39
+    """No notification of this id is kept (NOT_FOUND).
+      {"reason": "UNKNOWN_NOTIFICATION", "domain": "trueline", "metadata": {"id": "0192…"}}
+    """
+    ERROR_REASON_UNKNOWN_CHECKPOINT: _ErrorReason.ValueType  # 40
+    """No checkpoint policy in force has this name, or no checkpoint of this id is kept (NOT_FOUND).
+      {"reason": "UNKNOWN_CHECKPOINT", "domain": "trueline", "metadata": {"name": "scaling", "nearest": ""}}
+    """
+    ERROR_REASON_UNKNOWN_SCHEDULE: _ErrorReason.ValueType  # 41
+    """No schedule in force has this name (NOT_FOUND).
+      {"reason": "UNKNOWN_SCHEDULE", "domain": "trueline", "metadata": {"name": "dayly", "nearest": "daily"}}
+    """
+    ERROR_REASON_OPERATION_CANCELLED: _ErrorReason.ValueType  # 42
+    """An operation was cancelled before it came to a result (CANCELLED, as the error of the operation).
+      {"reason": "OPERATION_CANCELLED", "domain": "trueline", "metadata": {"name": "operations/0192…"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists the reasons. The examples show the ErrorInfo as JSON."""
@@ -261,5 +317,61 @@ ERROR_REASON_UNKNOWN_FACT: ErrorReason.ValueType  # 28
 """No fact type in force has this name, or is of this kind of subject (NOT_FOUND, or in a rejection of PutFacts); the
 nearest name is told.
   {"reason": "UNKNOWN_FACT", "domain": "trueline", "metadata": {"names": "teir", "nearest": "tier"}}
+"""
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 29
+"""The rules of a stage were changed by somebody else meanwhile (ABORTED); read them again, then decide anew.
+  {"reason": "ETAG_MISMATCH", "domain": "trueline", "metadata": {"etag": "7"}}
+"""
+ERROR_REASON_UNKNOWN_REVISION: ErrorReason.ValueType  # 30
+"""No rule set of this revision is kept for the tenant (NOT_FOUND).
+  {"reason": "UNKNOWN_REVISION", "domain": "trueline", "metadata": {"revision": "5f1c…"}}
+"""
+ERROR_REASON_RULES_DO_NOT_LOAD: ErrorReason.ValueType  # 31
+"""Rule files do not load (FAILED_PRECONDITION); nothing was changed. A BadRequest detail has each problem with its place.
+  {"reason": "RULES_DO_NOT_LOAD", "domain": "trueline", "metadata": {"problems": "3"}}
+"""
+ERROR_REASON_UNKNOWN_DECISION: ErrorReason.ValueType  # 32
+"""No decision of this id is in the log (NOT_FOUND).
+  {"reason": "UNKNOWN_DECISION", "domain": "trueline", "metadata": {"id": "0192…"}}
+"""
+ERROR_REASON_UNKNOWN_OPERATION: ErrorReason.ValueType  # 33
+"""No operation of this name is kept (NOT_FOUND).
+  {"reason": "UNKNOWN_OPERATION", "domain": "trueline", "metadata": {"name": "operations/0192…"}}
+"""
+ERROR_REASON_OPERATION_LOST: ErrorReason.ValueType  # 34
+"""The server stopped while an operation ran that cannot be run again (ABORTED, as the error of the operation).
+  {"reason": "OPERATION_LOST", "domain": "trueline", "metadata": {"name": "operations/0192…"}}
+"""
+ERROR_REASON_TOO_MANY_OPERATIONS: ErrorReason.ValueType  # 35
+"""Too many operations of a tenant wait already (RESOURCE_EXHAUSTED); wait for one, or cancel one.
+  {"reason": "TOO_MANY_OPERATIONS", "domain": "trueline", "metadata": {"limit": "100"}}
+"""
+ERROR_REASON_UNKNOWN_CASE: ErrorReason.ValueType  # 36
+"""No case of this id is kept (NOT_FOUND): no alert, no backlog item.
+  {"reason": "UNKNOWN_CASE", "domain": "trueline", "metadata": {"case": "alert-17"}}
+"""
+ERROR_REASON_CASE_RESOLVED: ErrorReason.ValueType  # 37
+"""A case is resolved, which ends what can be done to it (FAILED_PRECONDITION).
+  {"reason": "CASE_RESOLVED", "domain": "trueline", "metadata": {"case": "alert-17"}}
+"""
+ERROR_REASON_UNKNOWN_SILENCE: ErrorReason.ValueType  # 38
+"""No silence of this id is kept (NOT_FOUND).
+  {"reason": "UNKNOWN_SILENCE", "domain": "trueline", "metadata": {"id": "0192…"}}
+"""
+ERROR_REASON_UNKNOWN_NOTIFICATION: ErrorReason.ValueType  # 39
+"""No notification of this id is kept (NOT_FOUND).
+  {"reason": "UNKNOWN_NOTIFICATION", "domain": "trueline", "metadata": {"id": "0192…"}}
+"""
+ERROR_REASON_UNKNOWN_CHECKPOINT: ErrorReason.ValueType  # 40
+"""No checkpoint policy in force has this name, or no checkpoint of this id is kept (NOT_FOUND).
+  {"reason": "UNKNOWN_CHECKPOINT", "domain": "trueline", "metadata": {"name": "scaling", "nearest": ""}}
+"""
+ERROR_REASON_UNKNOWN_SCHEDULE: ErrorReason.ValueType  # 41
+"""No schedule in force has this name (NOT_FOUND).
+  {"reason": "UNKNOWN_SCHEDULE", "domain": "trueline", "metadata": {"name": "dayly", "nearest": "daily"}}
+"""
+ERROR_REASON_OPERATION_CANCELLED: ErrorReason.ValueType  # 42
+"""An operation was cancelled before it came to a result (CANCELLED, as the error of the operation).
+  {"reason": "OPERATION_CANCELLED", "domain": "trueline", "metadata": {"name": "operations/0192…"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -73,7 +73,8 @@ class MetricServiceServicer:
     def WatchMetrics(self, request, context):
         """WatchMetrics holds a stream open: first the newest points (or, with a resume token, what changed since), then
         SYNCED, then each change as it comes, at most a few times a second, and a heartbeat when nothing changes. Nothing is
-        skipped but superseded states of the same point. A reader that does not keep up is cut with SLOW_READER.
+        skipped but superseded states of the same point. A reader that does not keep up is cut with SLOW_READER. When other
+        rules come into force that define a watched metric otherwise, the newest points and SYNCED come once more.
         Errors: UNKNOWN_METRIC, RESUME_TOKEN_EXPIRED, INVALID_TOKEN, SLOW_READER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

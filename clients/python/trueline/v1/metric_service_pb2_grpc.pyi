@@ -40,7 +40,8 @@ class MetricServiceStub:
     WatchMetrics: _grpc.UnaryStreamMultiCallable[_metric_service_pb2.WatchMetricsRequest, _metric_service_pb2.WatchMetricsResponse]
     """WatchMetrics holds a stream open: first the newest points (or, with a resume token, what changed since), then
     SYNCED, then each change as it comes, at most a few times a second, and a heartbeat when nothing changes. Nothing is
-    skipped but superseded states of the same point. A reader that does not keep up is cut with SLOW_READER.
+    skipped but superseded states of the same point. A reader that does not keep up is cut with SLOW_READER. When other
+    rules come into force that define a watched metric otherwise, the newest points and SYNCED come once more.
     Errors: UNKNOWN_METRIC, RESUME_TOKEN_EXPIRED, INVALID_TOKEN, SLOW_READER.
     """
 
@@ -56,7 +57,8 @@ class MetricServiceAsyncStub(MetricServiceStub):
     WatchMetrics: _aio.UnaryStreamMultiCallable[_metric_service_pb2.WatchMetricsRequest, _metric_service_pb2.WatchMetricsResponse]  # type: ignore[assignment]
     """WatchMetrics holds a stream open: first the newest points (or, with a resume token, what changed since), then
     SYNCED, then each change as it comes, at most a few times a second, and a heartbeat when nothing changes. Nothing is
-    skipped but superseded states of the same point. A reader that does not keep up is cut with SLOW_READER.
+    skipped but superseded states of the same point. A reader that does not keep up is cut with SLOW_READER. When other
+    rules come into force that define a watched metric otherwise, the newest points and SYNCED come once more.
     Errors: UNKNOWN_METRIC, RESUME_TOKEN_EXPIRED, INVALID_TOKEN, SLOW_READER.
     """
 
@@ -87,7 +89,8 @@ class MetricServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_metric_service_pb2.WatchMetricsResponse], _abc.AsyncIterator[_metric_service_pb2.WatchMetricsResponse]]:
         """WatchMetrics holds a stream open: first the newest points (or, with a resume token, what changed since), then
         SYNCED, then each change as it comes, at most a few times a second, and a heartbeat when nothing changes. Nothing is
-        skipped but superseded states of the same point. A reader that does not keep up is cut with SLOW_READER.
+        skipped but superseded states of the same point. A reader that does not keep up is cut with SLOW_READER. When other
+        rules come into force that define a watched metric otherwise, the newest points and SYNCED come once more.
         Errors: UNKNOWN_METRIC, RESUME_TOKEN_EXPIRED, INVALID_TOKEN, SLOW_READER.
         """
 

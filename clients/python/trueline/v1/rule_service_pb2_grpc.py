@@ -26,11 +26,20 @@ if _version_not_supported:
 
 
 class RuleServiceStub:
-    """RuleService checks, tests and explains alert rules.
+    """RuleService says which rules are in force, changes them, and explains what they decide.
 
-    Nothing here changes the rules in force, and no rule file, whatever it says, reaches the file system or the network.
-    Files are sent as texts. They stand on top of the default pack: a document overrides the one of the pack that has its
-    kind and name. A file has at most 1 MiB, the files of a call together 4 MiB, the series in them 2,000,000 samples.
+    A rule set has three layers: the default pack, the files of the server's operator, and files that a tenant activated
+    here; the first two are the base. A set is told by its revision, a digest of all its documents: the same documents
+    have the same revision, wherever and in whichever order they stand. Every set that was ever in force or in the shadow
+    of a tenant is kept and can be activated again.
+
+    Files are sent as texts; no rule file, whatever it says, reaches the file system or the network. A file has at most
+    1 MiB, the files of a call together 4 MiB, the series in them 2,000,000 samples. CheckRules and TestRules end their
+    work when the caller leaves.
+
+    A change is atomic, is durable when it is answered, and blocks neither evaluation nor ingestion. Each stage has an
+    etag, which changes with it: a call that gives one changes nothing if somebody else was faster (ETAG_MISMATCH). A
+    call may be repeated with its request_id and then changes nothing more.
     """
 
     def __init__(self, channel):
@@ -39,6 +48,16 @@ class RuleServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.ListRules = channel.unary_unary(
+                '/trueline.v1.RuleService/ListRules',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.ListRulesRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.ListRulesResponse.FromString,
+                _registered_method=True)
+        self.GetRule = channel.unary_unary(
+                '/trueline.v1.RuleService/GetRule',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.GetRuleRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.GetRuleResponse.FromString,
+                _registered_method=True)
         self.ListAlertRules = channel.unary_unary(
                 '/trueline.v1.RuleService/ListAlertRules',
                 request_serializer=trueline_dot_v1_dot_rule__service__pb2.ListAlertRulesRequest.SerializeToString,
@@ -59,15 +78,93 @@ class RuleServiceStub:
                 request_serializer=trueline_dot_v1_dot_rule__service__pb2.EvaluateRuleRequest.SerializeToString,
                 response_deserializer=trueline_dot_v1_dot_rule__service__pb2.EvaluateRuleResponse.FromString,
                 _registered_method=True)
+        self.BacktestRules = channel.unary_unary(
+                '/trueline.v1.RuleService/BacktestRules',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.BacktestRulesRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.BacktestRulesResponse.FromString,
+                _registered_method=True)
+        self.SimulateRules = channel.unary_unary(
+                '/trueline.v1.RuleService/SimulateRules',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.SimulateRulesRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.SimulateRulesResponse.FromString,
+                _registered_method=True)
+        self.ActivateRules = channel.unary_unary(
+                '/trueline.v1.RuleService/ActivateRules',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.ActivateRulesRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.ActivateRulesResponse.FromString,
+                _registered_method=True)
+        self.RollbackRules = channel.unary_unary(
+                '/trueline.v1.RuleService/RollbackRules',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.RollbackRulesRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.RollbackRulesResponse.FromString,
+                _registered_method=True)
+        self.EndShadow = channel.unary_unary(
+                '/trueline.v1.RuleService/EndShadow',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.EndShadowRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.EndShadowResponse.FromString,
+                _registered_method=True)
+        self.ListRevisions = channel.unary_unary(
+                '/trueline.v1.RuleService/ListRevisions',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.ListRevisionsRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.ListRevisionsResponse.FromString,
+                _registered_method=True)
+        self.GetRevision = channel.unary_unary(
+                '/trueline.v1.RuleService/GetRevision',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.GetRevisionRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.GetRevisionResponse.FromString,
+                _registered_method=True)
+        self.ListShadowDifferences = channel.unary_unary(
+                '/trueline.v1.RuleService/ListShadowDifferences',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.ListShadowDifferencesRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.ListShadowDifferencesResponse.FromString,
+                _registered_method=True)
+        self.WatchRules = channel.unary_stream(
+                '/trueline.v1.RuleService/WatchRules',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.WatchRulesRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.WatchRulesResponse.FromString,
+                _registered_method=True)
+        self.ListDecisions = channel.unary_unary(
+                '/trueline.v1.RuleService/ListDecisions',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.ListDecisionsRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.ListDecisionsResponse.FromString,
+                _registered_method=True)
+        self.ExplainDecision = channel.unary_unary(
+                '/trueline.v1.RuleService/ExplainDecision',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.ExplainDecisionRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.ExplainDecisionResponse.FromString,
+                _registered_method=True)
 
 
 class RuleServiceServicer:
-    """RuleService checks, tests and explains alert rules.
+    """RuleService says which rules are in force, changes them, and explains what they decide.
 
-    Nothing here changes the rules in force, and no rule file, whatever it says, reaches the file system or the network.
-    Files are sent as texts. They stand on top of the default pack: a document overrides the one of the pack that has its
-    kind and name. A file has at most 1 MiB, the files of a call together 4 MiB, the series in them 2,000,000 samples.
+    A rule set has three layers: the default pack, the files of the server's operator, and files that a tenant activated
+    here; the first two are the base. A set is told by its revision, a digest of all its documents: the same documents
+    have the same revision, wherever and in whichever order they stand. Every set that was ever in force or in the shadow
+    of a tenant is kept and can be activated again.
+
+    Files are sent as texts; no rule file, whatever it says, reaches the file system or the network. A file has at most
+    1 MiB, the files of a call together 4 MiB, the series in them 2,000,000 samples. CheckRules and TestRules end their
+    work when the caller leaves.
+
+    A change is atomic, is durable when it is answered, and blocks neither evaluation nor ingestion. Each stage has an
+    etag, which changes with it: a call that gives one changes nothing if somebody else was faster (ETAG_MISMATCH). A
+    call may be repeated with its request_id and then changes nothing more.
     """
+
+    def ListRules(self, request, context):
+        """ListRules tells the documents in force, of all kinds. Errors: UNKNOWN_REVISION, INVALID_FIELD (no such kind).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRule(self, request, context):
+        """GetRule tells what a document says, and where it comes from. Errors: UNKNOWN_RULE, UNKNOWN_REVISION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def ListAlertRules(self, request, context):
         """ListAlertRules tells the alert rules in force.
@@ -77,9 +174,9 @@ class RuleServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CheckRules(self, request, context):
-        """CheckRules says whether rule files load, and what is most likely a mistake in them. Files that do not load are an
-        answer with problems, not an error. Costs about a second for 2,000 rules, and looking
-        for likely mistakes some seconds for 1,000.
+        """CheckRules says whether rule files load on top of the default pack, and what is most likely a mistake in them. Files
+        that do not load are an answer with problems, not an error. Costs about a second for 2,000 rules, and looking for
+        likely mistakes some seconds for 1,000.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,7 +191,8 @@ class RuleServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EvaluateRule(self, request, context):
-        """EvaluateRule says what a rule in force decides now, or about given values, and why. Nothing is kept of it.
+        """EvaluateRule says what a rule in force decides now, or about given values, and why. What it decides about each label
+        set that is answered goes into the decision log.
 
         Facts that are not given are read live. A KPI has its latest value (with `over`: those kept of this revision). A
         metric has the points of windows that ended by the instant; without `over`, the last of them as long as the next
@@ -108,9 +206,124 @@ class RuleServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BacktestRules(self, request, context):
+        """BacktestRules begins to replay alert rules over the history of the tenant, through the state machine that runs live:
+        what would have fired, when, and for how long. With a baseline it tells what differs, too. It answers an operation
+        (see OperationService), whose response is a BacktestRulesResult; one for a tenant runs at once.
+
+        Points of metrics are those that the rules in force compute, KPIs are computed for each instant by the statements of
+        the rule set that is replayed, facts that were put in are as they were observed by each instant; all of it as
+        corrected since. What differs from the rules in force, and what has no history, is told in `notes`.
+        Errors: INVALID_FIELD (an empty span, more than 100,000 instants, more than 200,000 values of KPIs, files that are
+        too large), RULES_DO_NOT_LOAD, UNKNOWN_REVISION, UNKNOWN_RULE, TOO_MANY_OPERATIONS; of the operation:
+        TOO_MANY_POINTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SimulateRules(self, request, context):
+        """SimulateRules begins to run the whole way of an alert over the history of the tenant, on a clock of its own: alert
+        rules, routes and groups, silences and maintenance of rule files, inhibitions, escalations, rate limits. It tells who
+        would have been told of what, when and why, and why not the others. Nobody is told of anything by it, and nobody is
+        there to acknowledge. It answers an operation (see OperationService), whose response is a SimulateRulesResult.
+
+        Values are those of BacktestRules; an instant is judged when it has come, as if its events were complete by then.
+        Alerts that fired before the span are opened at its beginning.
+        Errors: as BacktestRules.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActivateRules(self, request, context):
+        """ActivateRules puts a rule set into force for the caller's tenant, or into its shadow: files on top of the base, a
+        revision that is kept, or the base alone. Files replace all that the tenant activated before, they are not added to
+        it; they follow changes of the base, while a revision stays as it is. Tests in the files are not run (TestRules).
+        When the active set has metrics that the former one had not, it comes into force when they are computed from the
+        events that are there, which takes about a second for each million.
+        Errors: RULES_DO_NOT_LOAD (unless validate_only), UNKNOWN_REVISION, ETAG_MISMATCH, INVALID_FIELD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackRules(self, request, context):
+        """RollbackRules puts a former revision into force again, the one before by default. The tenant stays at it, whatever
+        becomes of the base, until files are activated or the operator's files change.
+        Errors: UNKNOWN_REVISION (also where nothing was in force before), RULES_DO_NOT_LOAD, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndShadow(self, request, context):
+        """EndShadow ends the shadow; without one it changes nothing. Logged differences stay. Errors: ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRevisions(self, request, context):
+        """ListRevisions tells the rule sets that are kept for the tenant, the newest first, and what is in force.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRevision(self, request, context):
+        """GetRevision tells what a rule set that is kept consists of. Errors: UNKNOWN_REVISION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShadowDifferences(self, request, context):
+        """ListShadowDifferences tells where the shadow decided otherwise than the active rule set, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchRules(self, request, context):
+        """WatchRules sends what is in force, then SYNCED, then each change, in order and none left out, with heartbeats
+        between. With a resume token it sends the changes since then before SYNCED, and no snapshot.
+        Errors: RESUME_TOKEN_EXPIRED, INVALID_TOKEN, SLOW_READER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDecisions(self, request, context):
+        """ListDecisions reads the decision log, the newest first. All that was decided before is in it; of what was decided
+        on request, a crash may lose the last second. How long it is kept is a setting of the server (a year by default).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainDecision(self, request, context):
+        """ExplainDecision replays a logged decision: the facts of then, judged by the revision of then. What comes out is what
+        was decided; if it ever is not, or cannot be replayed, `same` is false and `note` says why.
+        Errors: UNKNOWN_DECISION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RuleServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ListRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRules,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.ListRulesRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.ListRulesResponse.SerializeToString,
+            ),
+            'GetRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRule,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.GetRuleRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.GetRuleResponse.SerializeToString,
+            ),
             'ListAlertRules': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAlertRules,
                     request_deserializer=trueline_dot_v1_dot_rule__service__pb2.ListAlertRulesRequest.FromString,
@@ -131,6 +344,61 @@ def add_RuleServiceServicer_to_server(servicer, server):
                     request_deserializer=trueline_dot_v1_dot_rule__service__pb2.EvaluateRuleRequest.FromString,
                     response_serializer=trueline_dot_v1_dot_rule__service__pb2.EvaluateRuleResponse.SerializeToString,
             ),
+            'BacktestRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.BacktestRules,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.BacktestRulesRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.BacktestRulesResponse.SerializeToString,
+            ),
+            'SimulateRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.SimulateRules,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.SimulateRulesRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.SimulateRulesResponse.SerializeToString,
+            ),
+            'ActivateRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivateRules,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.ActivateRulesRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.ActivateRulesResponse.SerializeToString,
+            ),
+            'RollbackRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackRules,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.RollbackRulesRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.RollbackRulesResponse.SerializeToString,
+            ),
+            'EndShadow': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndShadow,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.EndShadowRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.EndShadowResponse.SerializeToString,
+            ),
+            'ListRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRevisions,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.ListRevisionsRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.ListRevisionsResponse.SerializeToString,
+            ),
+            'GetRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRevision,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.GetRevisionRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.GetRevisionResponse.SerializeToString,
+            ),
+            'ListShadowDifferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShadowDifferences,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.ListShadowDifferencesRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.ListShadowDifferencesResponse.SerializeToString,
+            ),
+            'WatchRules': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRules,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.WatchRulesRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.WatchRulesResponse.SerializeToString,
+            ),
+            'ListDecisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDecisions,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.ListDecisionsRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.ListDecisionsResponse.SerializeToString,
+            ),
+            'ExplainDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainDecision,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.ExplainDecisionRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.ExplainDecisionResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'trueline.v1.RuleService', rpc_method_handlers)
@@ -140,12 +408,75 @@ def add_RuleServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RuleService:
-    """RuleService checks, tests and explains alert rules.
+    """RuleService says which rules are in force, changes them, and explains what they decide.
 
-    Nothing here changes the rules in force, and no rule file, whatever it says, reaches the file system or the network.
-    Files are sent as texts. They stand on top of the default pack: a document overrides the one of the pack that has its
-    kind and name. A file has at most 1 MiB, the files of a call together 4 MiB, the series in them 2,000,000 samples.
+    A rule set has three layers: the default pack, the files of the server's operator, and files that a tenant activated
+    here; the first two are the base. A set is told by its revision, a digest of all its documents: the same documents
+    have the same revision, wherever and in whichever order they stand. Every set that was ever in force or in the shadow
+    of a tenant is kept and can be activated again.
+
+    Files are sent as texts; no rule file, whatever it says, reaches the file system or the network. A file has at most
+    1 MiB, the files of a call together 4 MiB, the series in them 2,000,000 samples. CheckRules and TestRules end their
+    work when the caller leaves.
+
+    A change is atomic, is durable when it is answered, and blocks neither evaluation nor ingestion. Each stage has an
+    etag, which changes with it: a call that gives one changes nothing if somebody else was faster (ETAG_MISMATCH). A
+    call may be repeated with its request_id and then changes nothing more.
     """
+
+    @staticmethod
+    def ListRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/ListRules',
+            trueline_dot_v1_dot_rule__service__pb2.ListRulesRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.ListRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/GetRule',
+            trueline_dot_v1_dot_rule__service__pb2.GetRuleRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.GetRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def ListAlertRules(request,
@@ -245,6 +576,303 @@ class RuleService:
             '/trueline.v1.RuleService/EvaluateRule',
             trueline_dot_v1_dot_rule__service__pb2.EvaluateRuleRequest.SerializeToString,
             trueline_dot_v1_dot_rule__service__pb2.EvaluateRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BacktestRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/BacktestRules',
+            trueline_dot_v1_dot_rule__service__pb2.BacktestRulesRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.BacktestRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SimulateRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/SimulateRules',
+            trueline_dot_v1_dot_rule__service__pb2.SimulateRulesRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.SimulateRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivateRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/ActivateRules',
+            trueline_dot_v1_dot_rule__service__pb2.ActivateRulesRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.ActivateRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/RollbackRules',
+            trueline_dot_v1_dot_rule__service__pb2.RollbackRulesRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.RollbackRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndShadow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/EndShadow',
+            trueline_dot_v1_dot_rule__service__pb2.EndShadowRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.EndShadowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/ListRevisions',
+            trueline_dot_v1_dot_rule__service__pb2.ListRevisionsRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.ListRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/GetRevision',
+            trueline_dot_v1_dot_rule__service__pb2.GetRevisionRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.GetRevisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShadowDifferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/ListShadowDifferences',
+            trueline_dot_v1_dot_rule__service__pb2.ListShadowDifferencesRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.ListShadowDifferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/trueline.v1.RuleService/WatchRules',
+            trueline_dot_v1_dot_rule__service__pb2.WatchRulesRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.WatchRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDecisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/ListDecisions',
+            trueline_dot_v1_dot_rule__service__pb2.ListDecisionsRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.ListDecisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/ExplainDecision',
+            trueline_dot_v1_dot_rule__service__pb2.ExplainDecisionRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.ExplainDecisionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,7 +48,7 @@ class GetSystemHealthResponse(_message.Message):
     """True if every part is well."""
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PartHealth]:
-        """The parts: "log", "dataflow", "warehouse"."""
+        """The parts: "log", "dataflow", "warehouse", "rules" (whether the files of rules in force load)."""
 
     def __init__(
         self,

@@ -1,0 +1,1 @@
+"""How checkpoints and the backlog are told on the command line."""

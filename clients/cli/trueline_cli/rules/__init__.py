@@ -1,0 +1,1 @@
+"""The actions of `trueline rules` that ask a running server."""

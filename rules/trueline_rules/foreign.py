@@ -1,0 +1,51 @@
+"""Files of other systems that are given by mistake: what they are, and what their parts are called here."""
+
+from __future__ import annotations
+
+import yaml
+
+from trueline_rules.site import TEXT
+
+_RULE = (
+    "Trueline has one document for each alert, not groups: apiVersion: trueline/v1, kind: AlertRule, metadata with its "
+    "name, spec with facts (what expr reads), warning or critical (what it compares), for, labels, summary"
+)
+# Keys of a document that no kind of Trueline has, all of which must be there, and what the document is then.
+_KNOWN: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"groups"}), f"this is a rule file of Prometheus. {_RULE}; recorded numbers are kind Metric"),
+    (
+        frozenset({"rule_files"}),
+        "this is a unit test of promtool. Trueline has kind RuleTest: spec with rule, interval and cases, each with "
+        "series (in the same notation) and expect",
+    ),
+    (
+        frozenset({"tests", "evaluation_interval"}),
+        "this is a unit test of promtool. Trueline has kind RuleTest: spec with rule, interval and cases",
+    ),
+    (
+        frozenset({"scrape_configs"}),
+        "this is a configuration of Prometheus; Trueline reads its events from its own service and from files",
+    ),
+    (
+        frozenset({"route", "receivers"}),
+        "this is a configuration of Alertmanager. Trueline has one document for each part: kind Route (route), "
+        "NotificationChannel (a receiver), Inhibition (an inhibit rule), Silence and Maintenance",
+    ),
+)
+_PROMETHEUS_KINDS = frozenset({"PrometheusRule", "VMRule"})
+
+
+def name_foreign(node: yaml.Node) -> tuple[yaml.Node, str] | None:
+    """The key at which a document shows that it is another system's, and what to say of it; None if it does not."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    keys = {key.value: key for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
+    for key, value in node.value:
+        if key.value == "kind" and value.tag == TEXT and value.value in _PROMETHEUS_KINDS:
+            return value, f"this is a {value.value} of the Prometheus operator. {_RULE}"
+    if "kind" in keys or "spec" in keys:
+        return None
+    for marks, told in _KNOWN:
+        if marks <= keys.keys():
+            return min((keys[mark] for mark in marks), key=lambda found: found.start_mark.line), told
+    return None

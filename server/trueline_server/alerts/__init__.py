@@ -1,0 +1,1 @@
+"""Alerts: alert rules evaluated live, and what becomes of what fires."""

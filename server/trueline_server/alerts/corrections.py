@@ -1,0 +1,207 @@
+"""Late events change points that were judged: the rules that read them are judged again, and what differs is told."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from trueline_rules.alert_rules import CompiledRule
+from trueline_rules.alerting.columns import join_columns
+from trueline_rules.alerting.vectors import AlertingError, Labels, Row
+from trueline_rules.expressions.errors import FactValueError
+from trueline_rules.model import RuleSet
+from trueline_rules.rule_index import RuleIndex
+from trueline_stores.state.database import StateDatabase
+
+from trueline_server.alerts.evaluation import compile_rules
+from trueline_server.alerts.fingerprints import fingerprint_of
+from trueline_server.alerts.kpi_values import Rows
+from trueline_server.alerts.reading import InstantReader, InstantValues
+from trueline_server.cases import store
+from trueline_server.cases.model import CaseKind, EventKind, NewEvent
+from trueline_server.clock import Clock
+from trueline_server.decisions.log import DecisionLog
+from trueline_server.decisions.model import Decision
+from trueline_server.decisions.recording import DecisionRecorder, Judged
+
+_log = logging.getLogger(__name__)
+
+# Instants that are judged again in one look; of a flood of late events the newest instants tell enough.
+MOST_INSTANTS = 20
+_MOST_CHANGES = 10_000
+_MOST_DECISIONS = 1_000
+_REMEMBERED = 64
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Windows that were judged, and changed behind a log position.
+_CHANGED = (
+    "SELECT DISTINCT metric, toUnixTimestamp64Micro(pane_end) AS end_us FROM trueline.points "
+    "WHERE tenant = {tenant:String} AND (metric, definition) IN {metrics:Array(Tuple(String, String))} "
+    "AND revision > {position:UInt64} AND revision <= {up_to:UInt64} AND late_events > 0 "
+    "AND pane_end <= fromUnixTimestamp64Micro({evaluated_us:Int64}, 'UTC') "
+    "ORDER BY end_us DESC LIMIT {most:UInt32}"
+)
+# States in which a condition held when it was judged.
+_HELD = ("pending", "firing")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is looked at: changes behind one log position up to another, of windows up to the last instant judged."""
+
+    position: int
+    up_to: int
+    evaluated_us: int
+    interval_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A label set that should have been judged otherwise."""
+
+    rule: CompiledRule
+    labels: Labels
+    row: Row | None
+    was: str
+    should: str
+
+
+class Corrections:
+    """Judges again what late events changed. What fires is judged by the newest points at the next instant anyhow; here
+    it shows whether an instant that is past should have been judged otherwise. Methods block; used by one thread.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        reader: InstantReader,
+        state: StateDatabase,
+        log: DecisionLog,
+        recorder: DecisionRecorder,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._rows = rows
+        self._reader = reader
+        self._state = state
+        self._log = log
+        self._recorder = recorder
+        self._clock = clock
+        self._indexes: OrderedDict[str, RuleIndex] = OrderedDict()
+
+    def look(self, tenant: str, rules: RuleSet, look: Look) -> int:
+        """Judge again what was corrected; answers how many label sets should have been judged otherwise.
+
+        Raises:
+            StoreError: a store cannot answer; the same look may be repeated, and tells nothing twice.
+
+        """
+        index = self._index(rules)
+        metrics = [(name, rules.metrics[name].definition) for kind, name in sorted(index.sources) if kind == "metric"]
+        if not metrics or look.up_to <= look.position:
+            return 0
+        parameters = {
+            "tenant": tenant,
+            "metrics": metrics,
+            "position": look.position,
+            "up_to": look.up_to,
+            "evaluated_us": look.evaluated_us,
+            "most": _MOST_CHANGES,
+        }
+        instants: dict[int, set[tuple[str, str]]] = {}
+        for metric, end_us in self._rows.query(_CHANGED, parameters):
+            # The first evaluation that saw the window whole.
+            at_us = -(-int(end_us) // look.interval_us) * look.interval_us
+            if at_us <= look.evaluated_us:
+                instants.setdefault(at_us, set()).add(("metric", str(metric)))
+        chosen = sorted(instants, reverse=True)[:MOST_INSTANTS]
+        if len(chosen) < len(instants):
+            told = "late events of tenant %s changed %d instants that were judged; the newest %d are judged again"
+            _log.warning(told, tenant, len(instants), len(chosen))
+        differing = 0
+        for at_us in chosen:
+            woken = index.woken_by(instants[at_us])
+            values = self._reader.read(tenant, rules, woken, at_us, watermark_us=look.evaluated_us, waits=False)
+            found = [each for rule in woken for each in self._judge(tenant, rule, values, at_us)]
+            self._tell(tenant, rules, found, at_us, values.watermark_us)
+            differing += len(found)
+        return differing
+
+    def _judge(self, tenant: str, rule: CompiledRule, values: InstantValues, at_us: int) -> list[_Found]:
+        """The label sets of a rule that should have been judged otherwise; none of a rule that cannot be judged."""
+        if any(source not in values.columns for source in rule.rule.facts.values()):
+            return []
+        now = _EPOCH + timedelta(microseconds=at_us)
+        try:
+            table = join_columns({name: values.columns[source] for name, source in rule.rule.facts.items()})
+            rows = {labels: table.row(number) for number, labels in enumerate(table.labels)}
+            should = {labels: rule.severity(row.values, now) for labels, row in rows.items()}
+        except (AlertingError, FactValueError):
+            return []
+        was = self._recorded(tenant, rule, at_us)
+        found = []
+        for labels in sorted({*was, *should}):
+            before, after = was.get(labels, "inactive"), should.get(labels, "none")
+            if before.startswith(_HELD) != (after in {"warning", "critical"}):
+                found.append(_Found(rule, labels, rows.get(labels), before, after))
+        return found
+
+    def _recorded(self, tenant: str, rule: CompiledRule, at_us: int) -> dict[Labels, str]:
+        """The states that label sets had at an instant, by the log's transitions until then."""
+        name = rule.rule.metadata.name
+        found: dict[Labels, str] = {}
+        transitions = self._log.list(tenant, rule=name, kind="transition", end_us=at_us + 1, most=_MOST_DECISIONS)
+        for decision in transitions:
+            found.setdefault(decision.labels, decision.after)
+        return found
+
+    def _tell(self, tenant: str, rules: RuleSet, found: Sequence[_Found], at_us: int, watermark_us: int | None) -> None:
+        decisions = [
+            self._recorder.record(
+                Judged(
+                    rules=rules,
+                    rule=each.rule,
+                    tenant=tenant,
+                    at_us=at_us,
+                    watermark_us=watermark_us,
+                    labels=each.labels,
+                    facts={} if each.row is None else each.row.values,
+                    decision=each.should,
+                    before=each.was,
+                    after=each.should,
+                    reason=_reason(each),
+                ),
+                kind="correction",
+            )
+            for each in found
+        ]
+        if not decisions:
+            return
+        with self._state.writing() as connection:
+            self._log.keep(connection, decisions)
+            keys = {fingerprint_of(tenant, each.rule, each.labels): each for each in decisions}
+            cases = store.find_open(connection, tenant, CaseKind.ALERT, keys)
+            events = [_event(case.id, keys[key], at_us) for key, case in cases.items()]
+            store.insert_events(connection, tenant, events, self._clock())
+
+    def _index(self, rules: RuleSet) -> RuleIndex:
+        known = self._indexes.pop(rules.revision, None) or RuleIndex(compile_rules(rules))
+        self._indexes[rules.revision] = known
+        while len(self._indexes) > _REMEMBERED:
+            self._indexes.popitem(last=False)
+        return known
+
+
+def _reason(found: _Found) -> str:
+    if found.row is None:
+        return "vanished"
+    return {"none": "false", "unknown": "unknown"}.get(found.should, "true")
+
+
+def _event(case_id: str, decision: Decision, at_us: int) -> NewEvent:
+    at = (_EPOCH + timedelta(microseconds=at_us)).strftime("%Y-%m-%d %H:%M:%S UTC")
+    should = "did not hold" if decision.decision in {"none", "unknown"} else f"held ({decision.decision})"
+    text = f"late events changed what was judged at {at}: the condition {should}; it was {decision.before} then"
+    return NewEvent(case_id, EventKind.NOTE, text, details={"decision": decision.id})

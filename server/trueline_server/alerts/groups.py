@@ -1,0 +1,212 @@
+"""Groups of alerts in the state database. Everything here runs in the caller's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+from trueline_rules.alerting.vectors import Labels
+from trueline_rules.escalation.snapshot import snapshot
+from trueline_rules.escalation.state import EscalationState
+from trueline_rules.escalation_model import EscalationPolicy
+from trueline_rules.routing.groups import Group, Member, Sent
+from trueline_rules.routing_model import Destination, TimeInterval, Timing
+from trueline_stores.state.case_tables import ALERT_GROUPS, GROUP_MEMBERS
+
+_BYTES = 16
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGroup:
+    """A group with everything that is kept of it.
+
+    Attributes:
+        tenant: whose.
+        id: digest of tenant, route and labels.
+        labels: that its alerts share.
+        destination: as it was when the group was opened.
+        policy: of its escalation as it was then, see escalation/snapshot.py; None = it has none.
+        group: of the pure machine.
+        cases: id of the case, by fingerprint.
+        flushes: how often it was flushed.
+        escalation: where its escalation stands; None = it did not begin.
+
+    """
+
+    tenant: str
+    id: str
+    labels: Labels
+    destination: Destination
+    policy: Mapping[str, Any] | None
+    group: Group
+    cases: Mapping[str, str]
+    flushes: int = 0
+    escalation: EscalationState | None = None
+
+
+def group_id(tenant: str, path: Sequence[str], labels: Labels) -> str:
+    """32 hex digits over tenant, route and labels."""
+    canonical = json.dumps([tenant, list(path), labels], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.blake2b(canonical.encode(), digest_size=_BYTES).hexdigest()
+
+
+def read_groups(connection: Connection, tenant: str, ids: Collection[str]) -> dict[str, StoredGroup]:
+    """Groups by id, with their members."""
+    found: dict[str, StoredGroup] = {}
+    listed = sorted(ids)
+    for start in range(0, len(listed), _CHUNK):
+        part = listed[start : start + _CHUNK]
+        members: defaultdict[str, list[Any]] = defaultdict(list)
+        own = GROUP_MEMBERS.c
+        for row in connection.execute(select(GROUP_MEMBERS).where(own.tenant == tenant, own.group_id.in_(part))):
+            members[row.group_id].append(row)
+        rows = ALERT_GROUPS.c
+        for row in connection.execute(select(ALERT_GROUPS).where(rows.tenant == tenant, rows.id.in_(part))):
+            found[row.id] = _stored(row, members[row.id])
+    return found
+
+
+def groups_of(connection: Connection, tenant: str, fingerprints: Collection[str]) -> dict[str, set[str]]:
+    """The ids of the groups that alerts are in, by fingerprint."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    listed = sorted(fingerprints)
+    own = GROUP_MEMBERS.c
+    for start in range(0, len(listed), _CHUNK):
+        part = listed[start : start + _CHUNK]
+        query = select(own.fingerprint, own.group_id).where(own.tenant == tenant, own.fingerprint.in_(part))
+        for fingerprint, group in connection.execute(query):
+            found[fingerprint].add(group)
+    return found
+
+
+def withheld_groups(connection: Connection, tenant: str) -> list[str]:
+    """The ids of the groups some of whose alerts were suppressed at their last flush."""
+    rows = ALERT_GROUPS.c
+    found = connection.execute(select(rows.id, rows.withheld).where(rows.tenant == tenant))
+    return [row.id for row in found if row.withheld]
+
+
+def firing_alerts(connection: Connection, tenant: str) -> list[tuple[str, Mapping[str, str]]]:
+    """Fingerprint and labels of all alerts that fire, those first that have fired longest."""
+    own = GROUP_MEMBERS.c
+    query = select(own.fingerprint, own.labels).where(own.tenant == tenant, own.firing).order_by(own.since_us)
+    return list({row.fingerprint: (row.fingerprint, dict(row.labels)) for row in connection.execute(query)}.values())
+
+
+def write_group(connection: Connection, before: StoredGroup | None, after: StoredGroup) -> None:
+    """Write a group and those of its members that changed; one that is over and waits for nothing is deleted."""
+    key = (ALERT_GROUPS.c.tenant == after.tenant, ALERT_GROUPS.c.id == after.id)
+    waits = after.escalation is not None and not after.escalation.ended
+    if after.group.over and not waits:
+        connection.execute(delete(ALERT_GROUPS).where(*key))
+    elif before is None:
+        connection.execute(insert(ALERT_GROUPS), [_group_row(after)])
+    else:
+        connection.execute(update(ALERT_GROUPS).where(*key).values(_group_row(after)))
+    known = before.group.members if before is not None else {}
+    gone = [fingerprint for fingerprint in known if fingerprint not in after.group.members]
+    changed = [one for name, one in after.group.members.items() if known.get(name) != one]
+    _delete_members(
+        connection, after.tenant, after.id, [*gone, *(m.fingerprint for m in changed if m.fingerprint in known)]
+    )
+    if changed:
+        connection.execute(insert(GROUP_MEMBERS), [_member_row(after, member) for member in changed])
+
+
+def _delete_members(connection: Connection, tenant: str, group: str, fingerprints: Sequence[str]) -> None:
+    own = GROUP_MEMBERS.c
+    for start in range(0, len(fingerprints), _CHUNK):
+        part = fingerprints[start : start + _CHUNK]
+        connection.execute(
+            delete(GROUP_MEMBERS).where(own.tenant == tenant, own.group_id == group, own.fingerprint.in_(part))
+        )
+
+
+def new_group(
+    tenant: str, destination: Destination, labels: Labels, policy: EscalationPolicy | None, group: Group
+) -> StoredGroup:
+    """A group that is opened: its destination and policy stay as they are now."""
+    kept = None if policy is None else snapshot(policy)
+    return StoredGroup(tenant, group_id(tenant, destination.path, labels), labels, destination, kept, group, {})
+
+
+def _group_row(stored: StoredGroup) -> dict[str, Any]:
+    group = stored.group
+    sent = None if group.sent is None else {"at_us": group.sent.at_us, "firing": dict(group.sent.firing)}
+    return {
+        "tenant": stored.tenant,
+        "id": stored.id,
+        "route": "/".join(stored.destination.path),
+        "labels": [list(pair) for pair in stored.labels],
+        "destination": {"destination": asdict(stored.destination), "policy": stored.policy},
+        "opened_us": group.opened_us,
+        "next_flush_us": group.next_flush_us,
+        "flushes": stored.flushes,
+        "sent": sent,
+        "withheld": sorted(group.withheld),
+        "escalation": None if stored.escalation is None else stored.escalation.to_dict(),
+    }
+
+
+def _member_row(stored: StoredGroup, member: Member) -> dict[str, Any]:
+    return {
+        "tenant": stored.tenant,
+        "group_id": stored.id,
+        "fingerprint": member.fingerprint,
+        "case_id": stored.cases[member.fingerprint],
+        "labels": dict(member.labels),
+        "severity": member.severity,
+        "firing": member.firing,
+        "since_us": member.since_us,
+        "changed_us": member.changed_us,
+    }
+
+
+def _stored(row: Any, members: Iterable[Any]) -> StoredGroup:
+    members = list(members)
+    group = Group(
+        opened_us=row.opened_us,
+        next_flush_us=row.next_flush_us,
+        members={each.fingerprint: _member(each) for each in members},
+        sent=None if row.sent is None else Sent(row.sent["at_us"], row.sent["firing"]),
+        withheld=frozenset(row.withheld),
+    )
+    return StoredGroup(
+        tenant=row.tenant,
+        id=row.id,
+        labels=tuple((name, value) for name, value in row.labels),
+        destination=_destination(row.destination["destination"]),
+        policy=row.destination["policy"],
+        group=group,
+        cases={each.fingerprint: each.case_id for each in members},
+        flushes=row.flushes,
+        escalation=None if row.escalation is None else EscalationState.from_dict(row.escalation),
+    )
+
+
+def _member(row: Any) -> Member:
+    labels = tuple(sorted(row.labels.items()))
+    return Member(row.fingerprint, labels, row.severity, row.firing, row.since_us, row.changed_us)
+
+
+def _destination(kept: Mapping[str, Any]) -> Destination:
+    return Destination(
+        path=tuple(kept["path"]),
+        channels=tuple(kept["channels"]),
+        escalation=kept["escalation"],
+        group_by=tuple(kept["group_by"]),
+        timing=Timing(**kept["timing"]),
+        mute=tuple(_interval(each) for each in kept["mute"]),
+        active=tuple(_interval(each) for each in kept["active"]),
+    )
+
+
+def _interval(kept: Mapping[str, Any]) -> TimeInterval:
+    ranges = {name: tuple((first, last) for first, last in kept[name]) for name in kept if name != "location"}
+    return TimeInterval(**ranges, location=kept["location"])

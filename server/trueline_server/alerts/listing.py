@@ -1,0 +1,141 @@
+"""Lists alerts, the newest first: those of rules and those of checkpoints in one order, page by page."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+from trueline_rules.routing.matchers import Matcher, all_match
+from trueline_stores.state.case_tables import CASES
+
+from trueline_server.cases.model import Case, CaseKind, CaseState
+from trueline_server.cases.store import find_cases, list_cases
+
+# Kinds of cases that are alerts: they are routed, notified and acknowledged.
+ALERT_KINDS = (CaseKind.ALERT, CaseKind.ESCALATION)
+# Cases that a page looks at, whether they match or not; one that finds fewer goes on where it ended.
+MOST_LOOKED_AT = 5_000
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts; what is empty chooses nothing.
+
+    Attributes:
+        states: in any of these.
+        kinds: of any of these.
+        severity: of this one.
+        rule: of this one.
+        owner: of this one; "" = of nobody, None = of all.
+        matchers: that all hold for its labels.
+
+    """
+
+    states: frozenset[CaseState] = frozenset()
+    kinds: tuple[CaseKind, ...] = ALERT_KINDS
+    severity: str = ""
+    rule: str = ""
+    owner: str | None = None
+    matchers: tuple[Matcher, ...] = ()
+
+    def chooses(self, case: Case) -> bool:
+        """Whether an alert is chosen."""
+        return (
+            (not self.states or case.state in self.states)
+            and self.severity in ("", case.severity)
+            and self.rule in ("", case.rule)
+            and self.owner in (None, case.owner)
+            and all_match(self.matchers, case.labels)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """Some alerts, and where the next page begins.
+
+    Attributes:
+        alerts: the newest first.
+        after: number of the last case of each kind that was looked at; None = there are no more.
+
+    """
+
+    alerts: Sequence[Case]
+    after: tuple[int, ...] | None
+
+
+def list_alerts(
+    connection: Connection, tenant: str, chosen: AlertFilter, *, after: tuple[int, ...] | None = None, most: int = 100
+) -> AlertPage:
+    """A page of alerts.
+
+    Args:
+        connection: in a transaction.
+        tenant: whose.
+        chosen: which.
+        after: of the page before; None = from the newest.
+        most: at most so many.
+
+    """
+    seen = dict(zip(chosen.kinds, after, strict=True)) if after is not None else {}
+    cases = heapq.merge(
+        *(_newest_first(connection, tenant, kind, chosen, seen.get(kind)) for kind in chosen.kinds),
+        key=lambda case: case.opened_us,
+        reverse=True,
+    )
+    found: list[Case] = []
+    for case in itertools.islice(cases, MOST_LOOKED_AT):
+        if chosen.chooses(case):
+            if len(found) == most:
+                return AlertPage(found, _cursor(chosen, seen))
+            found.append(case)
+        seen[case.kind] = case.number
+    more = next(cases, None) is not None
+    return AlertPage(found, _cursor(chosen, seen) if more else None)
+
+
+def open_cases(connection: Connection, tenant: str) -> list[Case]:
+    """All alerts that are not resolved, the oldest first of each kind."""
+    return [
+        case
+        for kind in ALERT_KINDS
+        for case in _fetch(connection, tenant, kind, sorted(_open(connection, tenant, kind)))
+    ]
+
+
+def _cursor(chosen: AlertFilter, seen: dict[CaseKind, int]) -> tuple[int, ...]:
+    # A kind of which nothing was looked at yet begins at its newest, whatever comes meanwhile.
+    return tuple(seen.get(kind, _BEYOND) for kind in chosen.kinds)
+
+
+_BEYOND = 2**31 - 1
+
+
+def _newest_first(
+    connection: Connection, tenant: str, kind: CaseKind, chosen: AlertFilter, before: int | None
+) -> Iterator[Case]:
+    if chosen.states and CaseState.RESOLVED not in chosen.states:
+        # Few are open and many were: found by their index, not among all.
+        numbers = [number for number in _open(connection, tenant, kind) if before is None or number < before]
+        yield from _fetch(connection, tenant, kind, sorted(numbers, reverse=True))
+        return
+    while page := list_cases(connection, tenant, kind, states=chosen.states, before=before, most=_AT_ONCE):
+        yield from page
+        before = page[-1].number
+
+
+def _open(connection: Connection, tenant: str, kind: CaseKind) -> list[int]:
+    columns = CASES.c
+    # Not `IS NOT NULL`, for which not every database would use the index.
+    query = select(columns.number).where(columns.tenant == tenant, columns.kind == kind.value, columns.open_key > "")
+    return list(connection.execute(query).scalars())
+
+
+def _fetch(connection: Connection, tenant: str, kind: CaseKind, numbers: Sequence[int]) -> Iterator[Case]:
+    for start in range(0, len(numbers), _AT_ONCE):
+        ids = [f"{kind.value}-{number}" for number in numbers[start : start + _AT_ONCE]]
+        found = find_cases(connection, tenant, ids)
+        yield from (found[each] for each in ids if each in found)

@@ -1,0 +1,144 @@
+"""Maps backtests from protobuf and to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+from trueline.v1 import rule_service_pb2 as pb
+from trueline_rules.backtesting.comparing import Change, FiringChange
+from trueline_rules.backtesting.replay import Firing, Replay
+
+from trueline_server.backtests.model import Asked, Backtest, RuleSource
+from trueline_server.rules.mapping import ANSWER_BYTES, ORIGINS, SEVERITIES
+from trueline_server.rules.values import duration_of
+from trueline_server.transport.times import microseconds_of, timestamp_of
+
+_CHANGES: Mapping[Change, pb.FiringChangeKind.ValueType] = {
+    Change.ADDED: pb.FIRING_CHANGE_KIND_ADDED,
+    Change.REMOVED: pb.FIRING_CHANGE_KIND_REMOVED,
+    Change.CHANGED: pb.FIRING_CHANGE_KIND_CHANGED,
+}
+
+_Sent = TypeVar("_Sent", pb.Firing, pb.FiringChange)
+
+
+def map_asked_from_proto(request: pb.BacktestRulesRequest) -> Asked:
+    """What is asked for.
+
+    Raises:
+        TruelineError: INVALID_FIELD, for a time that cannot be read.
+
+    """
+    return Asked(
+        source=map_source_from_proto(request.source),
+        baseline=map_source_from_proto(request.baseline) if request.HasField("baseline") else None,
+        start_us=microseconds_of(request.start_time, "start_time") if request.HasField("start_time") else None,
+        end_us=microseconds_of(request.end_time, "end_time") if request.HasField("end_time") else None,
+        length_us=_microseconds(request.span) if request.HasField("span") else None,
+        every_us=_microseconds(request.every) if request.HasField("every") else None,
+        rule_names=tuple(request.rule_names),
+    )
+
+
+def map_asked_to_proto(asked: Asked) -> pb.BacktestRulesRequest:
+    """What is asked for, to be kept."""
+    return pb.BacktestRulesRequest(
+        source=map_source_to_proto(asked.source),
+        baseline=None if asked.baseline is None else map_source_to_proto(asked.baseline),
+        start_time=None if asked.start_us is None else timestamp_of(asked.start_us),
+        end_time=None if asked.end_us is None else timestamp_of(asked.end_us),
+        span=None if asked.length_us is None else duration_of(asked.length_us),
+        every=None if asked.every_us is None else duration_of(asked.every_us),
+        rule_names=asked.rule_names,
+    )
+
+
+def map_backtest_to_proto(found: Backtest) -> pb.BacktestRulesResult:
+    """What a backtest came to; firings and changes that do not fit into an answer are left out, the last ones first."""
+    result = pb.BacktestRulesResult(
+        start_time=timestamp_of(found.span.start_us),
+        end_time=timestamp_of(found.span.end_us),
+        every=duration_of(found.span.every_us),
+        rule_revision=found.revision,
+        baseline_revision=found.baseline_revision,
+        rules=_map_replays(found.replays),
+        baseline=_map_replays(found.baseline or {}),
+        total_changes=len(found.changes),
+        notes=[pb.HistoryNote(origin=ORIGINS[one.kind], source=one.name, message=one.message) for one in found.notes],
+        watermark=None if found.watermark_us is None else timestamp_of(found.watermark_us),
+    )
+    room = ANSWER_BYTES - result.ByteSize()
+    # What differs is what a comparison is asked for, so it comes first.
+    changes = _fitting((_map_change(change) for change in found.changes), room)
+    room -= _size(changes)
+    result.changes.extend(changes)
+    for side, replays in ((result.rules, found.replays), (result.baseline, found.baseline or {})):
+        for rule in side:
+            firings = _fitting((_map_firing(firing) for firing in replays[rule.rule].firings), room)
+            room -= _size(firings)
+            rule.firings.extend(firings)
+    return result
+
+
+def map_source_from_proto(source: pb.RuleSource) -> RuleSource:
+    """Which rules are meant."""
+    files = tuple((file.name, file.text) for file in source.files)
+    return RuleSource(files, source.mapping, source.revision, source.on_base)
+
+
+def map_source_to_proto(source: RuleSource) -> pb.RuleSource:
+    """Which rules are meant, to be kept."""
+    files = [pb.RuleFile(name=name, text=text) for name, text in source.files]
+    return pb.RuleSource(files=files, mapping=source.mapping, revision=source.revision, on_base=source.on_base)
+
+
+def _map_replays(replays: Mapping[str, Replay]) -> list[pb.RuleBacktest]:
+    return [
+        pb.RuleBacktest(
+            rule=name,
+            total_firings=len(one.firings),
+            evaluations=one.evaluations,
+            without_data=one.without_data,
+            failed=one.failed,
+            failure=one.failure,
+        )
+        for name, one in replays.items()
+    ]
+
+
+def _map_firing(firing: Firing) -> pb.Firing:
+    return pb.Firing(
+        rule=firing.rule,
+        labels=dict(firing.labels),
+        severity=SEVERITIES[firing.severity],
+        since=timestamp_of(firing.since_us),
+        until=None if firing.until_us is None else timestamp_of(firing.until_us),
+    )
+
+
+def _map_change(change: FiringChange) -> pb.FiringChange:
+    return pb.FiringChange(
+        change=_CHANGES[change.change],
+        before=None if change.before is None else _map_firing(change.before),
+        after=None if change.after is None else _map_firing(change.after),
+    )
+
+
+def _fitting(messages: Iterable[_Sent], room: int) -> list[_Sent]:
+    kept = []
+    for message in messages:
+        room -= message.ByteSize() + 8
+        if room < 0:
+            break
+        kept.append(message)
+    return kept
+
+
+def _size(messages: Sequence[_Sent]) -> int:
+    return sum(message.ByteSize() + 8 for message in messages)
+
+
+def _microseconds(duration: Duration) -> int:
+    return int(duration.seconds * 1_000_000 + duration.nanos // 1000)

@@ -1,0 +1,163 @@
+"""What a simulation says is what the live parts do: random series, rules, silences and people, both ways."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from live_parts import LiveParts
+from simulation_texts import CHANNELS, METRICS, document, rules_of, series
+from trueline_server.clock import ManualClock
+from trueline_server.simulation import engine
+from trueline_server.simulation.evaluating import RuleEvaluation
+from trueline_server.simulation.model import EntryKind, Scenario
+from trueline_server.simulation.pipeline import Pipeline
+from trueline_server.simulation.recording import Recording
+from trueline_server.simulation.series_file import read_series_file
+from trueline_server.simulation.values import SeriesValues
+
+_RULES = [
+    document("AlertRule", "failing", "facts: {n: {metric: failed}}\nwarning: n > 5\ncritical: n > 20\nfor: {wait}"),
+    document("AlertRule", "many", "facts: {n: {metric: failed, over: 5m, agg: avg}}\nwarning: n > 10"),
+    document("AlertRule", "rising", "facts: {n: {metric: orders, over: 5m, agg: rate}}\nwarning: n > 0"),
+    document(
+        "AlertRule", "no_orders", "facts: {n: {metric: orders}}\ncritical: n < 1\nkeep_firing_for: 2m\non_no_data: {no}"
+    ),
+    document("AlertRule", "slow", "facts: {n: {metric: orders}}\nwarning: n < 3\nevery: {every}"),
+]
+_POLICY = document(
+    "EscalationPolicy",
+    "shop",
+    """
+levels:
+  - {name: L1, notify: [{person: ada}], repeat: 1, every: 2m}
+  - {name: L2, after: 6m, notify: [{person: bob}, {schedule: nobody}]}
+repeat: 1
+repeat_after: 5m
+acknowledge_timeout: 10m
+targets: {respond_within: 5m, update_every: 10m}
+""",
+)
+_NOBODY = document(
+    "OnCallSchedule",
+    "nobody",
+    "time_zone: UTC\nlayers: [{people: [ada], length: 1d, starts: 2026-01-01T00:00, "
+    "only: [{times: [{start_time: 22:00, end_time: 23:00}]}]}]",
+)
+_DOWN = document("Inhibition", "down", "sources: [rule=no_orders]\ntargets: [rule=~failing|many]\nequal: []")
+_NIGHT = document(
+    "Maintenance",
+    "noon",
+    "matchers: [rule=slow]\nintervals: [{times: [{start_time: 12:10, end_time: 12:20}]}]\nreason: it is noon",
+)
+
+_tokens = st.lists(
+    st.one_of(
+        st.builds("{}x{}".format, st.sampled_from([0, 1, 4, 8, 30]), st.integers(0, 8)),
+        st.builds("{}+1x{}".format, st.integers(0, 9), st.integers(1, 5)),
+        st.sampled_from(["_", "_x4", "stale"]),
+    ),
+    min_size=1,
+    max_size=5,
+).map(" ".join)
+_minutes = st.integers(0, 40)
+_hands = st.lists(
+    st.builds(
+        "{{at: {}m, rule: {}, by: ada, how: {}}}".format,
+        _minutes,
+        st.sampled_from(["failing", "no_orders", "slow"]),
+        st.sampled_from(["acknowledge", "unacknowledge", "resolve"]),
+    ),
+    max_size=4,
+)
+_silences = st.lists(
+    st.builds(
+        "{{matchers: ['{}'], from: {}m, until: 41m, author: bob, reason: x}}".format,
+        st.sampled_from(["plan=pro", "rule=no_orders", 'severity="warning"']),
+        _minutes,
+    ),
+    max_size=2,
+    unique=True,
+)
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> tuple[str, str]:
+    """A rule file, and series of two metrics over at most an hour with what people do meanwhile."""
+    how = {
+        "{wait}": draw(st.sampled_from(["0s", "2m"])),
+        "{no}": draw(st.sampled_from(["ok", "keep", "no_data", "alerting"])),
+        "{every}": draw(st.sampled_from(["0s", "3m", "7m"])),
+    }
+    varied = [*_RULES]
+    for mark, value in how.items():
+        varied = [text.replace(mark, value) for text in varied]
+    by = draw(st.sampled_from(["[rule]", "['...']", "[]"]))
+    channels = draw(st.sampled_from(["[wall]", "[ada_mail, bob_mail]"]))
+    wait = draw(st.sampled_from(["0s", "30s"]))
+    route = f"channels: {channels}\ngroup_by: {by}\ngroup_wait: {wait}\nrepeat_interval: 20m\nescalation: shop"
+    further = draw(st.lists(st.sampled_from([_DOWN, _NIGHT]), unique=True))
+    files = [*METRICS, *varied, *CHANNELS, _POLICY, _NOBODY, document("Route", "default", route), *further]
+    lines = [f'{{metric: failed, labels: {{plan: {plan}}}, values: "{draw(_tokens)}"}}' for plan in ("pro", "free")]
+    lines.append(f'{{metric: orders, values: "{draw(_tokens)}"}}')
+    more = "until: 1h\n"
+    for key, listed in (("acks", draw(_hands)), ("silences", draw(_silences))):
+        more += f"{key}: [{', '.join(listed)}]\n" if listed else ""
+    return "---\n".join(files), series(*lines, more=more)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(texts())
+def test_a_simulation_says_what_the_live_parts_do(files: tuple[str, str]) -> None:
+    """The same things happen to the same alerts at the same instants, and the same messages go to the same channels."""
+    scenario = read_series_file(files[1], "day.yml", rules_of(files[0]))
+    with tempfile.TemporaryDirectory() as folder:
+        with closing(LiveParts(Path(folder), scenario)) as live:
+            live.run()
+            happened, queued, sent = live.events(), live.queued(), sorted(live.sent)
+        clock = ManualClock(scenario.start_us)
+        with closing(Pipeline(Path(folder), scenario.rules, clock)) as pipeline:
+            _simulate(scenario, pipeline, clock)
+            found = [
+                (_second(scenario, one.at_us), one.case_id, one.kind.value, one.actor) for one in pipeline.events()
+            ]
+            messages = sorted(
+                (
+                    _second(scenario, one.at_us),
+                    one.message.channel,
+                    tuple(sorted(part.reason for part in one.message.parts)),
+                )
+                for one in pipeline.delivery.sent
+            )
+    assert _at_each_instant(found) == _at_each_instant(happened)
+    assert messages == sent
+    told = engine.simulate(scenario)
+    assert len([one for one in told.entries if one.kind is EntryKind.SENT]) == len(sent)
+    assert told.summary.waiting == sum(state == "queued" for *_, state in queued)
+
+
+def _simulate(scenario: Scenario, pipeline: Pipeline, clock: ManualClock) -> None:
+    rules = RuleEvaluation(
+        scenario.rules,
+        scenario.names,
+        SeriesValues(scenario.rules, scenario.histories),
+        start_us=scenario.start_us,
+        last_us=scenario.last_us,
+        every_us=scenario.every_us,
+    )
+    engine.run(scenario, clock, pipeline, rules, Recording(), go_on=lambda _: None)
+
+
+def _at_each_instant(events: list[tuple[int, str, str, str]]) -> dict[int, list[tuple[str, str, str]]]:
+    """What happened at each instant; in which order timers that are due at once run is not said."""
+    found: dict[int, list[tuple[str, str, str]]] = {}
+    for at, *what in events:
+        found.setdefault(at, []).append(tuple(what))  # type: ignore[arg-type]
+    return {at: sorted(listed) for at, listed in found.items()}
+
+
+def _second(scenario: Scenario, at_us: int) -> int:
+    return (at_us - scenario.start_us) // 1_000_000
