@@ -19,6 +19,7 @@ from trueline import (
     OperationCancelledError,
     OperationState,
     Severity,
+    Simulation,
     TruelineClient,
 )
 from trueline_cli.app import main
@@ -41,6 +42,21 @@ apiVersion: trueline/v1
 kind: Metric
 metadata: {name: payments}
 spec: {events: [payment_succeeded], aggregation: count, window: 1d}
+"""
+PEOPLE = """apiVersion: trueline/v1
+kind: NotificationChannel
+metadata: {name: ada-log}
+spec: {type: log, person: ada}
+---
+apiVersion: trueline/v1
+kind: EscalationPolicy
+metadata: {name: payments}
+spec: {levels: [{name: L1, notify: [{person: ada}]}]}
+---
+apiVersion: trueline/v1
+kind: Route
+metadata: {name: payments}
+spec: {matchers: [rule=few_payments], channels: [ada-log], escalation: payments}
 """
 
 
@@ -121,6 +137,48 @@ def test_diff_tells_what_an_edit_would_have_changed(
     assert main(["--output", "json", *arguments, *_span(10)]) == 0
     changes = json.loads(capsys.readouterr().out)
     assert [one["change"] for one in changes["firings"]] == ["changed"]
+
+
+def test_simulate_tells_who_would_have_been_told(
+    address: str, rules: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The firings of the backtest are the alerts; each goes its whole way, to a person; also as an operation."""
+    people = tmp_path / "people.yaml"
+    people.write_text(PEOPLE, encoding="utf-8")
+    server = ["--address", address]
+    arguments = [
+        "rules",
+        "simulate",
+        str(rules),
+        str(people),
+        "--history",
+        *server,
+        "--rule",
+        "few_payments",
+        *_span(10),
+    ]
+    assert main([*arguments, "--output", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    opened = [one["at"] for one in found["entries"] if one["kind"] == "opened"]
+    assert opened == [_iso(2), _iso(5), _iso(8)]
+    told = [one for one in found["entries"] if one["kind"] == "sent"]
+    assert {tuple(one["people"]) for one in told} == {("ada",)}
+    assert told[0]["at"] == _iso(2).replace("00:00Z", "00:30Z")
+    assert main([*arguments, "--who", "ada"]) == 0
+    shown = capsys.readouterr().out
+    assert "03-03 00:00:30  TOLD" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    assert main([*arguments, "--fail-on", "exhausted"]) == 1
+    capsys.readouterr()
+    assert main([*arguments, "--detach"]) == 0
+    name = capsys.readouterr().out.strip()
+    assert main(["operations", "wait", name, *server]) == 0
+    assert "SimulateRules, succeeded" in capsys.readouterr().out
+    with TruelineClient(address) as client:
+        begun = client.simulate_rules(rules=["few_payments"], every=DAY, span=5 * DAY)
+        assert isinstance(client.wait_operation(begun.name).result, Simulation)
+        with pytest.raises(NotFoundError):
+            client.simulate_rules(rules=["nothing"])
 
 
 def test_the_rules_in_force_in_the_background(address: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -162,7 +162,7 @@ class RuleCheck:
 
     Attributes:
         warnings: at most 200 of `total_warnings`.
-        analysed: whether mistakes were looked for: not in more than 1,000 alert rules.
+        analysed: whether mistakes were looked for: not in more than 5,000 alert rules.
         documents: kind -> number, the default pack's among them.
         rule_revision: that the rule set would have; "" if the files do not load.
 

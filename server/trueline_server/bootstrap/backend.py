@@ -89,14 +89,7 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         bus = InProcessBus()
         writer = WarehouseWriter(warehouse, bus)
         recompute = _recompute(settings, warehouse)
-        flow = FlowRunner(
-            log,
-            writer,
-            clock,
-            loader=recompute,
-            settings=_flow_settings(settings),
-            directory=settings.data_dir / "flow",
-        )
+        flow = _flow(settings, log, writer, recompute, clock)
         with state.reading() as connection:
             taken = read_metrics(connection)
         plans = MetricPlans(flow, warehouse, writer, recompute, settings=_flow_settings(settings), taken=taken)
@@ -135,6 +128,13 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
             recorder=recorder,
             alerts=alerts,
         )
+
+
+def _flow(
+    settings: Settings, log: SqliteEventLog, writer: WarehouseWriter, recompute: PaneRecompute, clock: Clock
+) -> FlowRunner:
+    directory = settings.data_dir / "flow"
+    return FlowRunner(log, writer, clock, loader=recompute, settings=_flow_settings(settings), directory=directory)
 
 
 def _activation(

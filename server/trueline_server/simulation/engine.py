@@ -36,7 +36,7 @@ def simulate(scenario: Scenario, go_on: GoOn = lambda _: None) -> Simulation:
     """
     with tempfile.TemporaryDirectory(prefix="trueline-simulation-") as folder:
         clock = ManualClock(scenario.start_us)
-        with closing(Pipeline(Path(folder), scenario.rules, clock)) as pipeline:
+        with closing(Pipeline(Path(folder), scenario.rules, clock, scenario.end_us)) as pipeline:
             values = SeriesValues(scenario.rules, scenario.histories)
             rules = RuleEvaluation(
                 scenario.rules,

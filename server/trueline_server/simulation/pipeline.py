@@ -22,6 +22,7 @@ from trueline_server.cases import store
 from trueline_server.cases.model import Case, CaseEvent, CaseState, EventKind
 from trueline_server.clock import Clock
 from trueline_server.simulation.delivering import SimulatedDelivery
+from trueline_server.simulation.leaping import Leaps
 from trueline_server.simulation.model import GivenSilence, Hand, HandKind
 from trueline_server.timers.store import next_due
 from trueline_server.timers.wheel import TimerWheel
@@ -37,7 +38,7 @@ class PipelineError(Exception):
 class Pipeline:
     """Cases, groups, silences, inhibitions, escalations, timers and rate limits. One thread."""
 
-    def __init__(self, folder: Path, rules: RuleSet, clock: Clock) -> None:
+    def __init__(self, folder: Path, rules: RuleSet, clock: Clock, end_us: int) -> None:
         self._rules = rules
         self._clock = clock
         self._state = StateDatabase.sqlite(folder / "state.sqlite3", durable=False)
@@ -50,6 +51,7 @@ class Pipeline:
         self._silences = SilenceService(self._state, self._rules_of, dispatcher.silences_changed, clock)
         channels: dict[str, Any] = dict(rules.documents.get("NotificationChannel", {}))
         self.delivery = SimulatedDelivery(self._state, channels, clock)
+        self._leaps = Leaps(TENANT, rules, suppressing, end_us)
         self._timer_us: int | None = None
 
     @property
@@ -61,12 +63,14 @@ class Pipeline:
     def take(self, instant_us: int, evaluation: StageEvaluation) -> None:
         """Take what an evaluation changed, as it is taken within the transaction of a live one."""
         with self._state.writing() as connection:
+            self._leaps.back(connection, instant_us)
             self._cases.take(connection, Evaluated(TENANT, self._rules, instant_us, instant_us, evaluation))
             self._timer_us = next_due(connection)
 
     def act(self, hand: Hand) -> list[Case]:
         """Do what somebody does; answers the alerts that it was done to."""
-        with self._state.reading() as connection:
+        with self._state.writing() as connection:
+            self._leaps.back(connection, self._clock())
             alerts = [case for case in store.open_alerts(connection, TENANT) if _is_meant(hand, case)]
         for case in alerts:
             asked = Asked(TENANT, case.id, hand.by)
@@ -84,6 +88,8 @@ class Pipeline:
 
     def silence(self, given: GivenSilence) -> str:
         """Put a silence in; answers its id."""
+        with self._state.writing() as connection:
+            self._leaps.back(connection, self._clock())
         asked = AskedSilence(TENANT, given.matchers, given.author, given.reason, given.starts_us, given.ends_us)
         made = self._silences.create(asked)[0].id
         self._look()
@@ -105,6 +111,9 @@ class Pipeline:
             self._look()
         else:
             raise PipelineError("timers go on setting each other for the same instant")
+        with self._state.writing() as connection:
+            self._leaps.ahead(connection, self._clock())
+            self._timer_us = next_due(connection)
         self.delivery.tick()
 
     def events(self) -> list[CaseEvent]:

@@ -71,7 +71,7 @@ def _by_source(replayed: Replayed, span: Span, histories: Histories) -> dict[Fac
             history = own[name]
             if source.kind == "kpi":
                 # A rule with a time of its own has a value at each multiple of it, and is judged at the instant after.
-                history = History(history.series, span.every_us - 1)
+                history = History(history.series, span.every_us)
             known = found.get(source)
             if known is None or _samples(known) < _samples(history):
                 found[source] = history

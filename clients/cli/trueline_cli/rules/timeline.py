@@ -129,7 +129,8 @@ def _told(found: Simulation, who: str) -> list[Any]:
 
 
 def _counts(summary: SimulationSummary) -> list[Any]:
-    lines: list[Any] = [f"{summary.opened:,} alerts: {summary.resolved:,} over, {summary.open:,} open at the end"]
+    alerts = "alert" if summary.opened == 1 else "alerts"
+    lines: list[Any] = [f"{summary.opened:,} {alerts}: {summary.resolved:,} over, {summary.open:,} open at the end"]
     if summary.untold:
         told = (f"{count:,} {_UNTOLD.get(reason, reason)}" for reason, count in summary.untold.items())
         lines.append(f"not told: {', '.join(told)}")

@@ -891,7 +891,7 @@ class CheckRulesResponse(_message.Message):
     total_warnings: _builtins.int
     """How many warnings there are."""
     analysed: _builtins.bool
-    """Whether mistakes were looked for: not in files that do not load, nor in more than 1,000 alert rules."""
+    """Whether mistakes were looked for: not in files that do not load, nor in more than 5,000 alert rules."""
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleProblem]:
         """Everything that keeps the files from loading, at most 200; empty = they load."""

@@ -176,7 +176,7 @@ class RuleServiceServicer:
     def CheckRules(self, request, context):
         """CheckRules says whether rule files load on top of the default pack, and what is most likely a mistake in them. Files
         that do not load are an answer with problems, not an error. Costs about a second for 2,000 rules, and looking for
-        likely mistakes some seconds for 1,000.
+        likely mistakes some seconds for 5,000.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,7 +56,7 @@ class RuleServiceStub:
     CheckRules: _grpc.UnaryUnaryMultiCallable[_rule_service_pb2.CheckRulesRequest, _rule_service_pb2.CheckRulesResponse]
     """CheckRules says whether rule files load on top of the default pack, and what is most likely a mistake in them. Files
     that do not load are an answer with problems, not an error. Costs about a second for 2,000 rules, and looking for
-    likely mistakes some seconds for 1,000.
+    likely mistakes some seconds for 5,000.
     """
     TestRules: _grpc.UnaryUnaryMultiCallable[_rule_service_pb2.TestRulesRequest, _rule_service_pb2.TestRulesResponse]
     """TestRules runs the tests in rule files and in the default pack. Files that do not load are an answer with problems,
@@ -160,7 +160,7 @@ class RuleServiceAsyncStub(RuleServiceStub):
     CheckRules: _aio.UnaryUnaryMultiCallable[_rule_service_pb2.CheckRulesRequest, _rule_service_pb2.CheckRulesResponse]  # type: ignore[assignment]
     """CheckRules says whether rule files load on top of the default pack, and what is most likely a mistake in them. Files
     that do not load are an answer with problems, not an error. Costs about a second for 2,000 rules, and looking for
-    likely mistakes some seconds for 1,000.
+    likely mistakes some seconds for 5,000.
     """
     TestRules: _aio.UnaryUnaryMultiCallable[_rule_service_pb2.TestRulesRequest, _rule_service_pb2.TestRulesResponse]  # type: ignore[assignment]
     """TestRules runs the tests in rule files and in the default pack. Files that do not load are an answer with problems,
@@ -285,7 +285,7 @@ class RuleServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_rule_service_pb2.CheckRulesResponse, _abc.Awaitable[_rule_service_pb2.CheckRulesResponse]]:
         """CheckRules says whether rule files load on top of the default pack, and what is most likely a mistake in them. Files
         that do not load are an answer with problems, not an error. Costs about a second for 2,000 rules, and looking for
-        likely mistakes some seconds for 1,000.
+        likely mistakes some seconds for 5,000.
         """
 
     @_abc_1.abstractmethod

@@ -12,6 +12,7 @@ down_revision = "0001"
 def upgrade() -> None:
     """Make the tables."""
     _cases()
+    _timers()
     _groups()
     _notifications()
     _schedules()
@@ -70,6 +71,9 @@ def _cases() -> None:
         Column("at_us", BigInteger, nullable=False),
     )
     op.create_index("case_requests_by_time", "case_requests", ["tenant", "at_us"])
+
+
+def _timers() -> None:
     op.create_table(
         "timers",
         Column("tenant", String(128), primary_key=True),
