@@ -8,6 +8,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from trueline_server.notifications.reach import parse_reach
+
 PREFIX = "TRUELINE_"
 
 
@@ -46,6 +48,8 @@ class Settings:
         points_ttl_days: for how many days the warehouse keeps metric points; 0 = for ever.
         decisions_ttl_days: for how many days the warehouse keeps decisions of rules; 0 = for ever.
         notification_give_up_s: how long the delivery of a notification is tried, in seconds, until it is a dead letter.
+        notification_internal: hosts and networks inside (10.1.0.0/16, hooks.example.org), comma separated, that
+            channels of tenants' own files may reach; empty = none. Channels of the server's files may reach all.
         secrets_dir: directory of the files that notification channels may read as secrets.
         operation_days: for how many days an operation is kept after its end.
         query_timeout_s: longest run of one query against the warehouse.
@@ -80,6 +84,7 @@ class Settings:
     points_ttl_days: int = 0
     decisions_ttl_days: int = 365
     notification_give_up_s: int = 86_400
+    notification_internal: tuple[str, ...] = ()
     secrets_dir: Path = Path("/run/secrets")
     operation_days: int = 30
     query_timeout_s: int = 30
@@ -95,6 +100,10 @@ class Settings:
         split_address(self.address)
         if self.metrics_address:
             split_address(self.metrics_address, f"{PREFIX}METRICS_ADDRESS")
+        try:
+            parse_reach(self.notification_internal)
+        except ValueError as error:
+            raise SettingError(f"{PREFIX}NOTIFICATION_INTERNAL cannot be read. {error}") from None
 
     def __repr__(self) -> str:
         shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr]
@@ -166,8 +175,12 @@ def parse_tokens(text: str) -> dict[str, str]:
     return tokens
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _paths(text: str) -> tuple[Path, ...]:
-    return tuple(Path(part.strip()) for part in text.split(",") if part.strip())
+    return tuple(map(Path, _names(text)))
 
 
 # Settings that may be 0: limits that are then off, or waits that are then none.
@@ -188,6 +201,7 @@ _CASTS: Mapping[str, Callable[[str], Any]] = {
     "address": str,
     "metrics_address": str,
     "mapping": str,
+    "notification_internal": _names,
 }
 
 

@@ -37,11 +37,12 @@ from trueline_server.kpis.instants import Clocks
 from trueline_server.kpis.materialiser import Materialiser
 from trueline_server.kpis.service import KpiService
 from trueline_server.kpis.store import KpiValues
+from trueline_server.notifications.reach import Reach, parse_reach
 from trueline_server.notifications.secrets import SecretReader
 from trueline_server.notifications.sender import Sender
 from trueline_server.notifications.settings import SendingSettings
 from trueline_server.notifications.store import NotificationStore
-from trueline_server.notifications.transports import Carrier
+from trueline_server.notifications.transports import Carrier, reach_of
 from trueline_server.rules.book import RuleBook
 from trueline_server.rules.live_facts import LiveFacts
 from trueline_server.settings import Settings
@@ -86,9 +87,14 @@ def open_alerts(
             found: dict[str, Any] = dict(book.of(tenant).documents.get("NotificationChannel", {}))
             return found
 
+        tenants = parse_reach(settings.notification_internal)
+
+        def reaches(tenant: str, channel: NotificationChannel) -> Reach:
+            return reach_of(book.of(tenant), channel, tenants)
+
         secrets = SecretReader(os.environ, settings.secrets_dir)
         patience = SendingSettings(give_up_after_us=settings.notification_give_up_s * SECOND_US)
-        sender = Sender(state, channels, Carrier(secrets, clock).carry, clock, patience)
+        sender = Sender(state, channels, Carrier(secrets, clock, reaches).carry, clock, patience)
         wheel = TimerWheel(state, clock, sender.wake)
         suppressing = Suppressing(silences_at)
         dispatcher = Dispatcher(book.of, suppressing, Escalating(book.of, suppressing, wheel), wheel)

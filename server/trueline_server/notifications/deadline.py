@@ -9,6 +9,16 @@ import time
 from types import TracebackType
 from typing import Self
 
+from trueline_server.notifications.failures import DeliveryError
+from trueline_server.notifications.model import Outcome
+from trueline_server.notifications.reach import Reach
+
+# What it leads to is not told: a name could be asked for its address so.
+_FORBIDDEN = (
+    "%s leads to an address inside of the operator's network, which channels of a tenant's own files may not reach; "
+    "the operator can allow it with TRUELINE_NOTIFICATION_INTERNAL, or have the channel in the server's files"
+)
+
 
 class Deadline:
     """The time that one try has. A context: inside it `connect` opens connections that end with it."""
@@ -42,15 +52,23 @@ class Deadline:
         """Seconds that are left; never 0, which sockets take for "do not wait"."""
         return max(self._end - time.monotonic(), 0.001)
 
-    def connect(self, host: str, port: int) -> socket.socket:
-        """A connection to the first address of a host that takes one.
+    def connect(self, host: str, port: int, reach: Reach) -> socket.socket:
+        """A connection to the first address of a host that may be reached and takes one.
+
+        The name is looked up once, and what was judged is what is connected to: a name that leads elsewhere a moment
+        later leads nowhere.
 
         Raises:
             OSError: none does, or the name is not known, or time is up.
+            DeliveryError: REFUSED, none of its addresses may be reached.
 
         """
         last: OSError | None = None
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        allowed = [each for each in found if reach.allows(host, str(each[4][0]))]
+        if found and not allowed:
+            raise DeliveryError(Outcome.REFUSED, _FORBIDDEN % host)
+        for family, kind, protocol, _, address in allowed:
             opened = socket.socket(family, kind, protocol)
             try:
                 opened.settimeout(self.remaining())

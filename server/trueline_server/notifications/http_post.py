@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 from trueline_server.notifications.deadline import Deadline
 from trueline_server.notifications.failures import DeliveryError
 from trueline_server.notifications.model import Outcome
+from trueline_server.notifications.reach import Reach
 
 _ANSWER_BYTES = 2048
 _WAITING = "while waiting for the answer"
@@ -34,15 +35,15 @@ def tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> str:
-    """Post a body; answers what the other side said, short.
+def post(url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline, reach: Reach) -> str:
+    """Post a body to where it may go; answers what the other side said, short.
 
     Raises:
         DeliveryError: it was not taken, or nobody knows.
 
     """
     parts = urlsplit(url)
-    connection = _connected(parts, deadline)
+    connection = _connected(parts, deadline, reach)
     try:
         try:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -63,12 +64,12 @@ def post(url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline) 
     return _judged(answer, said)
 
 
-def _connected(parts: SplitResult, deadline: Deadline) -> http.client.HTTPConnection:
+def _connected(parts: SplitResult, deadline: Deadline, reach: Reach) -> http.client.HTTPConnection:
     host, secure = parts.hostname or "", parts.scheme == "https"
     try:
         port = parts.port or (443 if secure else 80)
         connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(host, port)
-        opened = deadline.connect(host, port)
+        opened = deadline.connect(host, port, reach)
         try:
             connection.sock = tls_context().wrap_socket(opened, server_hostname=host) if secure else opened
         except (OSError, ValueError):

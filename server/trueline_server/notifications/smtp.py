@@ -12,6 +12,7 @@ from trueline_server.notifications.deadline import Deadline
 from trueline_server.notifications.failures import DeliveryError
 from trueline_server.notifications.http_post import tls_context
 from trueline_server.notifications.model import Outcome
+from trueline_server.notifications.reach import Reach
 
 # As extended SMTP has it: 4xx may get better, 5xx does not.
 _TEMPORARY = range(400, 500)
@@ -36,14 +37,14 @@ class SmtpServer:
     password: str = field(default="", repr=False)
 
 
-def send_mail(server: SmtpServer, mail: EmailMessage, recipients: list[str], deadline: Deadline) -> str:
-    """Hand a mail over; answers what the server said.
+def send_mail(server: SmtpServer, mail: EmailMessage, recipients: list[str], deadline: Deadline, reach: Reach) -> str:
+    """Hand a mail over to a server that may be reached; answers what the server said.
 
     Raises:
         DeliveryError: it was not taken, or nobody knows.
 
     """
-    session = _opened(server, deadline)
+    session = _opened(server, deadline, reach)
     try:
         _prepare(session, server, deadline)
         return _hand_over(session, mail, recipients, deadline)
@@ -55,14 +56,15 @@ def send_mail(server: SmtpServer, mail: EmailMessage, recipients: list[str], dea
 class _Session(smtplib.SMTP):
     """A session whose connection ends with a deadline."""
 
-    def __init__(self, server: SmtpServer, deadline: Deadline) -> None:
+    def __init__(self, server: SmtpServer, deadline: Deadline, reach: Reach) -> None:
         self._server = server
+        self._reach = reach
         self._deadline = deadline
         # The name is not looked up: that could take longer than the deadline.
         super().__init__(server.host, server.port, local_hostname="trueline.invalid", timeout=deadline.remaining())
 
     def _get_socket(self, host: str, port: int, _timeout: float) -> socket.socket:
-        opened = self._deadline.connect(host, port)
+        opened = self._deadline.connect(host, port, self._reach)
         if self._server.security != TLS:
             return opened
         try:
@@ -72,9 +74,9 @@ class _Session(smtplib.SMTP):
             raise
 
 
-def _opened(server: SmtpServer, deadline: Deadline) -> _Session:
+def _opened(server: SmtpServer, deadline: Deadline, reach: Reach) -> _Session:
     try:
-        return _Session(server, deadline)
+        return _Session(server, deadline, reach)
     except (OSError, smtplib.SMTPException, ValueError) as error:
         raise DeliveryError(Outcome.FAILED, _why(error, deadline)) from error
 

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from trueline_rules.layers import TENANT
+from trueline_rules.model import RuleSet
 from trueline_rules.routing_model import ChannelType, NotificationChannel, Secret
 
 from trueline_server.clock import Clock
@@ -15,6 +17,7 @@ from trueline_server.notifications.http_post import post
 from trueline_server.notifications.mail import make_mail
 from trueline_server.notifications.model import Message, Outcome
 from trueline_server.notifications.payloads import discord_payload, slack_payload, webhook_payload
+from trueline_server.notifications.reach import ANYWHERE, Reach
 from trueline_server.notifications.rendering import Rendered, one_line, render
 from trueline_server.notifications.secrets import SecretReader
 from trueline_server.notifications.signing import sign
@@ -35,12 +38,16 @@ class Carrier:
     Args:
         secrets: where channels' secrets are read.
         clock: for the time of signatures.
+        reaches: where a channel of a tenant may connect to.
 
     """
 
-    def __init__(self, secrets: SecretReader, clock: Clock) -> None:
+    def __init__(
+        self, secrets: SecretReader, clock: Clock, reaches: Callable[[str, NotificationChannel], Reach]
+    ) -> None:
         self._secrets = secrets
         self._clock = clock
+        self._reaches = reaches
 
     def carry(self, channel: NotificationChannel, message: Message, deadline: Deadline) -> str:
         """Deliver a message; answers what the other side said, short and without secrets.
@@ -87,7 +94,7 @@ class Carrier:
         if channel.signing_key is not None:
             secret = self._secret(channel.signing_key, hidden)
             headers |= sign(secret, message.key, self._clock() // 1_000_000, body)
-        return post(url, body, headers, deadline)
+        return post(url, body, headers, deadline, self._reaches(message.tenant, channel))
 
     def _mail(
         self, channel: NotificationChannel, message: Message, said: Rendered, deadline: Deadline, hidden: list[str]
@@ -100,12 +107,27 @@ class Carrier:
             mail = make_mail(message, said, channel.sender, to, message.parts[0].created_us)
         except ValueError as error:
             raise DeliveryError(Outcome.REFUSED, f"an address cannot be written: {error}") from error
-        return send_mail(server, mail, [address.addr_spec for address in mail["To"].addresses], deadline)
+        recipients = [address.addr_spec for address in mail["To"].addresses]
+        return send_mail(server, mail, recipients, deadline, self._reaches(message.tenant, channel))
 
     def _secret(self, secret: Secret, hidden: list[str]) -> str:
         found = self._secrets.read(secret)
         hidden.append(found)
         return found
+
+
+def reach_of(rules: RuleSet, channel: NotificationChannel, tenants: Reach) -> Reach:
+    """Where a channel may connect to: anywhere if the pack or the operator's files have just this one in force.
+
+    Args:
+        rules: in force for the tenant.
+        channel: as it was when its message was claimed; the rules may have another one of its name by now.
+        tenants: what channels of tenants' own files may reach.
+
+    """
+    kind, name = "NotificationChannel", channel.metadata.name
+    in_force = rules.documents.get(kind, {}).get(name)
+    return ANYWHERE if in_force == channel and rules.origins.get((kind, name), TENANT) != TENANT else tenants
 
 
 def _write(message: Message, said: Rendered) -> str:

@@ -14,6 +14,7 @@ from trueline_rules.routing.templates import Template
 from trueline_rules.routing_model import ChannelType, Limit, NotificationChannel, Secret
 from trueline_server.clock import ManualClock
 from trueline_server.notifications.model import Notification, NotificationState
+from trueline_server.notifications.reach import ANYWHERE, Reach
 from trueline_server.notifications.secrets import SecretReader
 from trueline_server.notifications.sender import Sender
 from trueline_server.notifications.settings import SendingSettings
@@ -75,6 +76,7 @@ class World:
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOON_US))
     channels: dict[str, NotificationChannel] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    reach: Reach = ANYWHERE
     state: StateDatabase = field(init=False)
     store: NotificationStore = field(init=False)
     sender: Sender = field(init=False)
@@ -86,7 +88,7 @@ class World:
 
     def new_sender(self) -> Sender:
         """A sender as after a start."""
-        carrier = Carrier(SecretReader(self.environment, self.path), self.clock)
+        carrier = Carrier(SecretReader(self.environment, self.path), self.clock, lambda _tenant, _channel: self.reach)
         return Sender(self.state, self.channels_of, carrier.carry, self.clock, self.settings)
 
     def channels_of(self, tenant: str) -> Mapping[str, NotificationChannel]:

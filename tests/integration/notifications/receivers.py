@@ -41,7 +41,7 @@ Answer = tuple[int, Mapping[str, str], bytes]
 class HttpReceiver:
     """An HTTP server that answers as `answer` says, and 200 otherwise."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1") -> None:
         self.requests: list[Request] = []
         self.answer: Callable[[Request], Answer] = lambda _: (200, {}, b"ok")
         # While set, it takes requests and says nothing.
@@ -69,7 +69,7 @@ class HttpReceiver:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()

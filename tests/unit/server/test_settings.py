@@ -63,6 +63,12 @@ def test_flags_win_over_variables() -> None:
             "34",
             "TRUELINE_LOG_RETENTION_DAYS has value '34'. It must be at least TRUELINE_DEDUP_HORIZON_DAYS, which is 35.",
         ),
+        (
+            "NOTIFICATION_INTERNAL",
+            "10.0.0.1/8",
+            "TRUELINE_NOTIFICATION_INTERNAL cannot be read. '10.0.0.1/8' is no network (10.0.0.1/8 has host bits set); "
+            "write 10.1.0.0/16, ::1 or a host such as hooks.example.org",
+        ),
         ("TOKENS", "hush", "TRUELINE_TOKENS cannot be read. Pair 1 is not TOKEN=TENANT (values hidden)."),
         (
             "TOKENS",
@@ -70,7 +76,7 @@ def test_flags_win_over_variables() -> None:
             "TRUELINE_TOKENS cannot be read. Pair 2 gives a token a second tenant (values hidden).",
         ),
     ],
-    ids=["text", "zero", "negative", "no-port", "large-port", "retention", "no-tenant", "two-tenants"],
+    ids=["text", "zero", "negative", "no-port", "large-port", "retention", "network", "no-tenant", "two-tenants"],
 )
 def test_values_that_cannot_be_read(variable: str, value: str, message: str) -> None:
     """The error names the variable and its value, but never a token."""
