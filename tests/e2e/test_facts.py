@@ -69,6 +69,12 @@ def test_put_and_read_by_the_sdk(address: str) -> None:
         assert [fact.value for fact in client.list_facts("account", subject_id="z")] == [None]
         (then,) = client.list_facts("account", subject_id="z", at=LONG_AGO)
         assert (then.value, then.observed_at, then.subject) == (Decimal("9.99"), LONG_AGO, "account")
+        found = client.get_facts("account", ["nobody", *(f"b{n:04}" for n in range(250)), "z"], names=["seats", "fee"])
+        assert found.unknown_ids == ("nobody",)
+        assert [one.subject_id for one in found.subjects] == [*(f"b{n:04}" for n in range(250)), "z"]
+        assert {name: fact.value for name, fact in found.subjects[7].facts.items()} == {"seats": 7.0}
+        assert (found.subjects[7].unknown_names, found.subjects[-1].unknown_names) == (("fee",), ("seats",))
+        assert client.get_facts("account", ["z"], at=LONG_AGO).subjects[0].facts["fee"].value == Decimal("9.99")
         with pytest.raises(NotFoundError, match="did you mean 'account'"):
             client.list_facts("acount")
         assert client.put_facts([]).accepted == 0
@@ -82,6 +88,8 @@ def test_put_and_read_by_the_async_sdk(address: str) -> None:
             result = await client.put_facts([Fact(subject_id="async", name="tier", value="pro")])
             assert result.accepted == 1
             assert [fact.value for fact in await client.list_facts("account", subject_id="async")] == ["pro"]
+            found = await client.get_facts("account", ["async", "nobody"], names=["tier"])
+            assert (found.subjects[0].facts["tier"].value, found.unknown_ids) == ("pro", ("nobody",))
 
     asyncio.run(work())
 
@@ -130,6 +138,15 @@ def test_put_and_list_by_the_command(address: str, tmp_path: Path, capsys: pytes
     )
     (fact,) = json.loads(capsys.readouterr().out)["facts"]
     assert (fact["name"], fact["value"]) == ("fee", {"decimal": "12.5"})
+    assert main(["facts", "get", "account", "c1", "--address", address]) == 0
+    told = capsys.readouterr().out
+    assert "gold" in told
+    assert "! c1: nothing was observed of seats, staff" in told
+    assert main(["facts", "get", "account", "c1", "c2", "--name", "tier", "--address", address]) == 1
+    assert "! c2: nothing is known of it" in capsys.readouterr().out
+    assert main(["facts", "get", "account", "c1", "--name", "tier", "--output", "json", "--address", address]) == 0
+    (subject,) = json.loads(capsys.readouterr().out)["subjects"]
+    assert [(one["name"], one["value"]) for one in subject["facts"]] == [("tier", "gold")]
     assert main(["facts", "list", "acount", "--address", address]) == 1
     assert "did you mean 'account'?" in capsys.readouterr().err
     assert main(["facts", "put", str(tmp_path / "none"), "--address", address]) == 2

@@ -82,7 +82,7 @@ if TYPE_CHECKING:
         Violation,
     )
     from trueline.event import Event, new_event_id
-    from trueline.facts import Fact, FactRejection, FactsResult
+    from trueline.facts import Fact, FactRejection, FactsOfSubjects, FactsResult, SubjectFacts
     from trueline.operations import Operation, OperationState
     from trueline.results import (
         Aggregation,
@@ -243,7 +243,7 @@ _MODULES = {
         "Violation",
     ),
     "event": ("Event", "new_event_id"),
-    "facts": ("Fact", "FactRejection", "FactsResult"),
+    "facts": ("Fact", "FactRejection", "FactsOfSubjects", "FactsResult", "SubjectFacts"),
     "operations": ("Operation", "OperationState"),
     "results": (
         "Aggregation",
@@ -362,6 +362,8 @@ __all__ = [  # noqa: RUF022  in the order a reader meets them
     "DataQuality",
     "Fact",
     "FactsResult",
+    "FactsOfSubjects",
+    "SubjectFacts",
     "FactRejection",
     "FactValue",
     "Decision",

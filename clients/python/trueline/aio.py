@@ -192,6 +192,20 @@ class AsyncTruelineClient(AsyncRuleMethods, AsyncOperationMethods, AsyncAlertMet
         results = [await self._call(calls.put_facts(part), timeout) for part in parts]
         return facts.joined(results, step)
 
+    async def get_facts(
+        self,
+        subject: str,
+        subject_ids: Iterable[str],
+        *,
+        names: Sequence[str] = (),
+        at: datetime | None = None,
+        timeout: float | None = None,
+    ) -> facts.FactsOfSubjects:
+        """See `TruelineClient.get_facts`."""
+        ids, step = list(dict.fromkeys(subject_ids)), calls.CALL_SUBJECTS
+        parts = [ids[start : start + step] for start in range(0, len(ids), step)]
+        return facts.gathered([await self._call(calls.get_facts(subject, part, names, at), timeout) for part in parts])
+
     async def list_facts(
         self,
         subject: str,

@@ -47,8 +47,9 @@ from trueline.v1 import (
 
 # Events a unary call carries; far below the server's limit, so that one call stays short.
 CALL_EVENTS = 1_000
-# Facts that one call puts in, and that one page answers.
+# Facts that one call puts in, subjects that one call asks about, and facts that one page answers.
 CALL_FACTS = 1_000
+CALL_SUBJECTS = 100
 FACT_PAGE = 5_000
 
 Answer = TypeVar("Answer")
@@ -245,6 +246,17 @@ def data_quality(at: datetime | None) -> Call[DataQuality]:
 def put_facts(given: Sequence[facts.Fact]) -> Call[facts.FactsResult]:
     """PutFacts."""
     return Call("FactService", "PutFacts", facts.put_request(given), lambda answers: facts.put_result(answers[0]))
+
+
+@built
+def get_facts(
+    subject: str, subject_ids: Sequence[str], names: Sequence[str], at: datetime | None
+) -> Call[facts.FactsOfSubjects]:
+    """GetFacts."""
+    request = fact_service_pb2.GetFactsRequest(
+        subject=subject, subject_ids=subject_ids, names=names, at=mapping.timestamp(at)
+    )
+    return Call("FactService", "GetFacts", request, lambda answers: facts.facts_of_subjects(answers[0]))
 
 
 @built

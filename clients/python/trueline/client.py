@@ -219,6 +219,29 @@ class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMeth
         results = [self._call(calls.put_facts(part), timeout) for part in parts]
         return facts.joined(results, step)
 
+    def get_facts(
+        self,
+        subject: str,
+        subject_ids: Iterable[str],
+        *,
+        names: Sequence[str] = (),
+        at: datetime | None = None,
+        timeout: float | None = None,
+    ) -> facts.FactsOfSubjects:
+        """All that is known of subjects as it was at an instant, a hundred a call; what is not known is named.
+
+        Args:
+            subject: kind of the subjects ("account", "user", …), as fact types name it.
+            subject_ids: which ones; each is answered once.
+            names: only these facts; () = all that fact types declare of this kind.
+            at: the instant; None = now.
+            timeout: seconds for each call.
+
+        """
+        ids, step = list(dict.fromkeys(subject_ids)), calls.CALL_SUBJECTS
+        parts = [ids[start : start + step] for start in range(0, len(ids), step)]
+        return facts.gathered([self._call(calls.get_facts(subject, part, names, at), timeout) for part in parts])
+
     def list_facts(
         self,
         subject: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,30 @@ class Fact:
     value: object
     observed_at: datetime | None = None
     subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectFacts:
+    """What is known of one subject.
+
+    Attributes:
+        subject_id: which one.
+        facts: by name; one whose value is None was said to be absent.
+        unknown_names: those asked for of which nothing had been observed.
+
+    """
+
+    subject_id: str
+    facts: Mapping[str, Fact]
+    unknown_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FactsOfSubjects:
+    """What is known of subjects, in the order asked; `unknown_ids` are those of which nothing is known."""
+
+    subjects: tuple[SubjectFacts, ...]
+    unknown_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +112,36 @@ def joined(results: Sequence[FactsResult], step: int) -> FactsResult:
 
 def known_facts(answers: Sequence[Any]) -> list[Fact]:
     """The facts of all pages."""
-    return [
-        Fact(
-            subject=one.subject,
-            subject_id=one.subject_id,
-            name=one.name,
-            value=rule_mapping.fact_value(one.value),
-            observed_at=mapping.instant(one, "observed_at"),
-        )
-        for answer in answers
-        for one in answer.facts
-    ]
+    return [_known(one) for answer in answers for one in answer.facts]
+
+
+def facts_of_subjects(message: fact_service_pb2.GetFactsResponse) -> FactsOfSubjects:
+    """What one call answers."""
+    subjects = (
+        SubjectFacts(one.subject_id, {fact.name: _known(fact) for fact in one.facts}, tuple(one.unknown_names))
+        for one in message.subjects
+    )
+    return FactsOfSubjects(tuple(subjects), tuple(message.unknown_ids))
+
+
+def gathered(answers: Iterable[FactsOfSubjects]) -> FactsOfSubjects:
+    """One answer for several calls, as if they had been one."""
+    subjects: list[SubjectFacts] = []
+    unknown: list[str] = []
+    for answer in answers:
+        subjects += answer.subjects
+        unknown += answer.unknown_ids
+    return FactsOfSubjects(tuple(subjects), tuple(unknown))
+
+
+def _known(message: fact_service_pb2.KnownFact) -> Fact:
+    return Fact(
+        subject=message.subject,
+        subject_id=message.subject_id,
+        name=message.name,
+        value=rule_mapping.fact_value(message.value),
+        observed_at=mapping.instant(message, "observed_at"),
+    )
 
 
 def _rejection(message: fact_service_pb2.FactRejection) -> FactRejection:

@@ -36,6 +36,22 @@ class PutFact:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectFacts:
+    """What is known of one subject.
+
+    Attributes:
+        subject_id: which one.
+        facts: by name; one without a value was said to be absent.
+        unknown: names asked for of which nothing had been observed, sorted.
+
+    """
+
+    subject_id: str
+    facts: tuple[FactRow, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FactRejection:
     """Why one fact was refused: its place in the call, the field, an ErrorReason without its prefix, and in words."""
 
@@ -77,6 +93,54 @@ class FactService:
             self._store.write(tenant, rows, self._revision)
         return len(rows), rejections
 
+    def get(
+        self,
+        tenant: str,
+        subject: str,
+        subject_ids: Sequence[str],
+        *,
+        names: Sequence[str] = (),
+        at_us: int | None = None,
+    ) -> list[SubjectFacts]:
+        """All that is known of subjects as it was at an instant, in the order given, each once.
+
+        Args:
+            tenant: whose.
+            subject: kind of subject.
+            subject_ids: which ones; of one that nobody knows all names are unknown.
+            names: only these facts; () = all that fact types in force declare of this kind of subject.
+            at_us: observed up to this instant (µs since 1970, UTC); None = now.
+
+        Raises:
+            TruelineError: UNKNOWN_FACT, for a kind of subject that no fact type has, or a name that is none of its.
+            StoreError: of the warehouse.
+
+        """
+        declared = self._declared(tenant, subject)
+        for name in names:
+            if name not in declared:
+                raise _unknown("names", name, declared, f"is no fact type of subject {subject}")
+        wanted, ids = sorted(set(names) or declared), list(dict.fromkeys(subject_ids))
+        found: dict[str, list[FactRow]] = {one: [] for one in ids}
+        found_us = self._clock() if at_us is None else at_us
+        if wanted:
+            most = len(wanted) * len(ids)
+            for row in self._store.as_of(tenant, subject, found_us, names=wanted, ids=ids, most=most):
+                found[row.subject_id].append(row)
+        return [
+            SubjectFacts(one, tuple(rows), tuple(name for name in wanted if name not in {row.name for row in rows}))
+            for one, rows in found.items()
+        ]
+
+    def _declared(self, tenant: str, subject: str) -> set[str]:
+        """Names of the fact types in force of a kind of subject."""
+        types = self._rules(tenant).fact_types
+        declared = {name for name, fact in types.items() if fact.subject == subject}
+        if not declared:
+            subjects = {fact.subject for fact in types.values()}
+            raise _unknown("subject", subject, subjects, "is no subject of a fact type")
+        return declared
+
     def list(
         self,
         tenant: str,
@@ -95,10 +159,8 @@ class FactService:
             StoreError: of the warehouse.
 
         """
+        self._declared(tenant, subject)
         types = self._rules(tenant).fact_types
-        subjects = {fact.subject for fact in types.values()}
-        if subject not in subjects:
-            raise _unknown("subject", subject, subjects, "is no subject of a fact type")
         for name in names:
             if name not in types:
                 raise _unknown("names", name, types, "is no fact type")

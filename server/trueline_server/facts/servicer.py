@@ -10,6 +10,7 @@ from trueline.v1 import fact_service_pb2 as pb
 
 from trueline_server.errors import TruelineError
 from trueline_server.facts.service import FactService, PutFact
+from trueline_server.facts.store import FactRow
 from trueline_server.rules.values import map_value_from_proto, map_value_to_proto
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.times import microseconds_of, timestamp_of
@@ -19,7 +20,7 @@ _PAGE, _LARGEST_PAGE = 1_000, 10_000
 
 
 class FactServicer(fact_service_pb2_grpc.FactServiceServicer):
-    """PutFacts, ListFacts."""
+    """PutFacts, GetFacts, ListFacts."""
 
     def __init__(self, service: FactService, tokens: Tokens) -> None:
         self._service = service
@@ -44,6 +45,26 @@ class FactServicer(fact_service_pb2_grpc.FactServiceServicer):
             accepted=accepted, rejections=sorted([*unreadable, *rejections], key=lambda one: one.index)
         )
 
+    async def GetFacts(self, request: pb.GetFactsRequest, context: Any) -> pb.GetFactsResponse:
+        """What is known of subjects, and what is not."""
+        at_us = microseconds_of(request.at, "at") if request.HasField("at") else None
+        found = await asyncio.to_thread(
+            self._service.get,
+            current_tenant(),
+            request.subject,
+            list(request.subject_ids),
+            names=list(request.names),
+            at_us=at_us,
+        )
+        return pb.GetFactsResponse(
+            subjects=[
+                pb.SubjectFacts(subject_id=one.subject_id, facts=map(_known, one.facts), unknown_names=one.unknown)
+                for one in found
+                if one.facts
+            ],
+            unknown_ids=[one.subject_id for one in found if not one.facts],
+        )
+
     async def ListFacts(self, request: pb.ListFactsRequest, context: Any) -> pb.ListFactsResponse:
         """A page; its token is the last name and subject on it."""
         binding = binding_of(request, "page_size", "page_token")
@@ -64,18 +85,19 @@ class FactServicer(fact_service_pb2_grpc.FactServiceServicer):
         page = rows[:size]
         last = f"{page[-1].name}\0{page[-1].subject_id}" if len(rows) > size else ""
         return pb.ListFactsResponse(
-            facts=[
-                pb.KnownFact(
-                    subject=row.subject,
-                    subject_id=row.subject_id,
-                    name=row.name,
-                    value=map_value_to_proto(row.value),
-                    observed_at=timestamp_of(row.observed_at_us),
-                )
-                for row in page
-            ],
+            facts=map(_known, page),
             next_page_token=self._tokens.seal(binding, last) if last else "",
         )
+
+
+def _known(row: FactRow) -> pb.KnownFact:
+    return pb.KnownFact(
+        subject=row.subject,
+        subject_id=row.subject_id,
+        name=row.name,
+        value=map_value_to_proto(row.value),
+        observed_at=timestamp_of(row.observed_at_us),
+    )
 
 
 def _fact(message: pb.PutFact) -> PutFact:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -174,6 +175,33 @@ def test_asking_for_what_is_not_known(
         service.list(tenant, subject, names=names)
     assert (caught.value.code, caught.value.reason) == ("NOT_FOUND", "UNKNOWN_FACT")
     assert message in caught.value.message
+
+
+def test_what_is_known_of_subjects(service: FactService, tenant: str) -> None:
+    """Subjects come in the order asked, each once, as they were then; what is not known is named, absence is known."""
+    service.put(
+        tenant, [PutFact("x", "seats", 1.0, 5), PutFact("x", "seats", 2.0, 9), PutFact("y", "a_number", None, 5)]
+    )
+
+    def told(*ids: str, **how: Any) -> list[tuple[str, dict[str, object], tuple[str, ...]]]:
+        found = service.get(tenant, "account", ids, **how)
+        return [(one.subject_id, {row.name: row.value for row in one.facts}, one.unknown) for one in found]
+
+    both: dict[str, Any] = {"names": ["seats", "a_number"]}
+    assert told("y", "x", "y", "z", at_us=6, **both) == [
+        ("y", {"a_number": None}, ("seats",)),
+        ("x", {"seats": 1.0}, ("a_number",)),
+        ("z", {}, ("a_number", "seats")),
+    ]
+    assert told("x", at_us=9, names=["seats"]) == [("x", {"seats": 2.0}, ())]
+    assert told("x", at_us=4, names=["seats"]) == [("x", {}, ("seats",))]
+    ((_, known, unknown),) = told("x")
+    assert known == {"seats": 2.0}
+    assert {"a_number", "a_text"} <= set(unknown)
+    for subject, names in (("acount", ()), ("account", ("seat",)), ("user", ("seats",))):
+        with pytest.raises(TruelineError, match="is no") as caught:
+            service.get(tenant, subject, ["x"], names=names)
+        assert caught.value.reason == "UNKNOWN_FACT"
 
 
 def test_facts_outlive_the_process(tmp_path: Path, rules: RuleSet) -> None:

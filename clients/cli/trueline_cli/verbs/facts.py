@@ -1,4 +1,4 @@
-"""`trueline facts`: put facts in from a file, list what is known."""
+"""`trueline facts`: put facts in from a file, get what is known of subjects, list what is known of all."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _KEYS = frozenset({"subject_id", "name", "value", "observed_at"})
 class Facts:
     """What is known of accounts, users and patterns."""
 
-    help = "put facts about accounts and users in, list them"
+    help = "put facts about accounts and users in, read them"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        """The two things to do."""
+        """The three things to do."""
         options.describe(
             parser,
             "Facts that rules judge: which there are is said by FactType documents.\n"
@@ -35,26 +35,32 @@ class Facts:
             'null (absent), {"time": ...} or {"decimal": ...}.',
             (
                 "trueline facts put facts.jsonl",
+                "trueline facts get account a1 a2",
                 "trueline facts list account",
                 "trueline facts list account --id a1 --name tier --at 2026-01-31T00:00:00Z",
                 "trueline facts list user --output json",
             ),
         )
-        kinds = parser.add_subparsers(dest="what", metavar="put | list", required=True)
+        kinds = parser.add_subparsers(dest="what", metavar="put | get | list", required=True)
         common: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": parser.epilog}
         put = kinds.add_parser("put", help="keep the facts of a file", **common)
         options.add_global(put, defaults=False)
         put.add_argument("file", type=Path, metavar="FILE", help="JSON lines; - = standard input")
+        get = kinds.add_parser("get", help="all that is known of some subjects, and what is not", **common)
+        options.add_global(get, defaults=False)
+        get.add_argument("subject", metavar="SUBJECT", help="kind of subject: account, user, …")
+        get.add_argument("ids", nargs="+", metavar="ID", help="which ones")
         listing = kinds.add_parser("list", help="what is known of a kind of subject", **common)
         options.add_global(listing, defaults=False)
         listing.add_argument("subject", metavar="SUBJECT", help="kind of subject: account, user, …")
         listing.add_argument("--id", default="", metavar="ID", help="only of this subject")
-        listing.add_argument("--name", action="append", default=[], metavar="NAME", help="only this fact; repeatable")
-        listing.add_argument("--at", type=options.instant, metavar="TIME", help="as it was then")
+        for one in (get, listing):
+            one.add_argument("--name", action="append", default=[], metavar="NAME", help="only this fact; repeatable")
+            one.add_argument("--at", type=options.instant, metavar="TIME", help="as it was then")
 
     def run(self, args: argparse.Namespace) -> int:
-        """Put or list."""
-        return _put(args) if args.what == "put" else _list(args)
+        """Put, get or list; 1 if something was refused, or nothing is known of a subject."""
+        return {"put": _put, "get": _get, "list": _list}[args.what](args)
 
 
 command = Facts()
@@ -148,6 +154,32 @@ def _instant(written: Any) -> datetime:
         raise ValueError(str(error)) from None
 
 
+def _get(args: argparse.Namespace) -> int:
+    with options.connect(args) as client:
+        found = client.get_facts(args.subject, args.ids, names=args.name, at=args.at)
+    if args.output == "json":
+        from trueline_cli.output import print_json
+
+        subjects = [
+            {
+                "subject_id": one.subject_id,
+                "facts": [_plain(fact) for fact in one.facts.values()],
+                "unknown_names": one.unknown_names,
+            }
+            for one in found.subjects
+        ]
+        print_json({"subjects": subjects, "unknown_ids": found.unknown_ids})
+    else:
+        if found.subjects:
+            _show(args.subject, [fact for one in found.subjects for fact in one.facts.values()])
+        for one in found.subjects:
+            if one.unknown_names:
+                print(f"! {one.subject_id}: nothing was observed of {', '.join(one.unknown_names)}")
+        for subject_id in found.unknown_ids:
+            print(f"! {subject_id}: nothing is known of it")
+    return 1 if found.unknown_ids else 0
+
+
 def _list(args: argparse.Namespace) -> int:
     with options.connect(args) as client:
         facts = client.list_facts(args.subject, subject_id=args.id, names=args.name, at=args.at)
@@ -155,15 +187,19 @@ def _list(args: argparse.Namespace) -> int:
         from trueline_cli.output import print_json
 
         print_json({"facts": [_plain(fact) for fact in facts]})
-        return 0
+    else:
+        _show(args.subject, facts)
+    return 0
+
+
+def _show(subject: str, facts: list[Fact]) -> None:
     from trueline_cli import style
 
-    made = style.table(args.subject, "fact", "value", "since", fold=("value",))
+    made = style.table(subject, "fact", "value", "since", fold=("value",))
     for fact in facts:
         since = "" if fact.observed_at is None else f"{fact.observed_at:%Y-%m-%d %H:%M:%S}"
         made.add_row(fact.subject_id, fact.name, _shown(fact.value), since)
     style.show(made)
-    return 0
 
 
 def _plain(fact: Fact) -> dict[str, Any]:

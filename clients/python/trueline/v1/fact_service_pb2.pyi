@@ -146,6 +146,110 @@ class PutFactsResponse(_message.Message):
 Global___PutFactsResponse: _TypeAlias = PutFactsResponse  # noqa: Y015
 
 @_typing.final
+class GetFactsRequest(_message.Message):
+    """GetFactsRequest asks for what is known of subjects."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    SUBJECT_IDS_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """Kind of the subjects, as fact types name it: "account", "user", ..."""
+    @_builtins.property
+    def subject_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which ones; one that is named twice is answered once."""
+
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these facts; empty = all that fact types in force declare of this kind of subject."""
+
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """As they were at this instant; absent = now."""
+
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        subject_ids: _abc.Iterable[_builtins.str] | None = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "names", b"names", "subject", b"subject", "subject_ids", b"subject_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFactsRequest: _TypeAlias = GetFactsRequest  # noqa: Y015
+
+@_typing.final
+class SubjectFacts(_message.Message):
+    """SubjectFacts is what is known of one subject."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_NAMES_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """Which one."""
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___KnownFact]:
+        """Its facts by name; one without a value was said to be absent."""
+
+    @_builtins.property
+    def unknown_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those asked for of which nothing had been observed by the instant, by name."""
+
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        facts: _abc.Iterable[Global___KnownFact] | None = ...,
+        unknown_names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "subject_id", b"subject_id", "unknown_names", b"unknown_names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubjectFacts: _TypeAlias = SubjectFacts  # noqa: Y015
+
+@_typing.final
+class GetFactsResponse(_message.Message):
+    """GetFactsResponse says what is known of the subjects."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subjects(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubjectFacts]:
+        """Those of which something is known, in the order of the request."""
+
+    @_builtins.property
+    def unknown_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of which nothing is known, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        subjects: _abc.Iterable[Global___SubjectFacts] | None = ...,
+        unknown_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subjects", b"subjects", "unknown_ids", b"unknown_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFactsResponse: _TypeAlias = GetFactsResponse  # noqa: Y015
+
+@_typing.final
 class ListFactsRequest(_message.Message):
     """ListFactsRequest asks for facts."""
 

@@ -41,6 +41,11 @@ class FactServiceStub:
                 request_serializer=trueline_dot_v1_dot_fact__service__pb2.PutFactsRequest.SerializeToString,
                 response_deserializer=trueline_dot_v1_dot_fact__service__pb2.PutFactsResponse.FromString,
                 _registered_method=True)
+        self.GetFacts = channel.unary_unary(
+                '/trueline.v1.FactService/GetFacts',
+                request_serializer=trueline_dot_v1_dot_fact__service__pb2.GetFactsRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_fact__service__pb2.GetFactsResponse.FromString,
+                _registered_method=True)
         self.ListFacts = channel.unary_unary(
                 '/trueline.v1.FactService/ListFacts',
                 request_serializer=trueline_dot_v1_dot_fact__service__pb2.ListFactsRequest.SerializeToString,
@@ -61,6 +66,15 @@ class FactServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetFacts(self, request, context):
+        """GetFacts reads all that is known of given subjects as it was at an instant, and names what is not known: the subjects
+        without any fact, and of the others the facts that they lack.
+        Errors: UNKNOWN_FACT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListFacts(self, request, context):
         """ListFacts reads facts of one kind of subject as they were at an instant, by name and subject.
         Errors: UNKNOWN_FACT.
@@ -76,6 +90,11 @@ def add_FactServiceServicer_to_server(servicer, server):
                     servicer.PutFacts,
                     request_deserializer=trueline_dot_v1_dot_fact__service__pb2.PutFactsRequest.FromString,
                     response_serializer=trueline_dot_v1_dot_fact__service__pb2.PutFactsResponse.SerializeToString,
+            ),
+            'GetFacts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFacts,
+                    request_deserializer=trueline_dot_v1_dot_fact__service__pb2.GetFactsRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_fact__service__pb2.GetFactsResponse.SerializeToString,
             ),
             'ListFacts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFacts,
@@ -112,6 +131,33 @@ class FactService:
             '/trueline.v1.FactService/PutFacts',
             trueline_dot_v1_dot_fact__service__pb2.PutFactsRequest.SerializeToString,
             trueline_dot_v1_dot_fact__service__pb2.PutFactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.FactService/GetFacts',
+            trueline_dot_v1_dot_fact__service__pb2.GetFactsRequest.SerializeToString,
+            trueline_dot_v1_dot_fact__service__pb2.GetFactsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,11 @@ class FactServiceStub:
     """PutFacts keeps facts; when it answers, they are durable. A fact put again for the same subject and instant replaces
     the former one, so a call may be repeated. Facts that are wrong are refused one by one.
     """
+    GetFacts: _grpc.UnaryUnaryMultiCallable[_fact_service_pb2.GetFactsRequest, _fact_service_pb2.GetFactsResponse]
+    """GetFacts reads all that is known of given subjects as it was at an instant, and names what is not known: the subjects
+    without any fact, and of the others the facts that they lack.
+    Errors: UNKNOWN_FACT.
+    """
     ListFacts: _grpc.UnaryUnaryMultiCallable[_fact_service_pb2.ListFactsRequest, _fact_service_pb2.ListFactsResponse]
     """ListFacts reads facts of one kind of subject as they were at an instant, by name and subject.
     Errors: UNKNOWN_FACT.
@@ -54,6 +59,11 @@ class FactServiceAsyncStub(FactServiceStub):
     PutFacts: _aio.UnaryUnaryMultiCallable[_fact_service_pb2.PutFactsRequest, _fact_service_pb2.PutFactsResponse]  # type: ignore[assignment]
     """PutFacts keeps facts; when it answers, they are durable. A fact put again for the same subject and instant replaces
     the former one, so a call may be repeated. Facts that are wrong are refused one by one.
+    """
+    GetFacts: _aio.UnaryUnaryMultiCallable[_fact_service_pb2.GetFactsRequest, _fact_service_pb2.GetFactsResponse]  # type: ignore[assignment]
+    """GetFacts reads all that is known of given subjects as it was at an instant, and names what is not known: the subjects
+    without any fact, and of the others the facts that they lack.
+    Errors: UNKNOWN_FACT.
     """
     ListFacts: _aio.UnaryUnaryMultiCallable[_fact_service_pb2.ListFactsRequest, _fact_service_pb2.ListFactsResponse]  # type: ignore[assignment]
     """ListFacts reads facts of one kind of subject as they were at an instant, by name and subject.
@@ -73,6 +83,17 @@ class FactServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_fact_service_pb2.PutFactsResponse, _abc.Awaitable[_fact_service_pb2.PutFactsResponse]]:
         """PutFacts keeps facts; when it answers, they are durable. A fact put again for the same subject and instant replaces
         the former one, so a call may be repeated. Facts that are wrong are refused one by one.
+        """
+
+    @_abc_1.abstractmethod
+    def GetFacts(
+        self,
+        request: _fact_service_pb2.GetFactsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fact_service_pb2.GetFactsResponse, _abc.Awaitable[_fact_service_pb2.GetFactsResponse]]:
+        """GetFacts reads all that is known of given subjects as it was at an instant, and names what is not known: the subjects
+        without any fact, and of the others the facts that they lack.
+        Errors: UNKNOWN_FACT.
         """
 
     @_abc_1.abstractmethod
