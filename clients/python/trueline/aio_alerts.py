@@ -190,10 +190,18 @@ class AsyncAlertMethods:
         return await self._call(alert_calls.get_notification(notification), timeout)
 
     async def resend_notification(
-        self, notification: str, *, author: str, validate_only: bool = False, timeout: float | None = None
+        self,
+        notification: str,
+        *,
+        author: str,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
     ) -> Notification:
         """See `TruelineClient.resend_notification`."""
-        call = alert_calls.resend_notification(notification, author=author, validate_only=validate_only)
+        call = alert_calls.resend_notification(
+            notification, author=author, request_id=request_id, validate_only=validate_only
+        )
         return await self._call(call, timeout)
 
     async def list_alert_groups(

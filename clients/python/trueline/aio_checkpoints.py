@@ -89,6 +89,7 @@ class AsyncCheckpointMethods:
         state: CaseState | str | None = None,
         note: str = "",
         etag: str = "",
+        request_id: str = "",
         validate_only: bool = False,
         timeout: float | None = None,
     ) -> BacklogItem:
@@ -101,6 +102,7 @@ class AsyncCheckpointMethods:
             author=author,
             note=note,
             etag=etag,
+            request_id=request_id,
             validate_only=validate_only,
         )
         return await self._call(call, timeout)

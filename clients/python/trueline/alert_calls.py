@@ -200,9 +200,11 @@ def get_notification(notification: str) -> Call[NotificationDetails]:
 
 
 @built
-def resend_notification(notification: str, *, author: str, validate_only: bool) -> Call[Notification]:
+def resend_notification(notification: str, *, author: str, request_id: str, validate_only: bool) -> Call[Notification]:
     """ResendNotification."""
-    request = pb.ResendNotificationRequest(id=notification, author=author, validate_only=validate_only)
+    request = pb.ResendNotificationRequest(
+        id=notification, author=author, validate_only=validate_only, request_id=request_id or str(uuid4())
+    )
     read = alert_mapping.notification
     return Call(_SERVICE, "ResendNotification", request, lambda answers: read(answers[0].notification))
 

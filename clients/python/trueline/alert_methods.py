@@ -242,10 +242,21 @@ class AlertMethods:
         return self._call(alert_calls.get_notification(notification), timeout)
 
     def resend_notification(
-        self, notification: str, *, author: str, validate_only: bool = False, timeout: float | None = None
+        self,
+        notification: str,
+        *,
+        author: str,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
     ) -> Notification:
-        """Have a notification tried again now, with the same idempotency key; `author` asks for it."""
-        call = alert_calls.resend_notification(notification, author=author, validate_only=validate_only)
+        """Have a notification tried again now, with the same idempotency key; `author` asks for it.
+
+        The same `request_id` has it sent again once, however often it is called; "" = a new one.
+        """
+        call = alert_calls.resend_notification(
+            notification, author=author, request_id=request_id, validate_only=validate_only
+        )
         return self._call(call, timeout)
 
     def list_alert_groups(

@@ -97,6 +97,7 @@ def update_backlog_item(
     author: str,
     note: str,
     etag: str,
+    request_id: str,
     validate_only: bool,
 ) -> Call[BacklogItem]:
     """UpdateBacklogItem with a mask of what is given."""
@@ -108,6 +109,7 @@ def update_backlog_item(
         author=author,
         note=note,
         validate_only=validate_only,
+        request_id=request_id or str(uuid4()),
     )
     if priority is not None:
         request.item.priority = _priority(priority)

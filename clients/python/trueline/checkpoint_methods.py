@@ -110,6 +110,7 @@ class CheckpointMethods:
         state: CaseState | str | None = None,
         note: str = "",
         etag: str = "",
+        request_id: str = "",
         validate_only: bool = False,
         timeout: float | None = None,
     ) -> BacklogItem:
@@ -123,6 +124,7 @@ class CheckpointMethods:
             state: "resolved" = done, "acknowledged" = somebody works on it, "open" = nobody does; None = stays.
             note: for the timeline.
             etag: of the item as it was seen; "" = whatever it is.
+            request_id: the same for the same change, however often it is called; "" = a new one.
             validate_only: only say what would be.
             timeout: seconds.
 
@@ -138,6 +140,7 @@ class CheckpointMethods:
             author=author,
             note=note,
             etag=etag,
+            request_id=request_id,
             validate_only=validate_only,
         )
         return self._call(call, timeout)

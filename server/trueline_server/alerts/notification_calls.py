@@ -13,6 +13,7 @@ from trueline_server.alerts.mapping import NOTIFICATION_STATES, map_delivery_to_
 from trueline_server.errors import invalid_field
 from trueline_server.notifications.model import Delivery, Notification
 from trueline_server.notifications.store import NotificationStore
+from trueline_server.transport.repeated import request_of
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.tokens import Tokens, binding_of
 
@@ -69,7 +70,7 @@ class NotificationCalls:
         if request.validate_only:
             found = await asyncio.to_thread(self._store.get, tenant, request.id)
         else:
-            found = await asyncio.to_thread(self._store.resend, tenant, request.id, request.author)
+            found = await asyncio.to_thread(self._store.resend, tenant, request.id, request.author, request_of(request))
             self._wake()
         return pb.ResendNotificationResponse(notification=map_notification_to_proto(found))
 

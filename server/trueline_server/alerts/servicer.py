@@ -23,9 +23,9 @@ from trueline_server.alerts.silence_calls import SilenceCalls
 from trueline_server.alerts.silences import read_matchers
 from trueline_server.alerts.watch import AlertWatch
 from trueline_server.cases.model import Case
-from trueline_server.cases.requests import Request
 from trueline_server.errors import invalid_field
 from trueline_server.rules.mapping import ANSWER_BYTES
+from trueline_server.transport.repeated import request_of
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.tokens import Tokens, binding_of
 
@@ -162,11 +162,6 @@ class AlertServicer(alert_service_pb2_grpc.AlertServiceServicer):
             case = await asyncio.to_thread(make, asked)
         self._watch.wake()
         return map_alert_to_proto(case)
-
-
-def request_of(request: Any) -> Request:
-    """What makes a request known when it comes again."""
-    return Request(request.request_id, binding_of(request, "request_id").hex())
 
 
 def _asked(request: Any) -> Asked:

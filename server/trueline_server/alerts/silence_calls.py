@@ -8,9 +8,9 @@ from trueline.v1 import alert_service_pb2 as pb
 
 from trueline_server.alerts.mapping import map_silence_to_proto
 from trueline_server.alerts.silences import AskedSilence, SilenceService
-from trueline_server.cases.requests import Request
 from trueline_server.clock import Clock
 from trueline_server.errors import invalid_field
+from trueline_server.transport.repeated import request_of
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.times import microseconds_of
 from trueline_server.transport.tokens import Tokens, binding_of
@@ -76,6 +76,6 @@ def _asked(request: pb.CreateSilenceRequest) -> AskedSilence:
         starts_us=microseconds_of(request.starts_at, "starts_at") if request.HasField("starts_at") else None,
         ends_us=ends_us,
         length_us=request.duration.seconds * 1_000_000 + request.duration.nanos // 1000,
-        request=Request(request.request_id, binding_of(request, "request_id").hex()),
+        request=request_of(request),
         validate_only=request.validate_only,
     )

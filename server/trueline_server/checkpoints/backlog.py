@@ -10,10 +10,11 @@ from trueline_rules.checkpoint_model import Priority
 from trueline_stores.state.case_tables import CASES
 from trueline_stores.state.database import StateDatabase
 
-from trueline_server.cases import changes
+from trueline_server.cases import changes, requests
 from trueline_server.cases import store as case_store
 from trueline_server.cases.changes import Changed, refuse_other_version
 from trueline_server.cases.model import Case, CaseEvent, CaseKind, CaseState, EventKind, NewEvent
+from trueline_server.cases.requests import UNREPEATED, Request
 from trueline_server.checkpoints.misses import SEVERITY_LABEL
 from trueline_server.clock import Clock
 from trueline_server.errors import TruelineError, invalid_field
@@ -112,24 +113,42 @@ class BacklogService:
             return BacklogItem(case, tuple(case_store.events_of(connection, tenant, item, most=_MOST_EVENTS)))
 
     def update(
-        self, tenant: str, item: str, change: BacklogChange, *, by: str, etag: str = "", validate_only: bool = False
+        self,
+        tenant: str,
+        item: str,
+        change: BacklogChange,
+        *,
+        by: str,
+        etag: str = "",
+        request: Request = UNREPEATED,
+        validate_only: bool = False,
     ) -> Case:
         """Change an item; all of the change or nothing. With `validate_only` it is only told what it would be.
 
+        A request that comes again changes nothing more and is answered with the item as it is then.
+
         Raises:
-            TruelineError: UNKNOWN_CASE; CASE_RESOLVED; ETAG_MISMATCH; INVALID_FIELD (nothing to change).
+            TruelineError: UNKNOWN_CASE; CASE_RESOLVED; ETAG_MISMATCH; INVALID_FIELD (nothing to change, or the request
+                id was given with another request).
 
         """
         if change == BacklogChange():
             raise invalid_field("update_mask", "names nothing to change: owner, priority, state or note")
-        now_us = self._clock()
+        if validate_only:
+            with self._state.reading() as connection:
+                case = _find(connection, tenant, item)
+                refuse_other_version(case, etag)
+                return _changed(case, change, by, self._clock())[0]
         with self._state.writing() as connection:
+            now_us = self._clock()
             case = _find(connection, tenant, item)
+            if requests.answered(connection, tenant, request, now_us) is not None:
+                return case
             refuse_other_version(case, etag)
             after, events = _changed(case, change, by, now_us)
-            if not validate_only:
-                case_store.update_cases(connection, [after])
-                case_store.insert_events(connection, tenant, events, now_us)
+            case_store.update_cases(connection, [after])
+            case_store.insert_events(connection, tenant, events, now_us)
+            requests.remember(connection, tenant, request, item, now_us)
             return after
 
 

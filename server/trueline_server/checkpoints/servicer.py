@@ -22,6 +22,7 @@ from trueline_server.checkpoints.service import CheckpointService
 from trueline_server.errors import invalid_field
 from trueline_server.operations.mapping import map_operation_to_proto
 from trueline_server.schedules.service import ScheduleService
+from trueline_server.transport.repeated import request_of
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.times import microseconds_of, timestamp_of
 from trueline_server.transport.tokens import Tokens, binding_of
@@ -123,6 +124,7 @@ class CheckpointServicer(checkpoint_service_pb2_grpc.CheckpointServiceServicer):
                 change_of(request),
                 by=request.author,
                 etag=request.item.etag,
+                request=request_of(request),
                 validate_only=request.validate_only,
             )
         return pb.UpdateBacklogItemResponse(item=map_item_to_proto(case))

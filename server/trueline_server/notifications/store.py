@@ -9,7 +9,9 @@ from sqlalchemy import Connection, RowMapping, and_, delete, func, or_, select, 
 from trueline_stores.state.case_tables import DELIVERIES, NOTIFICATIONS
 from trueline_stores.state.database import StateDatabase
 
+from trueline_server.cases import requests
 from trueline_server.cases.model import SYSTEM, EventKind, NewEvent
+from trueline_server.cases.requests import UNREPEATED, Request
 from trueline_server.cases.store import insert_events
 from trueline_server.clock import Clock
 from trueline_server.errors import TruelineError
@@ -95,20 +97,25 @@ class NotificationStore:
             query = select(DELIVERIES).where(DELIVERIES.c.tenant == tenant, DELIVERIES.c.notification_id == key)
             return [_delivery(row) for row in connection.execute(query.order_by(DELIVERIES.c.number)).mappings()]
 
-    def resend(self, tenant: str, notification_id: str, by: str = SYSTEM) -> Notification:
+    def resend(
+        self, tenant: str, notification_id: str, by: str = SYSTEM, request: Request = UNREPEATED
+    ) -> Notification:
         """Have a notification tried again, now, with the same key: with its whole bundle, if it went in one.
 
         What was sent goes again too: whoever honours the key takes it once. One that waits loses its pause. The
-        timelines of its cases tell who asked for it. The sender has to be woken, or finds it at its next look.
+        timelines of its cases tell who asked for it. The sender has to be woken, or finds it at its next look. A
+        request that comes again changes nothing more.
 
         Raises:
-            TruelineError: UNKNOWN_NOTIFICATION.
+            TruelineError: UNKNOWN_NOTIFICATION; INVALID_FIELD (the request id was given with another request).
 
         """
-        now_us = self._clock()
         rows = NOTIFICATIONS.c
         with self._state.writing() as connection:
+            now_us = self._clock()
             found = _found(connection, tenant, notification_id)
+            if requests.answered(connection, tenant, request, now_us) is not None:
+                return found
             which = rows.sent_as == found.sent_as if found.sent_as else rows.id == found.id
             changes: dict[str, Any] = {"state": NotificationState.QUEUED.value, "due_us": now_us, "attempts": 0}
             changes |= {"finished_us": None, "give_up_us": None, "error": ""}
@@ -116,6 +123,7 @@ class NotificationStore:
             told = f"notification {found.id} to channel {found.channel} is sent again"
             events = [NewEvent(case, EventKind.NOTE, told, by) for case in cases_of(found.content)]
             insert_events(connection, tenant, events, now_us)
+            requests.remember(connection, tenant, request, found.id, now_us)
             return _found(connection, tenant, notification_id)
 
     def counts(self, tenant: str | None = None) -> dict[NotificationState, int]:

@@ -140,3 +140,20 @@ def test_a_dead_letter_is_sent_again(world: ServiceWorld, client: TruelineClient
     assert client.list_notifications(channel="other") == client.list_notifications(group="other") == ()
     with pytest.raises(NotFoundError):
         client.resend_notification("nope", author="ann")
+
+
+def test_a_resend_that_comes_again_sends_nothing_more(world: ServiceWorld, client: TruelineClient) -> None:
+    """The same request leaves what was sent meanwhile alone, and its id with another request is refused."""
+    world.fire("pro", "free")
+    world.turn(40)
+    (letter,) = client.list_notifications()
+    client.resend_notification(letter.id, author="ann", request_id="r-1")
+    with world.state.writing() as connection:
+        connection.execute(update(NOTIFICATIONS).values({"state": "sent", "finished_us": world.clock()}))
+    again = client.resend_notification(letter.id, author="ann", request_id="r-1")
+    assert again.state is NotificationState.SENT
+    timeline = client.get_alert("alert-1").timeline
+    assert sum("is sent again" in event.text for event in timeline) == 1
+    with pytest.raises(InvalidRequestError, match="was given with another request"):
+        client.resend_notification(letter.id, author="bob", request_id="r-1")
+    assert client.resend_notification(letter.id, author="ann").state is NotificationState.QUEUED

@@ -14,6 +14,7 @@ import grpc
 import pytest
 from trueline import (
     AsyncTruelineClient,
+    BacklogItem,
     CellChangeKind,
     CellOutcome,
     Checkpoint,
@@ -228,6 +229,29 @@ def test_the_backlog_is_worked_off(world: CallWorld, client: TruelineClient) -> 
     assert client.get_backlog_item(item.id).item.state.value == "resolved"
     with pytest.raises(PreconditionError):
         client.update_backlog_item(item.id, author="ann", owner="ann")
+
+
+def test_a_change_of_the_backlog_that_comes_again_changes_nothing_more(
+    world: CallWorld, client: TruelineClient
+) -> None:
+    """With its request id it is answered with the item as it is now, though its etag is out of date by then."""
+    world.put("nps", agency=30.0)
+    run(client)
+    (item,) = client.list_backlog_items()
+
+    def change(owner: str) -> BacklogItem:
+        return client.update_backlog_item(
+            item.id, author="bob", owner=owner, note="mine", etag=item.etag, request_id="r-1"
+        )
+
+    done = change("cy")
+    client.update_backlog_item(item.id, author="ann", owner="ann")
+    again = change("cy")
+    assert (done.owner, again.owner) == ("cy", "ann")
+    timeline = client.get_backlog_item(item.id).timeline
+    assert sum(event.text == "mine" for event in timeline) == 1
+    with pytest.raises(InvalidRequestError, match="was given with another request"):
+        change("dee")
 
 
 def test_what_cannot_be_changed_is_refused(world: CallWorld, client: TruelineClient) -> None:

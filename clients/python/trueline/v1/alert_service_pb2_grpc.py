@@ -251,7 +251,7 @@ class AlertServiceServicer:
     def ResendNotification(self, request, context):
         """ResendNotification has a notification tried again, now, with the same idempotency key, with its whole bundle if it
         went in one. What was sent goes again too: a receiver that honours the key takes it once.
-        Errors: UNKNOWN_NOTIFICATION.
+        Errors: UNKNOWN_NOTIFICATION, INVALID_FIELD (the request_id was given with another request).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

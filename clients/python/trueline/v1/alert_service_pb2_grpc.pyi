@@ -99,7 +99,7 @@ class AlertServiceStub:
     ResendNotification: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.ResendNotificationRequest, _alert_service_pb2.ResendNotificationResponse]
     """ResendNotification has a notification tried again, now, with the same idempotency key, with its whole bundle if it
     went in one. What was sent goes again too: a receiver that honours the key takes it once.
-    Errors: UNKNOWN_NOTIFICATION.
+    Errors: UNKNOWN_NOTIFICATION, INVALID_FIELD (the request_id was given with another request).
     """
     ListAlertGroups: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.ListAlertGroupsRequest, _alert_service_pb2.ListAlertGroupsResponse]
     """ListAlertGroups tells the groups that are not over, the newest first."""
@@ -175,7 +175,7 @@ class AlertServiceAsyncStub(AlertServiceStub):
     ResendNotification: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.ResendNotificationRequest, _alert_service_pb2.ResendNotificationResponse]  # type: ignore[assignment]
     """ResendNotification has a notification tried again, now, with the same idempotency key, with its whole bundle if it
     went in one. What was sent goes again too: a receiver that honours the key takes it once.
-    Errors: UNKNOWN_NOTIFICATION.
+    Errors: UNKNOWN_NOTIFICATION, INVALID_FIELD (the request_id was given with another request).
     """
     ListAlertGroups: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.ListAlertGroupsRequest, _alert_service_pb2.ListAlertGroupsResponse]  # type: ignore[assignment]
     """ListAlertGroups tells the groups that are not over, the newest first."""
@@ -332,7 +332,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_alert_service_pb2.ResendNotificationResponse, _abc.Awaitable[_alert_service_pb2.ResendNotificationResponse]]:
         """ResendNotification has a notification tried again, now, with the same idempotency key, with its whole bundle if it
         went in one. What was sent goes again too: a receiver that honours the key takes it once.
-        Errors: UNKNOWN_NOTIFICATION.
+        Errors: UNKNOWN_NOTIFICATION, INVALID_FIELD (the request_id was given with another request).
         """
 
     @_abc_1.abstractmethod

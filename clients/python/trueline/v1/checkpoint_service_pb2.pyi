@@ -1035,12 +1035,18 @@ class UpdateBacklogItemRequest(_message.Message):
     AUTHOR_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     author: _builtins.str
     """Who does it."""
     note: _builtins.str
     """For the timeline; a note alone is a change, too."""
     validate_only: _builtins.bool
     """Only say what would be."""
+    request_id: _builtins.str
+    """Of the caller's choosing, unique for each change: a call that comes again with it changes nothing more and is
+    answered with the item as it is then. Remembered for a day, as those of AlertService. Empty = each call is one of
+    its own.
+    """
     @_builtins.property
     def item(self) -> Global___BacklogItem:
         """The item: its id and what it is to have; of all fields only `owner`, `priority` and `state` can be changed. With its
@@ -1059,10 +1065,11 @@ class UpdateBacklogItemRequest(_message.Message):
         author: _builtins.str = ...,
         note: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "item", b"item", "note", b"note", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "item", b"item", "note", b"note", "request_id", b"request_id", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

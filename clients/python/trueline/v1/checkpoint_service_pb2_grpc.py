@@ -145,7 +145,8 @@ class CheckpointServiceServicer:
 
     def UpdateBacklogItem(self, request, context):
         """UpdateBacklogItem changes who sees to an item, how urgent it is, and where it stands; all of it or nothing.
-        Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH, INVALID_FIELD (nothing to change, an unknown path).
+        Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH, INVALID_FIELD (nothing to change, an unknown path, a
+        request_id that was given with another request).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

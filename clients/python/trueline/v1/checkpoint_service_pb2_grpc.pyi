@@ -59,7 +59,8 @@ class CheckpointServiceStub:
     """GetBacklogItem tells an item with its timeline. Errors: UNKNOWN_CASE."""
     UpdateBacklogItem: _grpc.UnaryUnaryMultiCallable[_checkpoint_service_pb2.UpdateBacklogItemRequest, _checkpoint_service_pb2.UpdateBacklogItemResponse]
     """UpdateBacklogItem changes who sees to an item, how urgent it is, and where it stands; all of it or nothing.
-    Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH, INVALID_FIELD (nothing to change, an unknown path).
+    Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH, INVALID_FIELD (nothing to change, an unknown path, a
+    request_id that was given with another request).
     """
     ListSchedules: _grpc.UnaryUnaryMultiCallable[_checkpoint_service_pb2.ListSchedulesRequest, _checkpoint_service_pb2.ListSchedulesResponse]
     """ListSchedules tells the schedules in force, by name, and how far they have come."""
@@ -97,7 +98,8 @@ class CheckpointServiceAsyncStub(CheckpointServiceStub):
     """GetBacklogItem tells an item with its timeline. Errors: UNKNOWN_CASE."""
     UpdateBacklogItem: _aio.UnaryUnaryMultiCallable[_checkpoint_service_pb2.UpdateBacklogItemRequest, _checkpoint_service_pb2.UpdateBacklogItemResponse]  # type: ignore[assignment]
     """UpdateBacklogItem changes who sees to an item, how urgent it is, and where it stands; all of it or nothing.
-    Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH, INVALID_FIELD (nothing to change, an unknown path).
+    Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH, INVALID_FIELD (nothing to change, an unknown path, a
+    request_id that was given with another request).
     """
     ListSchedules: _aio.UnaryUnaryMultiCallable[_checkpoint_service_pb2.ListSchedulesRequest, _checkpoint_service_pb2.ListSchedulesResponse]  # type: ignore[assignment]
     """ListSchedules tells the schedules in force, by name, and how far they have come."""
@@ -174,7 +176,8 @@ class CheckpointServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_checkpoint_service_pb2.UpdateBacklogItemResponse, _abc.Awaitable[_checkpoint_service_pb2.UpdateBacklogItemResponse]]:
         """UpdateBacklogItem changes who sees to an item, how urgent it is, and where it stands; all of it or nothing.
-        Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH, INVALID_FIELD (nothing to change, an unknown path).
+        Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH, INVALID_FIELD (nothing to change, an unknown path, a
+        request_id that was given with another request).
         """
 
     @_abc_1.abstractmethod
