@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trueline_rules.alerting.operands import Operand
-from trueline_rules.model import Metadata, Place
+from trueline_rules.model import Metadata, Place, Written
 
 # A value of a fact as a test gives it; None = missing.
 Given = str | float | bool | tuple[str, ...] | None
@@ -41,12 +41,14 @@ class FactSource:
         kind: "metric", "kpi" or "fact".
         name: of the metric, KPI or fact type.
         operand: what is taken of its series.
+        place: where it stands in its file.
 
     """
 
     kind: str
     name: str
     operand: Operand
+    place: Place | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class AlertRule:
         labels: further labels of its alerts.
         limit: most alerts at once; beyond it the evaluation is an error.
         summary: what people read.
+        asides: "warning" or "critical" -> the comment that stands directly behind it.
+        written: "warning", "critical" or "summary" -> how it stands in its file.
         every_us: how often it is evaluated, at multiples of it; 0 = at each evaluation of the server.
 
     """
@@ -83,6 +87,12 @@ class AlertRule:
     summary: str
     asides: Mapping[str, str] = field(default_factory=dict, compare=False)
     every_us: int = 0
+    written: Mapping[str, Written] = field(default_factory=dict, compare=False)
+
+    def place_in(self, text: str, offset: int = 0) -> Place:
+        """Where a character of "warning", "critical" or "summary" stands; the rule's name where that is not known."""
+        written = self.written.get(text)
+        return self.metadata.place if written is None else written.place(offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,36 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """How a text stands in a rule file.
+
+    Attributes:
+        text: what it reads.
+        start: where it begins; a quoted one at its quote, one below | or > at that sign.
+        lines: line and column (from 1) at which each of its lines begins; () where the file has it in another form:
+            folded, or quoted over several lines or with escapes.
+
+    """
+
+    text: str
+    start: Place
+    lines: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether each of its characters has a place of its own."""
+        return bool(self.lines)
+
+    def place(self, offset: int = 0) -> Place:
+        """Where one of its characters stands (the end is len(text)); its start where that is not known."""
+        if not self.lines:
+            return self.start
+        before = self.text[:offset]
+        line, column = self.lines[min(before.count("\n"), len(self.lines) - 1)]
+        return Place(self.start.file, line, column + len(before) - (before.rfind("\n") + 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
     """Who and what a rule document is."""
 
@@ -161,7 +191,8 @@ class Kpi:
     The statement reads the views `events`, `points`, `kpis` and one view per role of the event mapping (`signup`,
     `payment`, …), all bound to the tenant and to the instant judged. It answers one row with a column `value` and may
     add `numerator`, `denominator`, `period_start`, `period_end` (the last two as DateTime64). Parameters are written
-    `{at:DateTime64(6)}` (the instant judged), and `{name:Type}` for each of `parameters`.
+    `{at:DateTime64(6)}` (the instant judged), and `{name:Type}` for each of `parameters`. `written` tells where the
+    statement stands in its file.
     """
 
     metadata: Metadata
@@ -173,6 +204,11 @@ class Kpi:
     action: str
     parameters: Mapping[str, str | int | float | bool]
     statement: str
+    written: Written | None = field(default=None, compare=False)
+
+    def place_in_statement(self, offset: int = 0) -> Place:
+        """Where a character of the statement stands; the document's name where that is not known."""
+        return self.metadata.place if self.written is None else self.written.place(offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import yaml
 
 from trueline_rules.errors import Problems
-from trueline_rules.model import Place
+from trueline_rules.model import Place, Written
 from trueline_rules.names import quoted
 from trueline_rules.syntax import NULL, REFUSED, TextNode, place_of
 
@@ -91,10 +91,15 @@ class Site:
             key = True
         return self._keys.get(path, self._values[path]) if key else self._values[path]
 
+    def written(self, path: Path) -> Written | None:
+        """How a text stands in the file; None if there is none."""
+        node = self._texts.get(path)
+        return node.written(self.file) if node is not None else None
+
     def place_in(self, path: Path, offset: int) -> Place | None:
         """Where a character of a text stands; None if the file does not have the text letter by letter."""
-        node = self._texts.get(path)
-        return node.place_of(self.file, offset) if node is not None else None
+        written = self.written(path)
+        return written.place(offset) if written is not None and written.exact else None
 
     def comment_behind(self, path: Path) -> str:
         """What a comment says that stands directly behind an unquoted text; "" = there is none."""

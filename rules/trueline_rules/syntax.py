@@ -15,7 +15,7 @@ from yaml.resolver import Resolver
 
 from trueline_rules.errors import Problems
 from trueline_rules.malformed import explain
-from trueline_rules.model import Place
+from trueline_rules.model import Place, Written
 from trueline_rules.names import quoted
 
 MOST_BYTES = 1024 * 1024
@@ -85,14 +85,10 @@ class TextNode(yaml.ScalarNode):
         # What a comment says that stands directly behind an unquoted text; "" = there is none.
         self.comment = _comment_behind(event, lines)
 
-    def place_of(self, file: str, offset: int) -> Place | None:
-        """Where a character of the value stands; None for folded texts, and for quoted ones with escapes."""
-        if not self._starts:
-            return None
-        before = self.value[:offset]
-        row = before.count("\n")
-        line, column = self._starts[min(row, len(self._starts) - 1)]
-        return Place(file, line + 1, column + len(before) - (before.rfind("\n") + 1) + 1)
+    def written(self, file: str) -> Written:
+        """How the value stands in its file."""
+        lines = tuple((line + 1, column + 1) for line, column in self._starts)
+        return Written(self.value, place_of(file, self.start_mark), lines)
 
 
 def _line_starts(value: str, event: Any, lines: Sequence[str]) -> list[tuple[int, int]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trueline_rules.alert_model import AlertRule
 from trueline_rules.alert_rules import CompiledRule
 from trueline_rules.analysis.boxes import Boxes, TooManyError
-from trueline_rules.analysis.ranges import Ranges, joined
+from trueline_rules.analysis.ranges import LEAST, MOST, NONE, Border, Ranges, joined
 from trueline_rules.analysis.sets import Variable
 from trueline_rules.analysis.truths import FactKey, truths_of, variable_of
 from trueline_rules.expressions import FactType
@@ -21,8 +22,10 @@ class Finding:
 
     Attributes:
         check: which check found it: "never true", "always true", "hidden warning", "gap", "turned sign",
-            "beyond target", "shadowed", "never missing", "comment", "template", "no events", "unused", "unknown label".
+            "beyond target", "shadowed", "overlap", "units", "never missing", "not in SQL", "comment", "template",
+            "no events", "unused", "unknown label".
         document: "AlertRule churn_rate_high".
+        place: of the words at fault, as near as the file tells.
         message: what, and the way out.
 
     """
@@ -60,14 +63,35 @@ class Judged:
         return joined(self.ranges.values())
 
     @property
+    def first(self) -> str:
+        """The mildest severity that it has a condition for."""
+        return next(iter(self.compiled.conditions))
+
+    @property
     def variables(self) -> frozenset[Variable]:
         """All that its conditions look at."""
         return frozenset(variable for boxes in self.where.values() for variable in boxes.variables)
 
-    def find(self, check: str, message: str) -> Finding:
-        """A finding at the rule's name."""
-        metadata = self.compiled.rule.metadata
-        return Finding(check, f"AlertRule {metadata.name}", metadata.place, message)
+    @property
+    def hull(self) -> tuple[Border, Border]:
+        """From the least to the largest number for which it may fire; all numbers where it reads more than one."""
+        fires = self.fires if self.fact else NONE
+        missing = any(values.missing for boxes in self.where.values() for box in boxes.boxes for values in box.values())
+        return (LEAST, MOST) if not fires or missing else (fires.intervals[0][0], fires.intervals[-1][1])
+
+    def find(self, check: str, message: str, severity: str) -> Finding:
+        """A finding at the condition of a severity."""
+        return find_in(self.compiled.rule, severity, check, message)
+
+
+def find_in(rule: AlertRule, text: str, check: str, message: str, offset: int = 0) -> Finding:
+    """A finding at a character of a rule's "warning", "critical" or "summary"."""
+    return find_at(rule, rule.place_in(text, offset), check, message)
+
+
+def find_at(rule: AlertRule, place: Place, check: str, message: str) -> Finding:
+    """A finding at a place of a rule."""
+    return Finding(check, f"AlertRule {rule.metadata.name}", place, message)
 
 
 def judge(rule: CompiledRule) -> Judged | None:

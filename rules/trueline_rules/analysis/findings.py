@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator
 
 from trueline_rules.alert_rules import CompiledRule, compile_rule
-from trueline_rules.analysis.finding import Finding, judge
+from trueline_rules.analysis.finding import Finding, find_at, find_in, judge
+from trueline_rules.analysis.overlaps import overlapping
+from trueline_rules.analysis.pushdown import not_pushed
 from trueline_rules.analysis.routing_labels import unknown_labels
 from trueline_rules.analysis.shadowing import shadowed
 from trueline_rules.analysis.thresholds import against_target, never_missing, thresholds
+from trueline_rules.analysis.units import mixed_units
 from trueline_rules.checkpoint_model import CheckpointPolicy
 from trueline_rules.expressions import ExpressionError, compile_expression
 from trueline_rules.model import RuleSet
@@ -35,6 +38,9 @@ def analyse(rules: RuleSet, *, stopped: Stopped = never) -> list[Finding]:
         *(finding for one in while_wanted(judged, stopped) for finding in against_target(one, rules)),
         *(finding for one in judged for finding in never_missing(one)),
         *shadowed(judged),
+        *overlapping(judged),
+        *(finding for rule in compiled for finding in mixed_units(rule, rules)),
+        *not_pushed(compiled, rules.fact_types),
         *(finding for rule in compiled for finding in _comments(rule)),
         *(finding for rule in compiled for finding in _templates(rule)),
         *_without_source(compiled, rules),
@@ -55,14 +61,16 @@ def _comments(rule: CompiledRule) -> Iterator[Finding]:
         except ExpressionError:
             continue
         told = f"'# {comment}' behind {severity} is a comment, although it would go on with the condition"
-        yield _of(rule, "comment", f"{told}; put the whole condition in quotes, or the comment on a line of its own")
+        message = f"{told}; put the whole condition in quotes, or the comment on a line of its own"
+        yield find_in(rule.rule, severity, "comment", message, len(condition.text))
 
 
 def _templates(rule: CompiledRule) -> Iterator[Finding]:
     found = _TEMPLATE.search(rule.rule.summary)
     if found is not None:
         told = f"summary has '{found[0][:40]}', which is shown as it stands: texts are no templates"
-        yield _of(rule, "template", f"{told}; labels and values of an alert are shown beside it")
+        message = f"{told}; labels and values of an alert are shown beside it"
+        yield find_in(rule.rule, "summary", "template", message, found.start())
 
 
 def _without_source(compiled: list[CompiledRule], rules: RuleSet) -> Iterator[Finding]:
@@ -73,7 +81,7 @@ def _without_source(compiled: list[CompiledRule], rules: RuleSet) -> Iterator[Fi
                     f"{name} never has a value: metric {source.name} reads roles that no event plays in the mapping "
                     f"{rules.mapping.metadata.name}"
                 )
-                yield _of(one, "no events", message)
+                yield find_at(one.rule, source.place or one.rule.metadata.place, "no events", message)
 
 
 def _unused(rules: RuleSet) -> Iterator[Finding]:
@@ -86,8 +94,3 @@ def _unused(rules: RuleSet) -> Iterator[Finding]:
     for name, fact in rules.fact_types.items():
         if name not in read:
             yield Finding("unused", f"FactType {name}", fact.metadata.place, "no rule reads it")
-
-
-def _of(rule: CompiledRule, check: str, message: str) -> Finding:
-    metadata = rule.rule.metadata
-    return Finding(check, f"AlertRule {metadata.name}", metadata.place, message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trueline_rules.analysis.boxes import NOTHING, TooManyError
 from trueline_rules.analysis.finding import Finding, Judged
-from trueline_rules.analysis.ranges import LEAST, MOST, Border, Ranges
+from trueline_rules.analysis.ranges import Border
 
 # Of the rules that may cover one, this many are compared with it, so that the time grows with the number of rules.
 MOST_COMPARED = 16
@@ -39,7 +39,7 @@ def shadowed(judged: Iterable[Judged]) -> Iterator[Finding]:
             exact = (frozenset((s, b.key) for s, b in one.where.items()), rule.for_us, rule.keep_firing_for_us)
             same = first.setdefault(exact, one)
             if same is one:
-                different.append(_Candidate(place, one, *_hull(one)))
+                different.append(_Candidate(place, one, *one.hull))
             else:
                 yield _superfluous(one, same)
         yield from _sweep(different)
@@ -91,16 +91,7 @@ def _covers(outer: _Candidate, inner: _Candidate) -> bool:
         return False
 
 
-def _hull(judged: Judged) -> tuple[Border, Border]:
-    """From the least to the largest number for which a rule may fire; all numbers where it reads more than one."""
-    fires: Ranges = judged.fires if judged.fact else Ranges(())
-    missing = any(values.missing for boxes in judged.where.values() for box in boxes.boxes for values in box.values())
-    if not fires or missing:
-        return LEAST, MOST
-    return fires.intervals[0][0], fires.intervals[-1][1]
-
-
 def _superfluous(inner: Judged, outer: Judged) -> Finding:
     name = outer.compiled.rule.metadata.name
     told = f"whenever it fires, {name} does with the same severity or a worse one; take one out"
-    return inner.find("shadowed", told)
+    return inner.find("shadowed", told, inner.first)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from trueline_rules.alerting.aggregates import Agg
 from trueline_rules.analysis.boxes import known_throughout
-from trueline_rules.analysis.finding import Finding, Judged
+from trueline_rules.analysis.finding import Finding, Judged, find_in
 from trueline_rules.analysis.ranges import ALL
 from trueline_rules.expressions.tree import FactValue, Presence, walk
 from trueline_rules.model import Direction, Kpi, RuleSet
@@ -18,10 +18,10 @@ def thresholds(judged: Judged) -> Iterator[Finding]:
     for severity, boxes in judged.where.items():
         if not boxes:
             sound = False
-            yield judged.find("never true", f"{severity} is never true; {_nothing(judged)} fulfils all of it")
+            yield judged.find("never true", f"{severity} is never true; {_nothing(judged)} fulfils all of it", severity)
         elif known_throughout(judged.variables) <= boxes:
             every = f"of every {judged.fact}" if judged.fact else "whatever its facts are"
-            yield judged.find("always true", f"{severity} is true {every}, so it says nothing")
+            yield judged.find("always true", f"{severity} is true {every}, so it says nothing", severity)
     if not sound or len(judged.where) < 2:
         return
     warning, critical = judged.where["warning"], judged.where["critical"]
@@ -29,7 +29,7 @@ def thresholds(judged: Judged) -> Iterator[Finding]:
     if warning <= critical:
         shown = [f" ({ranges[severity]})" if ranges else "" for severity in ("warning", "critical")]
         message = f"the warning{shown[0]} is never seen: critical{shown[1]} holds wherever it does"
-        yield judged.find("hidden warning", f"{message}; were the two limits exchanged?")
+        yield judged.find("hidden warning", f"{message}; were the two limits exchanged?", "warning")
     elif ranges:
         yield from _gap(judged)
 
@@ -44,7 +44,7 @@ def _gap(judged: Judged) -> Iterator[Finding]:
     hole = judged.fires.holes
     if hole and not two_sided and all(judged.ranges.values()):
         warning, critical = judged.ranges["warning"], judged.ranges["critical"]
-        yield judged.find("gap", f"between warning ({warning}) and critical ({critical}) is a gap: {hole}")
+        yield judged.find("gap", f"between warning ({warning}) and critical ({critical}) is a gap: {hole}", "warning")
 
 
 def against_target(judged: Judged, rules: RuleSet) -> Iterator[Finding]:
@@ -62,9 +62,13 @@ def against_target(judged: Judged, rules: RuleSet) -> Iterator[Finding]:
     if good_side and not bad_side:
         better, sign = ("higher", "<") if higher else ("lower", ">")
         message = f"it fires where {kpi.metadata.name} is good ({judged.fires}), for {better} is better"
-        yield judged.find("turned sign", f"{message}; is '{sign}' meant?")
-    elif kpi.target in judged.fires:
-        yield judged.find("beyond target", f"it fires at the target of {kpi.metadata.name}, {_target(kpi)}")
+        yield judged.find("turned sign", f"{message}; is '{sign}' meant?", judged.first)
+        return
+    for severity, ranges in judged.ranges.items():
+        if kpi.target in ranges:
+            message = f"it fires at the target of {kpi.metadata.name}, {_target(kpi)}"
+            yield judged.find("beyond target", message, severity)
+            return
 
 
 def never_missing(judged: Judged) -> Iterator[Finding]:
@@ -78,7 +82,8 @@ def never_missing(judged: Judged) -> Iterator[Finding]:
             if source.kind == "fact" and not judged.compiled.facts[fact.name].nullable:
                 told, truth = condition.text[node.start : node.end], "always" if node.present else "never"
                 message = f"{severity}: '{told}' is {truth} true, for FactType {source.name} says nullable: false"
-                yield judged.find("never missing", f"{message}; take it out, or let the fact be nullable")
+                message = f"{message}; take it out, or let the fact be nullable"
+                yield find_in(judged.compiled.rule, severity, "never missing", message, node.start)
 
 
 def _target(kpi: Kpi) -> str:

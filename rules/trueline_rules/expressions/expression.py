@@ -22,7 +22,8 @@ class Expression:
     tree: Node
     facts: tuple[str, ...]  # the names read, sorted
     evaluate: Evaluate = field(compare=False, repr=False)
-    pushdown_problem: str  # why there is no SQL; "" where there is
+    pushdown_problem: str  # why there is no SQL, and the way out; "" where there is
+    pushdown_place: tuple[int, int] = (0, 0)  # where the part without SQL begins and ends in the text
 
     @property
     def reads_now(self) -> bool:
@@ -62,9 +63,9 @@ def compile_expression(text: str, facts: Mapping[str, Fact]) -> Expression:
     """
     tree = check(text, facts)
     read = facts_read(tree)
-    problem = ""
+    problem, place = "", (0, 0)
     try:
         condition_sql(tree, dict.fromkeys((*read, "$now"), "x"))
     except PushdownError as error:
-        problem = str(error)
-    return Expression(text=text, tree=tree, facts=read, evaluate=compile_condition(tree), pushdown_problem=problem)
+        problem, place = str(error), (error.start, error.end)
+    return Expression(text, tree, read, compile_condition(tree), problem, place)

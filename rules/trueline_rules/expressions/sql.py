@@ -57,7 +57,15 @@ _FUNCTIONS = {
 
 
 class PushdownError(Exception):
-    """The condition has no equal in SQL; the text says why."""
+    """The condition has no equal in SQL; the text says why, and the way out.
+
+    `start` and `end` are offsets into the text of the expression: of the part that has none.
+    """
+
+    def __init__(self, message: str, node: Node) -> None:
+        super().__init__(message)
+        self.start = node.start
+        self.end = node.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ class _Writer:
         """The expression of a node."""
         written = self._write(node)
         if len(written) > LONGEST_SQL:
-            raise PushdownError("the condition becomes too long in SQL: nest fewer '? :'")
+            raise PushdownError("it becomes too long in SQL: nest fewer '? :'", node)
         return written
 
     def _write(self, node: Node) -> str:  # noqa: PLR0911, PLR0912 - one case for each kind of node
@@ -114,9 +122,10 @@ class _Writer:
             case Now():
                 return _instant(self._columns["$now"])
             case Literal():
-                return _constant(node.value)
+                return _constant(node.value, node)
             case Exact():
-                raise PushdownError("a decimal meets a float64 number, which ClickHouse does not compute exactly")
+                told = "a decimal meets a float64 number, which ClickHouse does not compute exactly"
+                raise PushdownError(f"{told}: declare both facts alike", node)
             case Minus():
                 return f"negate({self.value(node.operand)})"
             case Arithmetic():
@@ -172,13 +181,15 @@ class _Writer:
             bounded = f"least(greatest({computed}, toInt64({_FIRST - 1})), toInt64({_LAST + 1}))"
             return f"nullIf(nullIf({bounded}, toInt64({_FIRST - 1})), toInt64({_LAST + 1}))"
         if node.type is ValueType.DECIMAL and node.operator not in (Operator.ADD, Operator.SUB):
-            raise PushdownError(f"'{node.operator}' of decimals is exact only outside ClickHouse")
+            told = f"'{node.operator}' of decimals is exact only outside ClickHouse: declare the facts as number"
+            raise PushdownError(told, node)
         return computed
 
     def _attribute(self, node: Attribute) -> str:
         operand = self.value(node.operand)
         if node.attribute is not TextAttribute.LENGTH:
-            raise PushdownError(f"'.{node.attribute}' of ClickHouse differs from Unicode's in some letters")
+            told = f"'.{node.attribute}' of ClickHouse differs from Unicode's in some letters: use =~ '(?i)…'"
+            raise PushdownError(told, node)
         if node.operand.type is ValueType.TEXTS:
             return f"if(has({operand}, NULL), NULL, toFloat64(length(arrayDistinct({operand}))))"
         return f"toFloat64(lengthUTF8({operand}))"
@@ -199,7 +210,7 @@ class _Writer:
             # A set of ClickHouse tells -0.0 from 0.0; what is added to 0.0 is never -0.0.
             item = f"plus({item}, 0.0)"
             members = tuple(value + 0.0 for value in members if isinstance(value, float))
-        return f"in({item}, tuple({', '.join(_constant(value) for value in members)}))"
+        return f"in({item}, tuple({', '.join(_constant(value, node.container) for value in members)}))"
 
 
 def _finite(number: str) -> str:
@@ -210,14 +221,14 @@ def _instant(column: str) -> str:
     return f"toUnixTimestamp64Micro(CAST({column}, 'Nullable(DateTime64(6, \\'UTC\\'))'))"
 
 
-def _constant(value: Constant) -> str:
+def _constant(value: Constant, node: Node) -> str:
     match value:
         case bool():
             return "true" if value else "false"
         case float():
             return f"toFloat64({value!r})"
         case Decimal():
-            return _decimal(value)
+            return _decimal(value, node)
         case str():
             return quote(value)
         case datetime():
@@ -226,8 +237,9 @@ def _constant(value: Constant) -> str:
             return f"toInt64({value // _MICROSECOND})"
 
 
-def _decimal(value: Decimal) -> str:
+def _decimal(value: Decimal, node: Node) -> str:
     places = -int(value.normalize().as_tuple().exponent)
     if places > DECIMAL_PLACES or value.adjusted() >= _DECIMAL_DIGITS:
-        raise PushdownError(f"{value} has more than {DECIMAL_PLACES} decimal places or {_DECIMAL_DIGITS} digits")
+        told = f"{value} has more than {DECIMAL_PLACES} decimal places or {_DECIMAL_DIGITS} digits: write fewer"
+        raise PushdownError(told, node)
     return f"toDecimal256('{value:f}', {DECIMAL_PLACES})"

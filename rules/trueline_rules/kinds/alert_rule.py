@@ -119,6 +119,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
         summary=spec.get("summary", ""),
         every_us=parse_span(spec.get("every", "0s")).us,
         asides={severity: found for severity in SEVERITIES if (found := site.comment_behind(("spec", severity)))},
+        written={text: found for text in (*SEVERITIES, "summary") if (found := site.written(("spec", text)))},
     )
 
 
@@ -211,7 +212,7 @@ def _source(written: Spec, path: Path, site: Site) -> FactSource:
     except ValueError as error:
         site.problem(path, f"does not fit together: {error}")
         operand = Operand()
-    return FactSource(kind, written[kind], operand)
+    return FactSource(kind, written[kind], operand, site.place(path, key=True))
 
 
 def _dump_source(source: FactSource) -> dict[str, Any]:

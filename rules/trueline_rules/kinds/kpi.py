@@ -71,6 +71,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> Kpi:
         action=spec.get("action", ""),
         parameters=parameters,
         statement=spec["statement"],
+        written=site.written(("spec", "statement")),
     )
 
 

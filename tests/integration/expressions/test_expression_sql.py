@@ -174,19 +174,36 @@ def test_texts_cannot_leave_their_quotes(facts_table: Warehouse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"),
+    ("text", "problem", "part"),
     [
-        ("t1.as_lower == 'a'", "'.as_lower' of ClickHouse differs from Unicode's in some letters"),
-        ("p1 * p2 > 1", "'*' of decimals is exact only outside ClickHouse"),
-        ("p1 < n1", "a decimal meets a float64 number, which ClickHouse does not compute exactly"),
-        ("p1 < 0.1234567890123456789", "0.1234567890123456789 has more than 18 decimal places or 38 digits"),
-        (f"{'(' * 15}b1{' ? b1 : b1)' * 15}", "the condition becomes too long in SQL: nest fewer '? :'"),
+        (
+            "b1 or t1.as_lower == 'a'",
+            "'.as_lower' of ClickHouse differs from Unicode's in some letters: use =~ '(?i)…'",
+            "t1.as_lower",
+        ),
+        ("p1 * p2 > 1", "'*' of decimals is exact only outside ClickHouse: declare the facts as number", "p1 * p2"),
+        (
+            "p1 < n1",
+            "a decimal meets a float64 number, which ClickHouse does not compute exactly: declare both facts alike",
+            "n1",
+        ),
+        (
+            "p1 < 0.1234567890123456789",
+            "0.1234567890123456789 has more than 18 decimal places or 38 digits: write fewer",
+            "0.1234567890123456789",
+        ),
+        (
+            f"b1 and {'(' * 15}b1{' ? b1 : b1)' * 15}",
+            "it becomes too long in SQL: nest fewer '? :'",
+            f"{'(' * 11}b1{' ? b1 : b1)' * 11} ? b1 : b1",
+        ),
     ],
 )
-def test_what_cannot_be_pushed_down_says_why(text: str, problem: str) -> None:
-    """A condition without an equal in SQL is told when it is compiled, and still evaluates."""
+def test_what_cannot_be_pushed_down_says_why(text: str, problem: str, part: str) -> None:
+    """A condition without an equal in SQL is told when it is compiled, with the part that has none, and evaluates."""
     expression = compile_expression(text, FACTS)
     assert expression.pushdown_problem == problem
+    assert expression.text[slice(*expression.pushdown_place)] == part
     with pytest.raises(PushdownError, match=re.escape(problem)):
         expression.sql(COLUMNS)
     expression.evaluate({}, NOW)

@@ -1,6 +1,7 @@
 """The analysis of rules: sets of numbers, and what is most likely a mistake although it loads."""
 
 import math
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,19 @@ from alert_texts import METRIC, alert, fact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rule_texts import document
+from trueline_rules.alert_model import AlertRule, FactSource
+from trueline_rules.alert_rules import CompiledRule
+from trueline_rules.alerting.operands import Operand
 from trueline_rules.analysis.boxes import Boxes, TooManyError, known_throughout
+from trueline_rules.analysis.finding import judge
 from trueline_rules.analysis.findings import Finding, analyse
+from trueline_rules.analysis.overlaps import overlapping
 from trueline_rules.analysis.ranges import ALL, NONE, Ranges
 from trueline_rules.analysis.truths import FactKey, truths_of, variable_of
 from trueline_rules.expressions import Fact, FactType, compile_expression
 from trueline_rules.expressions.tree import FactValue, walk
 from trueline_rules.loader import load_rules
+from trueline_rules.model import Metadata, Place
 
 NUMBERS = (-1.0, 0.0, 1.0, 2.0, 3.0)
 PROBES = [number + step for number in NUMBERS for step in (-0.5, 0.0, 0.5)]
@@ -279,11 +286,12 @@ def _rule(spec: str, name: str = "r", source: str = "kpi: churn_rate", more: str
     ],
 )
 def test_thresholds_out_of_order(tmp_path: Path, spec: str, source: str, check: str, message: str) -> None:
-    """Each disorder of thresholds is one finding, at the rule's name, with the ranges in it."""
+    """Each disorder of thresholds is one finding, at the condition, with the ranges in it."""
     found = [one for one in _analysed(tmp_path, METRIC, _rule(spec, source=source)) if one.check != "shadowed"]
     assert [one.check for one in found] == [check]
     assert message in found[0].message
-    assert (found[0].place.line, found[0].document) == (METRIC.count("\n") + 4, "AlertRule r")
+    assert (found[0].place.line, found[0].document) == (METRIC.count("\n") + 7, "AlertRule r")
+    assert found[0].place.column == len("  warning: ") + 1
 
 
 @pytest.mark.parametrize(
@@ -363,7 +371,150 @@ def test_a_fact_that_is_promised_is_not_asked_for(tmp_path: Path) -> None:
         "warning: 't == null' is never true, for FactType tier says nullable: false; take it out, or let the fact be "
         "nullable"
     )
+    assert found.place.column == len("  warning: x > 5 and t == 'a' or ") + 1
     assert _analysed(tmp_path, METRIC, tier, alert(spec.replace("fact: tier", "fact: tier, offset: 1h"))) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        (
+            "x > 5 and x < 9",
+            "x > 7 and x < 12",
+            "warning holds together with that of one (above 7 below 9): two alerts",
+        ),
+        ("x > 5 or t == 'a'", "x > 7 or t == 'b'", "warning holds together with that of one: two alerts"),
+        ("x < 5", "x > 9", ""),
+        ("x < 5", "x < 9", ""),
+        ("x > 5 and t == 'a'", "x > 3 and t == 'b'", ""),
+        # What is not looked into may never hold together.
+        ("x > 5 or t =~ 'a'", "x > 7 or t =~ 'b'", ""),
+        ("x * x > 5 or t == 'a'", "x > 7 or t == 'b'", ""),
+    ],
+)
+def test_rules_that_overlap_in_part(tmp_path: Path, one: str, other: str, told: str) -> None:
+    """Two rules with the same labels that both fire for some facts, and each alone for others, page twice for one
+    matter; parted rules, nested ones and those that cannot be told for certain are no findings. Another label, another
+    severity or another fact makes a difference."""
+    facts = "  facts: {x: {metric: sales}, t: {fact: tier}}\n" if "t " in one else "  facts: {x: {metric: sales}}\n"
+    tier = fact("  subject: account\n  type: text\n")
+    first = alert(f"{facts}  warning: {one}\n", "one")
+    second = f"{facts}  warning: {other}\n"
+    found = [each for each in _analysed(tmp_path, METRIC, tier, first, alert(second, "two")) if each.check == "overlap"]
+    assert [each.document for each in found] == (["AlertRule two"] if told else [])
+    if not told:
+        return
+    assert found[0].message.startswith(told)
+    assert found[0].place.column == len("  warning: ") + 1
+    for different in (
+        second + "  labels: {team: x}\n",
+        second.replace("warning", "critical"),
+        second.replace("sales}", "sales, offset: 1h}"),
+    ):
+        found = _analysed(tmp_path, METRIC, tier, first, alert(different, "two"))
+        assert "overlap" not in {each.check for each in found}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.builds("{} {} {:g}".format, st.sampled_from("ab"), SIGNS, st.sampled_from(NUMBERS))
+        | st.sampled_from(["t == 'x'", "t in ['x', 'z']", "a == null", "not ok"]),
+        min_size=2,
+        max_size=2,
+    ),
+    st.lists(
+        st.builds("{} {} {:g}".format, st.sampled_from("ab"), SIGNS, st.sampled_from(NUMBERS))
+        | st.sampled_from(["t != 'x'", "t == 'y'", "a != null", "ok"]),
+        min_size=2,
+        max_size=2,
+    ),
+    st.sampled_from(["and", "or"]),
+    st.sampled_from(["and", "or"]),
+)
+def test_an_overlap_is_told_if_and_only_if_there_is_one(
+    one: list[str], other: list[str], first: str, second: str
+) -> None:
+    """Of plain conditions all combinations of values that make a difference are tried: some row fires both rules, some
+    the one alone and some the other alone, just where an overlap is told."""
+    texts = [f" {word} ".join(parts) for word, parts in ((first, one), (second, other))]
+    rules = [_plain_rule(name, text) for name, text in zip(("one", "two"), texts, strict=True)]
+    told = list(overlapping([judged for rule in rules if (judged := judge(rule)) is not None]))
+    evaluate = [rule.conditions["warning"].evaluate for rule in rules]
+    rows = (dict(zip(VALUES, row, strict=True)) for row in product(*VALUES.values()))
+    seen = {tuple(each(row) is True for each in evaluate) for row in rows}
+    assert bool(told) == (seen >= {(True, True), (True, False), (False, True)})
+
+
+def _plain_rule(name: str, text: str) -> CompiledRule:
+    sources = {known: FactSource("fact", known, Operand()) for known in FACTS}
+    metadata = Metadata(name, place=Place("r.yaml", 1, 1))
+    rule = AlertRule(metadata, sources, text, "", 0, 0, "no_data", "no_data", "no_data", {}, 10, "")
+    return CompiledRule(rule, FACTS, {"warning": compile_expression(text, FACTS)})
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("paid > price", ""),
+        ("rate > price", "'rate > price' joins 'ratio' and 'USD'"),
+        ("paid - rate > 3", "'paid - rate' joins 'usd' and 'ratio'"),
+        ("(rate ?? price) > 3", "'rate ?? price' joins 'ratio' and 'USD'"),
+        ("(price > 3 ? rate : price) > 1", "'price > 3 ? rate : price' joins 'ratio' and 'USD'"),
+        ("-rate + 1 < price", "'-rate + 1 < price' joins 'ratio' and 'USD'"),
+        ("rate * 100 > share", ""),
+        ("rate > share", "'rate > share' joins 'ratio' and 'percent'"),
+        ("share == percents", ""),
+        ("rate > 0.5 and price > 10", ""),
+        ("bare > price", ""),
+    ],
+)
+def test_units_that_do_not_go_together(tmp_path: Path, condition: str, told: str) -> None:
+    """Values of different units that are compared, added or chosen between are told at their place; products and
+    quotients, constants and facts without a unit go with everything."""
+    units = {"price": "USD", "paid": "usd", "rate": "ratio", "share": "%", "percents": "percent", "bare": ""}
+    types = [
+        fact(f"  subject: account\n  type: number\n{f'  unit: {unit!r}{chr(10)}' if unit else ''}", name)
+        for name, unit in units.items()
+    ]
+    read = ", ".join(f"{name}: {{fact: {name}}}" for name in units if name in condition)
+    found = _analysed(tmp_path, *types, alert(f"  facts: {{{read}}}\n  warning: |\n    {condition}\n"))
+    messages = [one for one in found if one.check == "units"]
+    assert [f"warning: {told};" in one.message for one in messages] == ([True] if told else [])
+    if told:
+        part = told[1:].partition("'")[0]
+        assert messages[0].place.column == len("    ") + condition.index(part) + 1
+
+
+def test_units_of_kpis_and_of_what_is_aggregated(tmp_path: Path) -> None:
+    """KPIs and metrics have units, too; how many values there were, and a rate, have not that of the values."""
+    price = fact("  subject: account\n  type: number\n  unit: usd\n", "price")
+    for source, told in (("kpi: churn_rate", True), ("kpi: churn_rate, agg: count, over: 1h", False)):
+        spec = f"  facts: {{x: {{{source}}}, p: {{fact: price}}}}\n  warning: x > p\n"
+        assert [one.check for one in _analysed(tmp_path, price, alert(spec))] == (["units"] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("subject", "condition", "part"),
+    [
+        ("account", "x > 5 and t.as_lower == 'gold'", "t.as_lower"),
+        ("account", "x > 5 and t == 'gold'", ""),
+        ("tenant", "x > 5 and t.as_lower == 'gold'", ""),
+    ],
+)
+def test_a_condition_without_sql_is_told(tmp_path: Path, subject: str, condition: str, part: str) -> None:
+    """Where the warehouse could judge many subjects at once, what has no SQL is told at its place with the way out;
+    facts of the tenant are one row."""
+    tier = fact(f"  subject: {subject}\n  type: text\n")
+    spec = f"  facts: {{x: {{metric: sales}}, t: {{fact: tier}}}}\n  warning: {condition}\n"
+    found = _analysed(tmp_path, METRIC, tier, alert(spec))
+    assert [one.check for one in found] == (["not in SQL"] if part else [])
+    if part:
+        assert found[0].message == (
+            f"warning: '{part}' has no SQL, so the warehouse cannot judge all subjects at once; '.as_lower' of "
+            "ClickHouse differs from Unicode's in some letters: use =~ '(?i)…'"
+        )
+        assert found[0].place.column == len("  warning: ") + condition.index(part) + 1
 
 
 @pytest.mark.parametrize(
@@ -383,6 +534,7 @@ def test_a_comment_that_would_go_on_with_the_condition(tmp_path: Path, written: 
     """YAML ends an unquoted text at a blank and '#'; where the comment reads on as the condition that is told."""
     found = _analysed(tmp_path, METRIC, _rule(f"  warning: {written}\n", source="metric: sales"))
     assert [one.check for one in found] == (["comment"] if told else [])
+    assert not told or found[0].place.column == len("  warning: x > 5") + 1
     assert not told or "put the whole condition in quotes" in found[0].message
 
 
@@ -391,6 +543,7 @@ def test_texts_are_no_templates(tmp_path: Path) -> None:
     spec = "  warning: x > 5\n  summary: 'Low in {{ $labels.instance }}'\n"
     (found,) = _analysed(tmp_path, METRIC, _rule(spec, source="metric: sales"))
     assert (found.check, "'{{ $labels.instance }}'" in found.message) == ("template", True)
+    assert found.place.column == len("  summary: 'Low in ") + 1
 
 
 def test_time_grows_with_the_number_of_rules(tmp_path: Path) -> None:
