@@ -30,15 +30,34 @@ class CaseResult:
     place: Place | None = None
 
 
+class Fork(StrEnum):
+    """Where an expression can go two ways: a single condition, `c ? a : b`, `a ?? b`."""
+
+    CONDITION = "condition"
+    CHOICE = "choice"
+    FALLBACK = "fallback"
+
+
+# What is said of a way that no case went: the first, the second.
+_NEVER = {
+    Fork.CONDITION: ("is never true", "is never false"),
+    Fork.CHOICE: ("never takes what stands before ':'", "never takes what stands behind ':'"),
+    Fork.FALLBACK: ("never has what stands before '??'", "never takes what stands behind '??'"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ConditionCoverage:
-    """A single condition within a rule's expression, and whether tests saw it true and false.
+    """A place where a rule's expression goes one of two ways, and whether tests saw both.
 
     Attributes:
         rule: whose.
         severity: of the expression that it stands in.
         text: as written.
-        seen_true, seen_false: whether some case made it so.
+        seen_true: whether some case made a single condition true, took `a` of `c ? a : b`, had a value for `a` of
+            `a ?? b`.
+        seen_false: whether some case made it false, took `b`. Unknown is neither.
+        kind: what forks.
 
     """
 
@@ -47,6 +66,7 @@ class ConditionCoverage:
     text: str
     seen_true: bool
     seen_false: bool
+    kind: Fork = Fork.CONDITION
 
     @property
     def branches(self) -> int:
@@ -69,9 +89,9 @@ class RuleCoverage:
         missing = [] if self.fires else ["no case in which it fires"]
         missing += [] if self.rests else ["no case in which it does not fire"]
         for condition in self.conditions:
-            for seen, truth in ((condition.seen_true, "true"), (condition.seen_false, "false")):
+            for seen, never in zip((condition.seen_true, condition.seen_false), _NEVER[condition.kind], strict=True):
                 if not seen:
-                    missing.append(f"{condition.severity}: '{condition.text}' is never {truth}")
+                    missing.append(f"{condition.severity}: '{condition.text}' {never}")
         return tuple(missing)
 
 

@@ -46,6 +46,7 @@ def to_json(report: TestReport) -> dict[str, Any]:
                 "conditions": [
                     {
                         "severity": one.severity,
+                        "kind": str(one.kind),
                         "text": one.text,
                         "seen_true": one.seen_true,
                         "seen_false": one.seen_false,

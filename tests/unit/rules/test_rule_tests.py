@@ -1,5 +1,6 @@
 """The runner of rule tests: outcomes, what it says of a failure, coverage, JUnit."""
 
+import json
 import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -9,6 +10,7 @@ import yaml
 from alert_texts import METRIC, TIER, alert, fact, rule_test
 from trueline_rules.documents import dump_document, parse_rules
 from trueline_rules.errors import RuleFileError
+from trueline_rules.expressions import Fact, FactType, compile_expression
 from trueline_rules.loader import load_rules
 from trueline_rules.model import Place
 from trueline_rules.testing.junit import junit_xml
@@ -269,6 +271,66 @@ def test_coverage_tells_each_branch_that_no_case_took(tmp_path: Path) -> None:
         "warning: 'a < 1' is never true",
     )
     assert TestReport((), (coverage,)).branch_share == 0.5
+
+
+@pytest.mark.parametrize(
+    ("condition", "cases", "gaps"),
+    [
+        (
+            "(tier == 'gold' ? a : 2 * a) < 5",
+            [{"tier": "gold", "a": 1}, {"tier": "gold", "a": 9}],
+            [
+                "warning: 'tier == 'gold'' is never false",
+                "warning: 'tier == 'gold' ? a : 2 * a' never takes what stands behind ':'",
+            ],
+        ),
+        (
+            "tier == 'gold' and a > 0 ? a < 5 : a < 2",
+            [{"tier": "gold", "a": -1}, {"tier": "pro", "a": 9}],
+            [
+                "warning: 'tier == 'gold' and a > 0 ? a < 5 : a < 2' never takes what stands before ':'",
+                "warning: 'a < 5' is never true",
+                "warning: 'a < 5' is never false",
+            ],
+        ),
+        (
+            "tier == 'gold' ? a < 5 : a < 2",
+            [{"tier": "gold", "a": 1}, {"tier": "gold", "a": 6}, {"tier": "pro", "a": 3}],
+            ["warning: 'a < 2' is never true"],
+        ),
+        (
+            "(a ?? 0) < 5 and tier != 'x'",
+            [{"a": 1, "tier": "x"}, {"a": 9, "tier": "pro"}],
+            ["warning: 'a ?? 0' never takes what stands behind '??'"],
+        ),
+        (
+            "(a ?? (tier == 'x' ? 1 : 9)) < 5",
+            [{"tier": "x"}, {"tier": "pro"}],
+            ["warning: 'a ?? (tier == 'x' ? 1 : 9)' never has what stands before '??'"],
+        ),
+        ("(a < 5 ?? false) and tier == 'x'", [{"a": 1, "tier": "x"}, {"a": 9, "tier": "y"}, {}], []),
+        ("(a == null ? false : a < 5) and tier == 'x'", [{"a": 1, "tier": "x"}, {"a": 9, "tier": "y"}, {}], []),
+    ],
+)
+def test_arms_count_where_they_are_taken(
+    tmp_path: Path, condition: str, cases: list[dict[str, object]], gaps: list[str]
+) -> None:
+    """Each arm of `? :`, each side of `??` and each outcome of a condition within them is a branch of its own, taken
+    only where the expression comes to it."""
+    rule = f"  facts: {{a: {{metric: sales}}, tier: {{fact: tier}}}}\n  warning: |\n    {condition}\n"
+    facts = {name: Fact(name, kind) for name, kind in (("a", FactType.NUMBER), ("tier", FactType.TEXT))}
+    compiled = compile_expression(condition, facts)
+    severities = {True: "warning", False: "none", None: "unknown"}
+    written = "".join(
+        f"    - {{name: c{number}, given: {json.dumps(given)}, expect: {{severity: {decided}}}}}\n"
+        for number, given in enumerate(cases)
+        if (decided := severities[compiled.evaluate(given)])
+    )
+    report = _run(tmp_path, written, rule)
+    assert [(one.outcome, one.message) for one in report.results] == [(Outcome.PASS, "")] * len(cases)
+    (coverage,) = report.coverage
+    assert [gap for gap in coverage.gaps if gap.startswith("warning: ")] == gaps
+    assert (report.branch_share == 1) == (not gaps)
 
 
 def test_a_rule_without_a_test_is_told(tmp_path: Path) -> None:
