@@ -102,7 +102,8 @@ def refuse_duplicates(documents: Iterable[Document], problems: Problems) -> None
             place = other.site.place(("metadata", "name"))
             document.site.moved(problems).problem(
                 ("metadata", "name"),
-                f"is {quoted(document.name)}, which the {document.kind} at {place.file}:{place.line} is called already",
+                f"is {quoted(document.name)}, which the {document.kind} at {place.file}:{place.line} is called already; "
+                "rename one of them, or take it out",
             )
 
 

@@ -44,7 +44,7 @@ def read_text(path: Path, problems: Problems) -> str | None:
         problems.add(Place(str(path), 0, 0), f"cannot be read: {error.strerror}")
         return None
     if len(content) > MOST_BYTES:
-        problems.add(Place(str(path), 0, 0), f"has more than {MOST_BYTES} bytes, the most of a rule file")
+        problems.add(Place(str(path), 0, 0), f"has more than {MOST_BYTES} bytes, the most of a rule file: split it")
         return None
     try:
         return content.decode("utf-8")

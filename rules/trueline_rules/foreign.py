@@ -32,20 +32,42 @@ _KNOWN: tuple[tuple[frozenset[str], str], ...] = (
         "NotificationChannel (a receiver), Inhibition (an inhibit rule), Silence and Maintenance",
     ),
 )
+# One rule of Prometheus: by itself, in a list, or in the spec of a document of Trueline.
+_RULES = (frozenset({"alert", "expr"}), frozenset({"record", "expr"}))
+_PASTED = (frozenset({"groups"}), *_RULES)
 _PROMETHEUS_KINDS = frozenset({"PrometheusRule", "VMRule"})
 
 
 def name_foreign(node: yaml.Node) -> tuple[yaml.Node, str] | None:
     """The key at which a document shows that it is another system's, and what to say of it; None if it does not."""
+    if isinstance(node, yaml.SequenceNode) and node.value:
+        return _pasted(node.value[0], _RULES)
     if not isinstance(node, yaml.MappingNode):
         return None
-    keys = {key.value: key for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
+    keys = _keys(node)
     for key, value in node.value:
         if key.value == "kind" and value.tag == TEXT and value.value in _PROMETHEUS_KINDS:
             return value, f"this is a {value.value} of the Prometheus operator. {_RULE}"
+        if key.value == "spec" and (found := _pasted(value, _PASTED)) is not None:
+            return found
     if "kind" in keys or "spec" in keys:
         return None
     for marks, told in _KNOWN:
         if marks <= keys.keys():
             return min((keys[mark] for mark in marks), key=lambda found: found.start_mark.line), told
+    return _pasted(node, _RULES)
+
+
+def _pasted(node: yaml.Node, known: tuple[frozenset[str], ...]) -> tuple[yaml.Node, str] | None:
+    """The first key of a part that is a rule of Prometheus, or groups of them."""
+    keys = _keys(node)
+    for marks in known:
+        if marks <= keys.keys():
+            first = min((keys[mark] for mark in marks), key=lambda found: found.start_mark.line)
+            return first, f"these are rules of Prometheus. {_RULE}; recorded numbers are kind Metric"
     return None
+
+
+def _keys(node: yaml.Node) -> dict[str, yaml.Node]:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return {key.value: key for key, _ in pairs if isinstance(key, yaml.ScalarNode)}

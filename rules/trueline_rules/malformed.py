@@ -22,15 +22,19 @@ def explain(error: Any, lines: Sequence[str], last: Any) -> tuple[int, int, str]
     line, column = (noticed.line, noticed.column) if noticed is not None else (-1, -1)
     opened = error.context_mark
     if _has_tab(lines, line, column):
-        return line, column, "a tab; YAML is indented with blanks"
+        return line, column, "a tab; YAML is indented with blanks: write blanks instead"
     context, problem = str(error.context or ""), str(error.problem or "")
     if "quoted scalar" in context and "unexpected" in problem and opened is not None:
-        return opened.line, opened.column, "the quote that opens here is never closed"
+        return opened.line, opened.column, "the quote that opens here is never closed; close it where the text ends"
     if last is not None and last.style in QUOTES and last.end_mark.line == line:
         return _behind_quote(lines, last, line, column)
     if "flow" in context and opened is not None and opened.line != line:
         sign = lines[opened.line][opened.column : opened.column + 1] if opened.line < len(lines) else ""
-        return opened.line, opened.column, f"the '{sign}' that opens here is not closed before line {line + 1}"
+        return (
+            opened.line,
+            opened.column,
+            f"the '{sign}' that opens here is not closed before line {line + 1}; close it where it ends",
+        )
     written = lines[line] if 0 <= line < len(lines) else ""
     begun = line if last is None else last.start_mark.line
     return line, column, _plainly(context, problem, written, begun, (line, column))

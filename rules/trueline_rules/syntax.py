@@ -66,7 +66,7 @@ def compose(text: str, file: str, problems: Problems) -> tuple[list[yaml.Node], 
 def _refuse_unreadable(text: str, file: str) -> None:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MOST_BYTES:
-        raise _Unreadable(Place(file, 0, 0), f"has {size} bytes; a rule file has at most {MOST_BYTES}")
+        raise _Unreadable(Place(file, 0, 0), f"has {size} bytes; a rule file has at most {MOST_BYTES}: split it")
     strange = Reader.NON_PRINTABLE.search(text)
     if strange:
         line = text.count("\n", 0, strange.start()) + 1
@@ -139,9 +139,9 @@ class _Composer:
     def _node(self, event: Any, depth: int) -> yaml.Node:
         self._nodes += 1
         if depth > DEEPEST:
-            raise self._unreadable(event, f"nested deeper than {DEEPEST} levels")
+            raise self._unreadable(event, f"nested deeper than {DEEPEST} levels; no rule is: close what opens before")
         if self._nodes > MOST_NODES:
-            raise self._unreadable(event, f"more than {MOST_NODES} values in one file")
+            raise self._unreadable(event, f"more than {MOST_NODES} values in one file: split it")
         # PyYAML's stubs give the marks of events another type than those of nodes.
         start: Any = event.start_mark
         if isinstance(event, yaml.AliasEvent):

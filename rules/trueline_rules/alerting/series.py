@@ -171,7 +171,7 @@ def _read(word: str, room: int, most: int = MOST_SAMPLES) -> _Run:
 
 def _bounded(run: _Run, room: int, most: int) -> _Run:
     if run.times > room:
-        raise ValueError(f"a series has at most {most:,} samples here")
+        raise ValueError(f"a series has at most {most:,} samples here; write fewer")
     return run
 
 

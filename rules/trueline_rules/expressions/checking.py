@@ -367,7 +367,7 @@ class _Checking:
         parts = [part for part in parsed.parts if isinstance(part, Parsed)][-2:]
         raise self._fail(
             f"{what} cannot join {_a(left.type)} and {_a(right.type)}: {self._fragment(parts[0])} is {_a(left.type)}, "
-            f"{self._fragment(parts[1])} is {_a(right.type)}{_as_instant(left, right)}",
+            f"{self._fragment(parts[1])} is {_a(right.type)}{_way_out(self._text, left, right)}",
             parsed,
         )
 
@@ -378,11 +378,21 @@ class _Checking:
         return error_at(self._text, message, parsed.start, parsed.end)
 
 
-def _as_instant(*sides: Node) -> str:
-    """The way out where a text stands beside an instant and reads as one."""
-    text = next((side.value for side in sides if isinstance(side, Literal) and isinstance(side.value, str)), "")
-    beside = any(side.type is ValueType.DATETIME for side in sides)
-    return f"; write d'{text}'" if beside and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.{0,24}", text) else ""
+def _way_out(text: str, *sides: Node) -> str:
+    """What to write instead where two types do not go together."""
+    for literal, other in (sides, reversed(sides)):
+        if not isinstance(literal, Literal):
+            continue
+        value, kind = literal.value, other.type
+        if isinstance(value, str):
+            if kind is ValueType.DATETIME and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.{0,24}", value):
+                return f"; write d'{value}'"
+            if kind in _NUMERIC and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", value):
+                return f"; write {value} without quotes"
+            if kind is ValueType.BOOL and value in _TRUE_WORDS.values():
+                return f"; write {value} without quotes"
+        return f"; write {_a(kind)} instead of {quoted(text[literal.start : literal.end])}"
+    return "; both sides must be of one type"
 
 
 def _as_decimal(node: Node) -> Node:

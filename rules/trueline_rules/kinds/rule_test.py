@@ -116,7 +116,9 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> RuleTest:
     for number, written in enumerate(spec["cases"]):
         path: Path = ("spec", "cases", number)
         if written["name"] in names:
-            site.problem((*path, "name"), f"is {quoted(written['name'])}, which another case is called already")
+            site.problem(
+                (*path, "name"), f"is {quoted(written['name'])}, which another case is called already; rename one"
+            )
         names.add(written["name"])
         if "each" not in written:
             cases.append(_case(written["name"], written, path, interval_us, site))
@@ -185,7 +187,10 @@ def _expectations(written: Any, path: Path, interval_us: int, site: Site) -> tup
             site.problem((*path, number, "at"), f"is {one['at']}, an instant that stands above already")
         if at_us // interval_us > MOST_EVALUATIONS:
             most = f"{MOST_EVALUATIONS:,} evaluations, one each {format_span(interval_us)}"
-            site.problem((*path, number, "at"), f"is {one['at']}, too late for a case: it has at most {most}")
+            site.problem(
+                (*path, number, "at"),
+                f"is {one['at']}, too late for a case: it has at most {most}; make the interval longer",
+            )
         labels = [sorted(alert.get("labels", {}).items()) for alert in one["alerts"]]
         if any(each in labels[:place] for place, each in enumerate(labels)):
             site.problem((*path, number, "alerts"), "has two alerts with the same labels, which cannot both be")

@@ -30,9 +30,16 @@ MISTAKES = [
     ("kpi.size > 1", "a text has no attribute 'size'; known: as_lower, as_upper, length", "kpi.size"),
     ("value.length > 1", "a number has no attribute 'length'", "value.length"),
     # types
-    ("kpi < 3", "'<' cannot join a text and a number: 'kpi' is a text, '3' is a number", "kpi < 3"),
-    ("value == 'high'", "'==' cannot join a number and a text: 'value' is a number, ''high'' is a text",
-     "value == 'high'"),
+    ("kpi < 3", "'<' cannot join a text and a number: 'kpi' is a text, '3' is a number; write a text instead of '3'",
+     "kpi < 3"),
+    ("value == 'high'", "'==' cannot join a number and a text: 'value' is a number, ''high'' is a text; write a number "
+     "instead of ''high''", "value == 'high'"),
+    ("'0.30' > value", "'>' cannot join a text and a number: ''0.30'' is a text, 'value' is a number; write 0.30 "
+     "without quotes", "'0.30' > value"),
+    ("active == 'true'", "'==' cannot join true or false and a text: 'active' is true or false, ''true'' is a text; "
+     "write true without quotes", "active == 'true'"),
+    ("value == kpi", "'==' cannot join a number and a text: 'value' is a number, 'kpi' is a text; both sides must be "
+     "of one type", "value == kpi"),
     ("active < true", "true and false have no order: '<' cannot compare them", "active < true"),
     ("created_at > '2025-01-01'", "'>' cannot join an instant and a text: 'created_at' is an instant, "
      "''2025-01-01'' is a text; write d'2025-01-01'", "created_at > '2025-01-01'"),
@@ -50,7 +57,7 @@ MISTAKES = [
     ("-kpi == 'a'", "'-' needs a number, not a text", "-kpi"),
     ("value < null", "null has no order and no value: write 'fact == null' or 'fact != null'", "value < null"),
     ("value ?? 0 < 3", "'??' (put it in brackets: it binds loosely) cannot join a number and true or false: "
-     "'value' is a number, '0 < 3' is true or false", "value ?? 0 < 3"),
+     "'value' is a number, '0 < 3' is true or false; both sides must be of one type", "value ?? 0 < 3"),
     # what the language does not have
     ("$random < 1", "$random is refused, because a decision must give the same when it is replayed", "$random"),
     ("$today < created_at", "'$today' is not part of the language; '$now' is", "$today"),

@@ -122,7 +122,8 @@ def test_the_same_document_twice_in_own_files_is_refused(tmp_path: Path) -> None
     """Two documents of one kind and name are a mistake, wherever they stand; other kinds may share the name."""
     problems = _refused(tmp_path, mapping() + "---\n" + kpi(), kpi())
     assert problems == [
-        f"1.yaml:3:18: metadata.name is 'a', which the Kpi at {tmp_path}/0.yaml:9 is called already",
+        f"1.yaml:3:18: metadata.name is 'a', which the Kpi at {tmp_path}/0.yaml:9 is called already; "
+        "rename one of them, or take it out",
     ]
 
 
@@ -213,7 +214,7 @@ def test_files_that_cannot_be_read_are_told_together(tmp_path: Path) -> None:
         load_rules([tmp_path / "none.yaml", tmp_path])
     assert {str(problem) for problem in caught.value.problems} == {
         f"{tmp_path}/none.yaml: does not exist",
-        f"{tmp_path}/big.yaml: has more than 1048576 bytes, the most of a rule file",
+        f"{tmp_path}/big.yaml: has more than 1048576 bytes, the most of a rule file: split it",
         f"{tmp_path}/latin.yaml:2:10: is not UTF-8 from the byte 0xe9 on",
     }
 
