@@ -90,7 +90,7 @@ class InstantReader:
         """
         sources = list(dict.fromkeys(source for rule in compiled for source in rule.rule.facts.values()))
         found = InstantValues()
-        asked = Asked(tenant, rules, instant_us, False, stopped)
+        asked = Asked(tenant, rules, instant_us, False, stopped, reasons=False)
         plain = [each for each in sources if each.kind == "kpi" and not each.operand.over_us]
         self._read_kpis(asked, plain, found, waits=waits)
         latest = [source for source in sources if self._points.fits(rules, source)]

@@ -52,6 +52,12 @@ _BETWEEN = (
     "ORDER BY subject_id, observed_at, revision DESC LIMIT 1 BY subject_id, observed_at LIMIT {most:UInt32}"
 )
 
+_FIRST_AFTER = (
+    "SELECT toUnixTimestamp64Micro(min(observed_at)), count() FROM trueline.facts "
+    "WHERE tenant = {tenant:String} AND subject = {subject:String} AND name = {name:String} "
+    "AND observed_at > fromUnixTimestamp64Micro({at_us:Int64}, 'UTC')"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
@@ -152,6 +158,12 @@ class FactStore:
             "most": most,
         }
         return self._rows(subject, _BETWEEN, parameters)
+
+    def first_after(self, tenant: str, subject: str, name: str, at_us: int) -> int | None:
+        """When a fact was observed first behind an instant (µs since 1970, UTC), of any subject; None = never."""
+        parameters = {"tenant": tenant, "subject": subject, "name": name, "at_us": at_us}
+        ((first_us, count),) = self._warehouse.query(_FIRST_AFTER, parameters)
+        return int(first_us) if count else None
 
     def _rows(self, subject: str, sql: str, parameters: dict[str, Any]) -> list[FactRow]:
         return [

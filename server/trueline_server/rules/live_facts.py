@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from trueline_rules.alert_model import FactSource
+from trueline_rules.alert_model import FactSource, FactType
 from trueline_rules.alerting.operands import vector_at
 from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import Vector
@@ -15,9 +16,12 @@ from trueline_rules.model import RuleSet
 
 from trueline_server.errors import TruelineError
 from trueline_server.kpis.instants import RowReader
+from trueline_server.rules.population import Population, PopulationReader
 from trueline_server.rules.ports import FactReader, KpiReader, PointReader
+from trueline_server.rules.pushdown import Pushdown
 from trueline_server.rules.series_reader import SeriesLimit, SeriesReader, lookback_of
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Points of one fact; a rule that needs more reads a window that is too long.
 MOST_POINTS = 100_000
 # Of the values computed for an instant, the newest; another revision's mean something else.
@@ -40,6 +44,7 @@ class Asked:
         at_us: microseconds since 1970 (UTC).
         latest: whether it is the tenant's default instant, for which values of KPIs are there already.
         stopped: asked before each fact; once it says yes, the work ends.
+        reasons: whether somebody is told why a fact that is put in has no value; it costs a query.
 
     """
 
@@ -48,6 +53,7 @@ class Asked:
     at_us: int
     latest: bool
     stopped: Callable[[], bool] = field(default=lambda: False, compare=False)
+    reasons: bool = True
 
 
 @dataclass(slots=True)
@@ -79,16 +85,33 @@ class LiveFacts:
         self._series = SeriesReader(points, facts)
         self._history = history
         self._facts = facts
+        self._population = PopulationReader(history, facts)
 
-    def read(self, asked: Asked, sources: Mapping[str, FactSource]) -> LiveValues:
-        """The values of facts, one for each label set.
+    def decide(self, asked: Asked, pushdown: Pushdown, live: LiveValues, *, most: int) -> Population | str:
+        """Decide about all subjects at once; see `PopulationReader.decide`. Facts without a value are noted in `live`.
+
+        Raises:
+            TruelineError: NOT_SERVING, if it was stopped.
+
+        """
+        found = self._population.decide(
+            asked.tenant, asked.rules, pushdown, asked.at_us, most=most, stopped=asked.stopped
+        )
+        if not isinstance(found, str):
+            for name, source in pushdown.sources.items():
+                if not found.with_value[name]:
+                    live.notes[name] = self._why_missing(asked, source)
+        return found
+
+    def read(self, asked: Asked, sources: Mapping[str, FactSource], into: LiveValues | None = None) -> LiveValues:
+        """The values of facts, one for each label set; added to what was read before, if that is given.
 
         Raises:
             TruelineError: TOO_MANY_POINTS; NOT_SERVING, if it was stopped.
             AlertingError: two series of a metric have the same labels.
 
         """
-        live = LiveValues()
+        live = LiveValues() if into is None else into
         for name, source in sources.items():
             if asked.stopped():
                 raise TruelineError("UNAVAILABLE", "NOT_SERVING", "the evaluation was stopped before it was done")
@@ -167,8 +190,25 @@ class LiveFacts:
                 Series(((subject, row.subject_id),), (end_us,), (row.value,)) for row in rows if row.value is not None
             ]
         if not series:
-            live.notes[name] = f"no {subject} has a value for fact {source.name}; put it in, or give it"
+            live.notes[name] = self._why_missing(asked, source)
         return vector_at(operand, series, asked.at_us, (subject,))
+
+    def _why_missing(self, asked: Asked, source: FactSource) -> str:
+        """Why no subject has a value for a fact that is put in: there is none, or all that there is came later."""
+        fact: FactType = asked.rules.fact_types[source.name]
+        end_us = asked.at_us - source.operand.offset_us
+        told = f"no {fact.subject} has a value for fact {source.name}"
+        if not asked.reasons:
+            return told
+        first_us = self._facts.first_after(asked.tenant, fact.subject, source.name, end_us)
+        if first_us is None:
+            return f"{told}; put it in, or give it"
+        way_out = "judge an instant from then on, put it in as observed earlier, or give it"
+        return f"{told} at {_told(end_us)}: what was put in was observed from {_told(first_us)} on; {way_out}"
+
+
+def _told(instant_us: int) -> str:
+    return f"{_EPOCH + timedelta(microseconds=instant_us):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _limit() -> SeriesLimit:

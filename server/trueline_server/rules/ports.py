@@ -53,7 +53,14 @@ class FactReader(Protocol):
     """Reads facts that others put in; their store."""
 
     def as_of(
-        self, tenant: str, subject: str, at_us: int, *, names: Sequence[str] = (), most: int = ...
+        self,
+        tenant: str,
+        subject: str,
+        at_us: int,
+        *,
+        names: Sequence[str] = (),
+        ids: Sequence[str] = (),
+        most: int = ...,
     ) -> list[FactRow]:
         """The facts of a kind of subject as they were at an instant."""
         ...
@@ -62,4 +69,8 @@ class FactReader(Protocol):
         self, tenant: str, subject: str, name: str, start_us: int, end_us: int, *, most: int = ...
     ) -> list[FactRow]:
         """What was observed of a fact in (start_us, end_us], by subject and instant."""
+        ...
+
+    def first_after(self, tenant: str, subject: str, name: str, at_us: int) -> int | None:
+        """When a fact was observed first behind an instant."""
         ...

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from trueline_rules.alert_rules import SEVERITIES, CompiledRule, compile_rule
 from trueline_rules.alerting.joining import join_facts
 from trueline_rules.alerting.vectors import AlertingError, Labels, Row, Value
+from trueline_rules.expressions.errors import FactValueError
 from trueline_rules.expressions.explaining import Explanation
 from trueline_rules.model import RuleSet
 from trueline_rules.names import hint, nearest, quoted
@@ -21,7 +22,8 @@ from trueline_server.kpis.instants import FINISHED_US, FIRST_US, Clocks
 from trueline_server.rules.drafts import Checked, Draft, RefusedStatements, Tested, check_draft, run_draft
 from trueline_server.rules.given import Given, given_vectors
 from trueline_server.rules.in_force import RulesOf
-from trueline_server.rules.live_facts import Asked, LiveFacts
+from trueline_server.rules.live_facts import Asked, LiveFacts, LiveValues
+from trueline_server.rules.pushdown import is_read_in_bulk, push_down
 
 # The worst first. Not knowing is worse than knowing that all is well, and less than knowing what is not.
 DECISIONS = ("critical", "warning", "unknown", "none")
@@ -49,6 +51,16 @@ class DecidedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class _Judged:
+    """Counts by decision, and the rows that are answered; the note says why the warehouse did not judge them all."""
+
+    counts: tuple[int, int, int, int]
+    rows: Sequence[Row]
+    pushed_down: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """What a rule decides.
 
@@ -59,8 +71,10 @@ class Decided:
         at_us: the instant judged (µs since 1970, UTC).
         watermark_us: up to where the events behind live facts were complete; None if there are none.
         rows: the worst first, then by labels; at most as many as asked for.
-        total_rows: how many there are.
+        counts: how many label sets there are of each of DECISIONS, in their order.
         notes: fact -> why it has no value, for people.
+        pushed_down: whether the warehouse decided about all subjects at once.
+        pushdown_note: why it did not, although facts that were put in are read; "" else.
         decision_id: in the decision log, of the first row, or of the decision that nothing is known if there is none;
             "" if it is not logged.
 
@@ -72,9 +86,16 @@ class Decided:
     at_us: int
     watermark_us: int | None
     rows: tuple[DecidedRow, ...]
-    total_rows: int
+    counts: tuple[int, int, int, int]
     notes: Mapping[str, str]
+    pushed_down: bool = False
+    pushdown_note: str = ""
     decision_id: str = ""
+
+    @property
+    def total_rows(self) -> int:
+        """How many label sets there are."""
+        return sum(self.counts)
 
 
 class RuleService:
@@ -132,7 +153,8 @@ class RuleService:
 
         Raises:
             TruelineError: UNKNOWN_RULE; INVALID_FIELD (unknown fact, another type, an instant before 1971 or after
-                2100); TOO_MANY_POINTS; FACTS_DO_NOT_JOIN; NOT_SERVING, if it was stopped.
+                2100, a fact that was put in as another type than it has now); TOO_MANY_POINTS; FACTS_DO_NOT_JOIN;
+                NOT_SERVING, if it was stopped.
 
         """
         if at_us is not None and not FIRST_US <= at_us < FINISHED_US:
@@ -141,31 +163,53 @@ class RuleService:
         compiled = self._compile(rules, rule)
         vectors = given_vectors(compiled, given)
         asked = Asked(tenant, rules, self._instant(tenant) if at_us is None else at_us, at_us is None, stopped)
-        sources = {name: source for name, source in compiled.rule.facts.items() if name not in vectors}
+        live = LiveValues(vectors=vectors)
+        now = _EPOCH + timedelta(microseconds=asked.at_us)
         try:
-            live = self._facts.read(asked, sources)
-            rows = join_facts({**vectors, **live.vectors})
+            judged = self._judge(asked, compiled, live, now, row_limit)
         except AlertingError as error:
             told = f"rule {rule} cannot be evaluated: {error}"
             raise TruelineError("FAILED_PRECONDITION", "FACTS_DO_NOT_JOIN", told, metadata={"rule": rule}) from error
-        now = _EPOCH + timedelta(microseconds=asked.at_us)
-        decided = sorted(
-            ((DECISIONS.index(compiled.severity(row.values, now)), row) for row in rows),
-            key=lambda found: (found[0], found[1].labels),
-        )
-        answered = [_explained(compiled, row, DECISIONS[rank], now) for rank, row in decided[:row_limit]]
+        except FactValueError as error:
+            raise invalid_field(
+                "rule", f"{rule} cannot be evaluated: {error}; put it in again as its type says"
+            ) from error
+        answered = [_explained(compiled, row, compiled.severity(row.values, now), now) for row in judged.rows]
         ids = self._note(asked, compiled, live.watermark_us, answered)
+        worst = next((name for name, count in zip(DECISIONS, judged.counts, strict=True) if count), "unknown")
         return Decided(
             rule=rule,
-            decision=DECISIONS[decided[0][0]] if decided else "unknown",
+            decision=worst,
             revision=rules.revision,
             at_us=asked.at_us,
             watermark_us=live.watermark_us,
             rows=tuple(replace(row, decision_id=one) for row, one in zip(answered, ids, strict=False)),
-            total_rows=len(decided),
+            counts=judged.counts,
             notes=live.notes,
+            pushed_down=judged.pushed_down,
+            pushdown_note=judged.note,
             decision_id=ids[0],
         )
+
+    def _judge(self, asked: Asked, rule: CompiledRule, live: LiveValues, now: datetime, most: int) -> _Judged:
+        """Judge all rows, in the warehouse where that decides alike, else one by one; `live` has the values given."""
+        missing = {name: source for name, source in rule.rule.facts.items() if name not in live.vectors}
+        bulk = {name: source for name, source in missing.items() if is_read_in_bulk(source)}
+        self._facts.read(asked, {name: source for name, source in missing.items() if name not in bulk}, live)
+        note = ""
+        if bulk:
+            pushdown = push_down(rule, asked.rules, live.vectors)
+            found = pushdown if isinstance(pushdown, str) else self._facts.decide(asked, pushdown, live, most=most)
+            if not isinstance(found, str):
+                return _Judged(found.counts, found.rows, pushed_down=True)
+            note = found
+            self._facts.read(asked, bulk, live)
+        ranked = sorted(
+            ((DECISIONS.index(rule.severity(row.values, now)), row) for row in join_facts(live.vectors)),
+            key=lambda each: (each[0], each[1].labels),
+        )
+        critical, warning, unknown, none = (sum(rank == one for rank, _ in ranked) for one in range(len(DECISIONS)))
+        return _Judged((critical, warning, unknown, none), [row for _, row in ranked[:most]], note=note)
 
     def _note(
         self, asked: Asked, rule: CompiledRule, watermark_us: int | None, rows: Sequence[DecidedRow]

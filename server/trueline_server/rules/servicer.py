@@ -17,6 +17,7 @@ from trueline_server.rules.drafts import Draft
 from trueline_server.rules.explaining import DECISIONS, map_row_to_proto
 from trueline_server.rules.life_calls import LifeCalls
 from trueline_server.rules.mapping import ANSWER_BYTES, map_checked_to_proto, map_rule_to_proto, map_tested_to_proto
+from trueline_server.rules.service import DECISIONS as BY_RANK
 from trueline_server.rules.service import Decided, RuleService
 from trueline_server.rules.values import map_value_from_proto
 from trueline_server.transport.tenant import current_tenant
@@ -176,6 +177,9 @@ def _map_decided(decided: Decided) -> pb.EvaluateRuleResponse:
         watermark=None if decided.watermark_us is None else timestamp_of(decided.watermark_us),
         total_rows=decided.total_rows,
         notes=decided.notes,
+        counts=pb.DecisionCounts(**dict(zip(BY_RANK, decided.counts, strict=True))),
+        pushed_down=decided.pushed_down,
+        pushdown_note=decided.pushdown_note,
         decision_id=decided.decision_id,
     )
     room = ANSWER_BYTES

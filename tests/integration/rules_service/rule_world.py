@@ -87,6 +87,11 @@ WORLD = "---\n".join(
         alert("all_plans", "n: {metric: by_plan, by: [], agg: sum, over: 3h}", "warning: n == 4"),
         alert("apart", "a: {metric: by_plan}, b: {metric: by_currency}", "warning: a < b"),
         alert("rich", "tier: {fact: tier}, owed: {fact: owed}", "critical: owed > 10 and tier == 'gold'"),
+        alert("seen", "looks: {kpi: looks}, tier: {fact: tier}", "warning: looks >= 3 and tier == 'gold'"),
+        alert("mixed", "looks: {kpi: looks}, owed: {fact: owed}", "warning: owed > looks"),
+        alert("watched", "n: {metric: by_plan}, tier: {fact: tier}", "warning: n < 2 and tier == 'gold'"),
+        alert("loud", "tier: {fact: tier}", "warning: tier.as_upper == 'GOLD'"),
+        alert("early", "tier: {fact: tier, offset: 2h}, owed: {fact: owed}", "warning: owed > 10 and tier == 'gold'"),
         alert("banked", "iban: {fact: iban}, tier: {fact: tier}", "warning: iban =~ 'DE.*' and tier == 'gold'"),
         alert(
             "account",

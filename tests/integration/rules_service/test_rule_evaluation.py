@@ -200,8 +200,49 @@ def test_facts_that_were_put_in(warehouse: Warehouse) -> None:
             assert answer.rows[0].values["owed"].decimal_value.startswith("10.01")
             given = await w.evaluate("rich", values={"owed": number(1)})
             assert (given.decision, given.total_rows) == (pb.DECISION_NONE, 3)
+            assert (answer.pushed_down, answer.pushdown_note) == (True, "")
+            assert answer.counts == pb.DecisionCounts(critical=1, unknown=1, none=1)
+            assert answer.rows[0].conditions[0].sentence.startswith("fires, because")
+            short = await w.evaluate("rich", row_limit=1)
+            assert (len(short.rows), short.total_rows, short.counts) == (1, 3, answer.counts)
             before = await w.evaluate("rich", at=timestamp_of(NOON - 2 * HOUR))
             assert (before.decision, before.total_rows) == (pb.DECISION_UNKNOWN, 0)
+            assert before.notes["tier"] == (
+                "no account has a value for fact tier at 2024-06-01 10:00:00 UTC: what was put in was observed from "
+                "2024-06-01 11:00:00 UTC on; judge an instant from then on, put it in as observed earlier, or give it"
+            )
+            early = await w.evaluate("early")
+            assert (early.total_rows, early.notes.keys()) == (2, {"tier"})
+
+    asyncio.run(run())
+
+
+def test_what_the_warehouse_decides_alone_and_what_not(warehouse: Warehouse) -> None:
+    """A KPI, and a value that is given, is the same for all subjects. What has label sets of its own, and a condition
+    without an equal in SQL, is judged row by row, which the answer says; a rule without such facts says nothing of it.
+    """
+
+    async def run() -> None:
+        async with world(warehouse, tenant_name()) as w:
+            w.happen(*LOOKS)
+            w.put("owed", NOON - HOUR, ann=Decimal("5.01"), bob=Decimal(5))
+            w.put("tier", NOON - HOUR, ann="gold", bob="free")
+            seen = await w.evaluate("seen")
+            assert (seen.pushed_down, seen.counts) == (True, pb.DecisionCounts(warning=1, none=1))
+            assert seen.rows[0].values["looks"] == number(5)
+            assert seen.HasField("watermark")
+            mixed = await w.evaluate("mixed")
+            assert (mixed.pushed_down, mixed.decision) == (False, pb.DECISION_WARNING)
+            assert mixed.pushdown_note.startswith("the warning condition: a decimal meets a float64 number")
+            loud = await w.evaluate("loud")
+            assert (loud.pushed_down, loud.counts) == (False, pb.DecisionCounts(warning=1, none=1))
+            assert "'.as_upper' of ClickHouse differs" in loud.pushdown_note
+            watched = await w.evaluate("watched", values={"n": number(1)})
+            assert (watched.pushed_down, watched.counts) == (True, loud.counts)
+            found = await w.failure("EvaluateRule", pb.EvaluateRuleRequest(rule="watched"))
+            assert found[1] == "FACTS_DO_NOT_JOIN"
+            kpi = await w.evaluate("looks_low")
+            assert (kpi.pushed_down, kpi.pushdown_note, kpi.counts) == (False, "", pb.DecisionCounts(none=1))
 
     asyncio.run(run())
 

@@ -39,7 +39,7 @@ RULES = load_texts(
                     ("Metric", "played", "roles: [signup]\n  aggregation: count\n  window: 1h"),
                     ("Metric", "split", "events: [x]\n  aggregation: count\n  window: 1h\n  group_by: [name]"),
                     ("FactType", "seats", "subject: account\n  type: number"),
-                    ("AlertRule", "seats", "facts: {a: {fact: seats}}\n  warning: a > 2"),
+                    ("AlertRule", "seats", "facts: {a: {fact: seats, by: [account]}}\n  warning: a > 2"),
                     ("AlertRule", "history", "facts: {a: {fact: seats, over: 1d, agg: max}}\n  warning: a > 2"),
                     ("AlertRule", "now", "facts: {a: {metric: plain, offset: 1h}}\n  warning: a > 1"),
                     ("AlertRule", "window", "facts: {a: {metric: split, over: 3h, agg: avg}}\n  warning: a > 2"),
@@ -102,7 +102,14 @@ class InMemoryFacts:
     """Two facts about an account, and whatever is asked for."""
 
     def as_of(
-        self, tenant: str, subject: str, at_us: int, *, names: Sequence[str] = (), most: int = 10
+        self,
+        tenant: str,
+        subject: str,
+        at_us: int,
+        *,
+        names: Sequence[str] = (),
+        ids: Sequence[str] = (),
+        most: int = 10,
     ) -> list[FactRow]:
         """One account with a value, one without."""
         (name,) = names
@@ -113,6 +120,10 @@ class InMemoryFacts:
     ) -> list[FactRow]:
         """The first has more at the end, the other is absent still."""
         return [FactRow(subject, "a", name, end_us, 4.0), FactRow(subject, "b", name, end_us, None)][:most]
+
+    def first_after(self, tenant: str, subject: str, name: str, at_us: int) -> int | None:
+        """Nothing is newer."""
+        return None
 
 
 class NoRows:

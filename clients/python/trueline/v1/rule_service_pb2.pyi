@@ -1499,6 +1499,9 @@ class EvaluateRuleResponse(_message.Message):
     TOTAL_ROWS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     DECISION_ID_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    PUSHED_DOWN_FIELD_NUMBER: _builtins.int
+    PUSHDOWN_NOTE_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """The rule."""
     decision: Global___Decision.ValueType
@@ -1509,6 +1512,10 @@ class EvaluateRuleResponse(_message.Message):
     """How many label sets there are."""
     decision_id: _builtins.str
     """Id in the decision log of what was decided about the first row, or, if there is none, that nothing is known."""
+    pushed_down: _builtins.bool
+    """Whether the warehouse decided about all subjects at once; the rows answered are judged once more to be explained."""
+    pushdown_note: _builtins.str
+    """Why it did not, for people, although the rule reads facts that were put in; empty else."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """The instant judged."""
@@ -1529,6 +1536,10 @@ class EvaluateRuleResponse(_message.Message):
     def notes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Fact that was not given -> why it has no value, for people."""
 
+    @_builtins.property
+    def counts(self) -> Global___DecisionCounts:
+        """How many label sets there are of each decision."""
+
     def __init__(
         self,
         *,
@@ -1541,14 +1552,51 @@ class EvaluateRuleResponse(_message.Message):
         total_rows: _builtins.int = ...,
         notes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         decision_id: _builtins.str = ...,
+        counts: Global___DecisionCounts | None = ...,
+        pushed_down: _builtins.bool = ...,
+        pushdown_note: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "watermark", b"watermark"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "counts", b"counts", "watermark", b"watermark"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "decision", b"decision", "decision_id", b"decision_id", "notes", b"notes", "rows", b"rows", "rule", b"rule", "rule_revision", b"rule_revision", "total_rows", b"total_rows", "watermark", b"watermark"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "counts", b"counts", "decision", b"decision", "decision_id", b"decision_id", "notes", b"notes", "pushdown_note", b"pushdown_note", "pushed_down", b"pushed_down", "rows", b"rows", "rule", b"rule", "rule_revision", b"rule_revision", "total_rows", b"total_rows", "watermark", b"watermark"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EvaluateRuleResponse: _TypeAlias = EvaluateRuleResponse  # noqa: Y015
+
+@_typing.final
+class DecisionCounts(_message.Message):
+    """DecisionCounts says how many label sets there are of each decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CRITICAL_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    NONE_FIELD_NUMBER: _builtins.int
+    critical: _builtins.int
+    """Critical."""
+    warning: _builtins.int
+    """Warning."""
+    unknown: _builtins.int
+    """Unknown, because of missing facts."""
+    none: _builtins.int
+    """Nothing is wrong."""
+    def __init__(
+        self,
+        *,
+        critical: _builtins.int = ...,
+        warning: _builtins.int = ...,
+        unknown: _builtins.int = ...,
+        none: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical", b"critical", "none", b"none", "unknown", b"unknown", "warning", b"warning"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecisionCounts: _TypeAlias = DecisionCounts  # noqa: Y015
 
 @_typing.final
 class RuleDocument(_message.Message):
@@ -2429,22 +2477,26 @@ class ShadowCount(_message.Message):
     RULE_FIELD_NUMBER: _builtins.int
     EVALUATIONS_FIELD_NUMBER: _builtins.int
     DIFFERENCES_FIELD_NUMBER: _builtins.int
+    DIFFERENT_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """The rule."""
     evaluations: _builtins.int
-    """Evaluations of the shadow; told by whole hours (UTC)."""
+    """Evaluations of the shadow, one for each label set and instant; told by whole hours (UTC)."""
     differences: _builtins.int
-    """Differences that are logged."""
+    """Differences that are logged: one when it begins, one when it changes or ends."""
+    different: _builtins.int
+    """How many of the evaluations came out otherwise than the active rule's; the others were equal."""
     def __init__(
         self,
         *,
         rule: _builtins.str = ...,
         evaluations: _builtins.int = ...,
         differences: _builtins.int = ...,
+        different: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "evaluations", b"evaluations", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "different", b"different", "evaluations", b"evaluations", "rule", b"rule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

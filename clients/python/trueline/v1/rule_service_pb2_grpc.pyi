@@ -71,6 +71,10 @@ class RuleServiceStub:
     has not ended five minutes ago; without group_by, windows without events count as 0 where the aggregation has a
     value for nothing. A fact that was put in has the value of each subject as it was observed by the instant, labelled
     by the kind of subject (account="…").
+
+    Where the facts with labels are all facts of one kind of subject, as they were put in, the warehouse decides about
+    every subject at once: so many subjects as there are cost seconds and bounded memory. Else rows are judged one by one,
+    and a fact may have at most 100,000 of them; the answer says why. Both ways decide alike.
     Errors: UNKNOWN_RULE, INVALID_FIELD (a fact that the rule does not have, a value of another type),
     TOO_MANY_POINTS, FACTS_DO_NOT_JOIN.
     """
@@ -175,6 +179,10 @@ class RuleServiceAsyncStub(RuleServiceStub):
     has not ended five minutes ago; without group_by, windows without events count as 0 where the aggregation has a
     value for nothing. A fact that was put in has the value of each subject as it was observed by the instant, labelled
     by the kind of subject (account="…").
+
+    Where the facts with labels are all facts of one kind of subject, as they were put in, the warehouse decides about
+    every subject at once: so many subjects as there are cost seconds and bounded memory. Else rows are judged one by one,
+    and a fact may have at most 100,000 of them; the answer says why. Both ways decide alike.
     Errors: UNKNOWN_RULE, INVALID_FIELD (a fact that the rule does not have, a value of another type),
     TOO_MANY_POINTS, FACTS_DO_NOT_JOIN.
     """
@@ -312,6 +320,10 @@ class RuleServiceServicer(metaclass=_abc_1.ABCMeta):
         has not ended five minutes ago; without group_by, windows without events count as 0 where the aggregation has a
         value for nothing. A fact that was put in has the value of each subject as it was observed by the instant, labelled
         by the kind of subject (account="…").
+
+        Where the facts with labels are all facts of one kind of subject, as they were put in, the warehouse decides about
+        every subject at once: so many subjects as there are cost seconds and bounded memory. Else rows are judged one by one,
+        and a fact may have at most 100,000 of them; the answer says why. Both ways decide alike.
         Errors: UNKNOWN_RULE, INVALID_FIELD (a fact that the rule does not have, a value of another type),
         TOO_MANY_POINTS, FACTS_DO_NOT_JOIN.
         """
