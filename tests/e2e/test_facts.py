@@ -94,8 +94,9 @@ def test_put_and_read_by_the_async_sdk(address: str) -> None:
     asyncio.run(work())
 
 
-def test_a_rule_judges_what_was_put(address: str) -> None:
-    """A rule over fact types is evaluated for each subject that has them, live."""
+def test_a_rule_judges_what_was_put(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rule over fact types is evaluated for each subject that has them, live, and all of them are counted; of an
+    instant before the facts it says that they came later."""
     with TruelineClient(address) as client:
         client.put_facts(
             [
@@ -108,7 +109,21 @@ def test_a_rule_judges_what_was_put(address: str) -> None:
         rows = {
             row.labels["account"]: row.decision for row in client.evaluate_rule("big_and_free", row_limit=1000).rows
         }
-    assert (rows["r1"], rows["r2"]) == (Decision.WARNING, Decision.NONE)
+        assert (rows["r1"], rows["r2"]) == (Decision.WARNING, Decision.NONE)
+        found = client.evaluate_rule("big_and_free", row_limit=1)
+        assert (found.pushed_down, found.pushdown_note, len(found.rows)) == (True, "", 1)
+        assert sum(found.counts.values()) == found.total_rows == len(rows)
+        assert next(iter(found.counts)) is Decision.WARNING
+    assert main(["rules", "explain", "big_and_free", "--live", "--limit", "1", "--address", address]) == 0
+    told = capsys.readouterr().out
+    assert f"{len(rows)} label sets: 1 warning, " in told
+    assert "more label sets; --limit explains more" in told
+    assert "account=r1: warning" in told
+    assert (
+        main(["rules", "explain", "big_and_free", "--live", "--at", "2025-01-01T00:00:00Z", "--address", address]) == 0
+    )
+    told = " ".join(capsys.readouterr().out.split())
+    assert "! staff: no account has a value for fact staff at 2025-01-01 00:00:00 UTC: what was put in was" in told
 
 
 def test_put_and_list_by_the_command(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,7 @@ ORIGINS = enum_names(FactOrigin, pb.FactOrigin)
 _TYPES = enum_names(FactType, pb.FactType)
 _KINDS = enum_names(FindingKind, pb.FindingKind)
 _OUTCOMES = enum_names(CaseOutcome, pb.TestOutcome)
+_WORST_FIRST = (Decision.CRITICAL, Decision.WARNING, Decision.UNKNOWN, Decision.NONE)
 _TRUTHS: Mapping[int, bool] = {pb.TRUTH_TRUE: True, pb.TRUTH_FALSE: False}
 
 
@@ -156,6 +157,9 @@ def rule_decision(message: pb.EvaluateRuleResponse) -> RuleDecision:
         total_rows=message.total_rows,
         notes=dict(sorted(message.notes.items())),
         decision_id=message.decision_id,
+        counts={one: count for one in _WORST_FIRST if (count := getattr(message.counts, one.value))},
+        pushed_down=message.pushed_down,
+        pushdown_note=message.pushdown_note,
     )
 
 

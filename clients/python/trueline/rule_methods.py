@@ -80,8 +80,8 @@ class RuleMethods:
 
         Args:
             rule: its name.
-            values: fact -> number, text, bool, aware datetime, Decimal, texts, or None = missing; KPIs and metrics that
-                are not given are read live.
+            values: fact -> number, text, bool, aware datetime, Decimal, texts, or None = missing; those that are not
+                given are read live. Facts that were put in about a million subjects are judged within seconds.
             at: the instant judged; None = now (or the end of the data, if nothing is live).
             row_limit: most label sets answered, the worst first; 0 = 100.
             timeout: seconds.

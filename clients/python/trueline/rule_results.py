@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -303,6 +303,9 @@ class RuleDecision:
         rows: the label sets, the worst first; maybe fewer than `total_rows`.
         notes: fact that was not given -> why it has no value, for people.
         decision_id: in the decision log, of the first row; for `explain_decision`.
+        counts: label sets of each decision; those that none has are left out.
+        pushed_down: whether the warehouse decided about all subjects of facts that were put in at once.
+        pushdown_note: why it did not, although the rule reads such facts; "" else.
 
     """
 
@@ -315,3 +318,6 @@ class RuleDecision:
     total_rows: int
     notes: Mapping[str, str]
     decision_id: str = ""
+    counts: Mapping[Decision, int] = field(default_factory=dict)
+    pushed_down: bool = False
+    pushdown_note: str = ""

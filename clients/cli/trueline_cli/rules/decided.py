@@ -186,7 +186,7 @@ def explain_live(args: argparse.Namespace) -> int:
     """Explain what a rule in force decides now about the facts of the server."""
     values = dict(map(_given, args.given))
     with options.connect(args) as client:
-        found = client.evaluate_rule(args.rule, values)
+        found = client.evaluate_rule(args.rule, values, at=args.at, row_limit=args.limit)
     if args.output == "json":
         from trueline_cli.output import print_json
 
@@ -216,6 +216,9 @@ def _tell_live(found: RuleDecision) -> None:
     from trueline_cli.rules.reasons import about, explained, values_words
 
     print(f"{found.rule}: {found.decision}")
+    if found.total_rows > 1:
+        counts = ", ".join(f"{count:,} {decision}" for decision, count in found.counts.items())
+        print(f"{found.total_rows:,} label sets: {counts}")
     for row in found.rows:
         if row.labels:
             print(f"\n{about(found.rule, row.labels)}: {row.decision}")
@@ -223,9 +226,11 @@ def _tell_live(found: RuleDecision) -> None:
             print(values_words(row.values))
         print("\n".join(explained(row.conditions)))
     if found.total_rows > len(found.rows):
-        print(f"\n… and {found.total_rows - len(found.rows):,} more label sets")
+        print(f"\n… and {found.total_rows - len(found.rows):,} more label sets; --limit explains more")
     for name, why in found.notes.items():
         print(f"! {name}: {why}")
+    if found.pushdown_note:
+        print(f"! judged one by one, not in the warehouse: {found.pushdown_note}")
     print(f"\nat {style.moment(found.at)}, by revision {found.rule_revision}")
     if found.decision_id:
         print(f"logged as {found.decision_id}")

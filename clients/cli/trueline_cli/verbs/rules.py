@@ -14,6 +14,8 @@ _OF_THE_EXTRA = {
     "test": "run the tests of rules",
     "schema": "the JSON Schema of a kind",
 }
+# Label sets that are explained, the worst first; the counts tell of all.
+_EXPLAINED = 10
 _EXAMPLES = (
     "trueline rules check rules/                    # are the files right",
     "trueline rules test rules/ --coverage 100      # run the tests in them",
@@ -96,6 +98,7 @@ def _add_explain(verbs: Any) -> None:
         (
             "trueline rules explain churn_rate_high --given churn_rate=0.08",
             "trueline rules explain churn_rate_high --live",
+            "trueline rules explain churn_rate_high --live --at 2026-03-01T12:00",
             "trueline rules explain --decision 000649d0c9a1c05f3a2b7e91d4c8f6a0",
         ),
     )
@@ -106,6 +109,10 @@ def _add_explain(verbs: Any) -> None:
         "--given", action="append", default=[], metavar="FACT=VALUE", help="a fact; may be given several times"
     )
     explain.add_argument("--live", action="store_true", help="the rule in force, about the facts of the server")
+    explain.add_argument("--at", type=options.instant, metavar="TIME", help="with --live: as of then (default: now)")
+    explain.add_argument(
+        "--limit", type=options.count, default=_EXPLAINED, metavar="N", help=f"with --live: label sets ({_EXPLAINED})"
+    )
     explain.add_argument("--decision", default="", metavar="ID", help="a decision of the log")
     explain.set_defaults(act=_explain)
 
@@ -114,8 +121,8 @@ def _explain(args: argparse.Namespace) -> int:
     from trueline_cli.rules import decided
 
     if args.decision:
-        if args.rule or args.given or args.live:
-            raise options.UsageError("--decision says it all: rule, facts and --live are those of the decision")
+        if args.rule or args.given or args.live or args.at is not None:
+            raise options.UsageError("--decision says it all: rule, facts and instant are those of the decision")
         return decided.explain_logged(args)
     if not args.rule:
         raise options.UsageError("give the name of a rule, or --decision ID")
@@ -123,6 +130,8 @@ def _explain(args: argparse.Namespace) -> int:
         if args.paths:
             raise options.UsageError("--live asks the rule in force; rule files are explained with --given")
         return decided.explain_live(args)
+    if args.at is not None:
+        raise options.UsageError("--at is about the facts of a server; give --live, too")
     status: int = app.load_extra("rules").explain(args)
     return status
 
