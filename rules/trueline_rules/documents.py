@@ -100,11 +100,10 @@ def refuse_duplicates(documents: Iterable[Document], problems: Problems) -> None
         other = first.setdefault((document.kind, document.name), document)
         if other is not document:
             place = other.site.place(("metadata", "name"))
-            document.site.moved(problems).problem(
-                ("metadata", "name"),
-                f"is {quoted(document.name)}, which the {document.kind} at {place.file}:{place.line} is called already; "
-                "rename one of them, or take it out",
+            told = (
+                f"is {quoted(document.name)}, which the {document.kind} at {place.file}:{place.line} is called already"
             )
+            document.site.moved(problems).problem(("metadata", "name"), f"{told}; rename one of them, or take it out")
 
 
 def parse_rules(text: str, file: str) -> tuple[Document, ...]:

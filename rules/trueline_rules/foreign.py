@@ -11,7 +11,15 @@ _RULE = (
     "name, spec with facts (what expr reads), warning or critical (what it compares), for, labels, summary"
 )
 # Keys of a document that no kind of Trueline has, all of which must be there, and what the document is then.
-_KNOWN: tuple[tuple[frozenset[str], str], ...] = (
+_Known = tuple[tuple[frozenset[str], str], ...]
+# One rule of Prometheus: by itself, in a list, or in the spec of a document of Trueline.
+_RULES: _Known = tuple(
+    (frozenset({key, "expr"}), f"these are rules of Prometheus. {_RULE}; recorded numbers are kind Metric")
+    for key in ("alert", "record")
+)
+_PASTED: _Known = ((frozenset({"groups"}), _RULES[0][1]), *_RULES)
+_KNOWN: _Known = (
+    *_RULES,
     (frozenset({"groups"}), f"this is a rule file of Prometheus. {_RULE}; recorded numbers are kind Metric"),
     (
         frozenset({"rule_files"}),
@@ -32,39 +40,30 @@ _KNOWN: tuple[tuple[frozenset[str], str], ...] = (
         "NotificationChannel (a receiver), Inhibition (an inhibit rule), Silence and Maintenance",
     ),
 )
-# One rule of Prometheus: by itself, in a list, or in the spec of a document of Trueline.
-_RULES = (frozenset({"alert", "expr"}), frozenset({"record", "expr"}))
-_PASTED = (frozenset({"groups"}), *_RULES)
 _PROMETHEUS_KINDS = frozenset({"PrometheusRule", "VMRule"})
 
 
 def name_foreign(node: yaml.Node) -> tuple[yaml.Node, str] | None:
     """The key at which a document shows that it is another system's, and what to say of it; None if it does not."""
     if isinstance(node, yaml.SequenceNode) and node.value:
-        return _pasted(node.value[0], _RULES)
+        return _marked(node.value[0], _RULES)
     if not isinstance(node, yaml.MappingNode):
         return None
     keys = _keys(node)
     for key, value in node.value:
         if key.value == "kind" and value.tag == TEXT and value.value in _PROMETHEUS_KINDS:
             return value, f"this is a {value.value} of the Prometheus operator. {_RULE}"
-        if key.value == "spec" and (found := _pasted(value, _PASTED)) is not None:
+        if key.value == "spec" and (found := _marked(value, _PASTED)) is not None:
             return found
-    if "kind" in keys or "spec" in keys:
-        return None
-    for marks, told in _KNOWN:
+    return None if "kind" in keys or "spec" in keys else _marked(node, _KNOWN)
+
+
+def _marked(node: yaml.Node, known: _Known) -> tuple[yaml.Node, str] | None:
+    """The first of the keys that tell what a part is, and what it is."""
+    keys = _keys(node)
+    for marks, told in known:
         if marks <= keys.keys():
             return min((keys[mark] for mark in marks), key=lambda found: found.start_mark.line), told
-    return _pasted(node, _RULES)
-
-
-def _pasted(node: yaml.Node, known: tuple[frozenset[str], ...]) -> tuple[yaml.Node, str] | None:
-    """The first key of a part that is a rule of Prometheus, or groups of them."""
-    keys = _keys(node)
-    for marks in known:
-        if marks <= keys.keys():
-            first = min((keys[mark] for mark in marks), key=lambda found: found.start_mark.line)
-            return first, f"these are rules of Prometheus. {_RULE}; recorded numbers are kind Metric"
     return None
 
 

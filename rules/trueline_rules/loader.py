@@ -13,6 +13,7 @@ from trueline_rules.errors import Problems
 from trueline_rules.files import find_files, read_text
 from trueline_rules.kinds import KINDS, Known
 from trueline_rules.kinds.fields import STANDARD_ROLES
+from trueline_rules.kpi_circles import refuse_circles
 from trueline_rules.layers import OPERATOR, Layer, ReadLayer, pack_layer, read_layer, read_whole
 from trueline_rules.metric_labels import label_names
 from trueline_rules.model import EventMapping, Place, RuleSet
@@ -130,6 +131,7 @@ def _check_references(merged: _Merged, problems: Problems) -> None:
         people=_people(merged),
         routes=_sound(merged, "Route"),
     )
+    refuse_circles(merged.values(), problems)
     for document in merged.values():
         if document.model is not None:
             KINDS[document.kind].check(document.model, document.site.moved(problems), known)

@@ -19,7 +19,10 @@ from trueline_rules.site import Site
 # Bound by the server: the instant judged.
 INSTANT = "at"
 # Quoted texts and comments hold neither parameters nor the end of a statement.
-_ASIDE = re.compile(r"'(?:[^'\\]|\\.|'')*'|`[^`]*`|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+# One that does not end runs to the end, so that finding them takes time in proportion to the text.
+_ASIDE = re.compile(
+    r"""'(?:[^'\\]|\\(?:.|\Z)|'')*(?:'|\Z)|`[^`]*(?:`|\Z)|"[^"]*(?:"|\Z)|--[^\n]*|/\*(?:.*?\*/|.*)""", re.DOTALL
+)
 _PARAMETER = re.compile(r"\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*:")
 
 

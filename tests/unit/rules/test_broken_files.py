@@ -29,6 +29,7 @@ ASKED = frozenset(
         "recursion",
         "yaml_bomb",
         "circular_reference",
+        "circular_kpis",
         "weights_not_100",
         "evaluation_too_long",
     }

@@ -1,11 +1,15 @@
 """Loading rule files: which files are read, what overrides what, and the checks between documents."""
 
+import contextlib
+import json
+import time
 from pathlib import Path
 
 import pytest
 from rule_texts import FIELDS, STATEMENT, TARGET, kpi, mapping, metric, scorecard
 from trueline_rules.errors import RuleFileError
 from trueline_rules.kinds import KINDS
+from trueline_rules.kpi_circles import kpis_read
 from trueline_rules.loader import load_rules
 from trueline_rules.model import ANY, Aggregation, FieldSource, Role, RuleSet, Span
 
@@ -125,6 +129,46 @@ def test_the_same_document_twice_in_own_files_is_refused(tmp_path: Path) -> None
         f"1.yaml:3:18: metadata.name is 'a', which the Kpi at {tmp_path}/0.yaml:9 is called already; "
         "rename one of them, or take it out",
     ]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "circle"),
+    [
+        ("FROM kpis WHERE kpi = 'b'", "FROM kpis WHERE 'a' = k.kpi", "a → b → a"),
+        ("FROM kpis WHERE k.kpi == 'a'", "FROM events", "a → a"),
+        ("FROM kpis WHERE kpi IN ['x', 'b']", "FROM `kpis` WHERE kpi = 'c'", "a → b → c → a"),
+        ("FROM kpis WHERE kpi = 'b'", "FROM kpis WHERE kpi != 'a'", ""),
+        ("FROM kpis WHERE kpi = 'b'", "FROM kpis WHERE kpi NOT IN ('a')", ""),
+        ("FROM kpis WHERE kpi = 'b' -- kpi = 'a'", "FROM events WHERE name = 'a'", ""),
+        ("FROM kpis WHERE kpi = 'b' AND 'b' = 'a'", "FROM kpis /* kpi = 'a' */", ""),
+    ],
+)
+def test_kpis_that_read_each_other_in_a_circle_are_refused(tmp_path: Path, a: str, b: str, circle: str) -> None:
+    """The circle is told once, where the first of them reads the next; what is excluded, what stands in comments and
+    what is compared with other columns is not read."""
+    statements = {"a": a, "b": b, "c": "FROM kpis WHERE kpi = 'a'"}
+    texts = [kpi(f"{TARGET}  statement: |\n    SELECT 1 AS value {said}\n", name) for name, said in statements.items()]
+    if not circle:
+        assert _load(tmp_path, mapping(), *texts).kpis.keys() == {"a", "b", "c"}
+        return
+    (problem,) = _refused(tmp_path, mapping(), *texts)
+    name = circle[4]
+    column = len("    SELECT 1 AS value ") + a.index(f"'{name}'") + 1
+    assert problem == (
+        f"1.yaml:9:{column}: spec.statement reads the KPI '{name}' and so itself: {circle}; compute one of them from "
+        "events or points instead"
+    )
+
+
+@pytest.mark.parametrize("part", ["/*", "/* ", "'", "''", "'\\", "`", "{a:", "kpi = 'x' "])
+def test_a_hostile_statement_is_read_in_proportion_to_its_length(tmp_path: Path, part: str) -> None:
+    """Whatever opens and never closes costs no more than its length."""
+    statement = "SELECT * FROM kpis " + part * (65_000 // len(part))
+    started = time.perf_counter()
+    with contextlib.suppress(RuleFileError):
+        _load(tmp_path, mapping(), kpi(f"{TARGET}  statement: {json.dumps(statement)}\n"))
+    assert kpis_read(statement, {}).keys() <= {"x"}
+    assert time.perf_counter() - started < 2
 
 
 def test_a_scorecard_needs_kpis_that_exist(tmp_path: Path) -> None:
