@@ -83,11 +83,25 @@ class DecisionExplanation:
 
 @dataclass(frozen=True, slots=True)
 class ShadowCount:
-    """How often a rule in the shadow was evaluated, and decided otherwise than the active one."""
+    """How often a rule in the shadow was evaluated, and decided otherwise than the active one.
+
+    Attributes:
+        rule: its name.
+        evaluations: one for each label set and instant.
+        differences: those that are logged: one when it begins, one when it changes or ends.
+        different: evaluations that came out otherwise.
+
+    """
 
     rule: str
     evaluations: int
     differences: int
+    different: int = 0
+
+    @property
+    def equal(self) -> int:
+        """Evaluations that came out as the active rule's."""
+        return self.evaluations - self.different
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +157,7 @@ def decisions(pages: Sequence[pb.ListDecisionsResponse]) -> tuple[LoggedDecision
 def shadow_differences(pages: Sequence[pb.ListShadowDifferencesResponse]) -> ShadowDifferences:
     """The differences of all pages, with the counts of the first one."""
     found = tuple(logged_decision(one) for page in pages for one in page.differences)
-    counts = tuple(ShadowCount(one.rule, one.evaluations, one.differences) for one in pages[0].counts)
+    counts = tuple(ShadowCount(one.rule, one.evaluations, one.differences, one.different) for one in pages[0].counts)
     return ShadowDifferences(found, counts, staged(pages[0], "shadow"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from trueline_rules.alerting.model import Instance, Reason
 from trueline_rules.alerting.vectors import Value
 from trueline_rules.model import RuleSet
 
-from trueline_server.alerts.differences import Difference, state_of
+from trueline_server.alerts.differences import CALM, Difference, said_by, state_of
 from trueline_server.alerts.evaluation import Evaluated, StageEvaluation
 from trueline_server.decisions.log import DecisionLog
 from trueline_server.decisions.model import NOT_JUDGED, Decision
@@ -57,6 +58,19 @@ class AlertDecisions:
             judged = replace(judged, before=each.said[0], after=each.said[1], compared=evaluated.rules.revision)
             decisions.append(self._recorder.record(judged, kind="shadow", stage="shadow"))
         self._log.keep(connection, decisions)
+
+    def count_shadow(
+        self, tenant: str, shadow: RuleSet, first: StageEvaluation, second: StageEvaluation, found: Iterable[Difference]
+    ) -> None:
+        """Count the label sets that both sides have judged, or one if the other lacks the rule. Does not block."""
+        different = Counter(each.rule for each in found)
+        lacking = (rule for rule in first.judged if rule not in shadow.alert_rules)
+        for rule in (*second.judged, *lacking):
+            sides = [side.states.rules[rule] for side in (first, second) if rule in side.states.rules]
+            judged = {labels for side in sides for labels in side.labels}
+            judged |= {labels for side in sides for labels, one in side.instances.items() if said_by(one) != CALM}
+            evaluations, differ = len(judged), different[rule]
+            self._log.count_shadow(tenant, rule, shadow.revision, evaluations=evaluations, different=differ)
 
     def count(self, tenant: str, revision: str, evaluation: StageEvaluation) -> None:
         """Count label sets that were judged and did not change. Does not block."""

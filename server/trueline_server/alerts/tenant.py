@@ -181,7 +181,7 @@ class TenantAlerts:
         self._told = known_differences(found)
         self._decisions.count(self._tenant, evaluated.rules.revision, first)
         if shadow is not None and second is not None:
-            self._decisions.count(self._tenant, shadow.revision, second)
+            self._decisions.count_shadow(self._tenant, shadow, first, second, found)
 
     def _differences(self) -> list[Difference]:
         """How the stages differ now; nothing where there is no shadow."""

@@ -15,7 +15,15 @@ from trueline_server.clock import Clock
 from trueline_server.decisions.columns import NAMES, Columns, columns_of
 from trueline_server.decisions.model import ID_DIGITS, Decision, DecisionCount
 from trueline_server.decisions.outbox import Outbox
-from trueline_server.decisions.store import HOUR_US, DecisionFilter, DecisionStore, DecisionTables
+from trueline_server.decisions.store import (
+    DIFFERENT,
+    HOUR_US,
+    SHADOWED,
+    UNCHANGED,
+    DecisionFilter,
+    DecisionStore,
+    DecisionTables,
+)
 from trueline_server.errors import TruelineError, invalid_field
 
 _log = logging.getLogger(__name__)
@@ -65,7 +73,7 @@ class DecisionLog:
         self._clock = clock
         self._noted: deque[tuple[Columns, int]] = deque()
         self._noted_bytes = 0
-        self._counts: Counter[tuple[str, str, str, int]] = Counter()
+        self._counts: Counter[tuple[str, str, str, int, str]] = Counter()
         self._counted_us = clock()
         self._written: Counter[str] = Counter()
         self._dropped = 0
@@ -117,9 +125,19 @@ class DecisionLog:
 
         What was counted in the last ten seconds may be lost by a crash.
         """
+        self._add(tenant, rule, revision, {UNCHANGED: evaluations})
+
+    def count_shadow(self, tenant: str, rule: str, revision: str, *, evaluations: int, different: int) -> None:
+        """Count label sets that the rules of a revision judged in the shadow, and those about which they said something
+        else than the active ones. As `count`."""
+        self._add(tenant, rule, revision, {SHADOWED: evaluations, DIFFERENT: different})
+
+    def _add(self, tenant: str, rule: str, revision: str, counts: Mapping[str, int]) -> None:
         hour_us = self._clock() // HOUR_US * HOUR_US
         with self._buffer:
-            self._counts[tenant, rule, revision, hour_us] += evaluations
+            for what, count in counts.items():
+                if count:
+                    self._counts[tenant, rule, revision, hour_us, what] += count
 
     def flush(self) -> None:
         """Move everything that waits to the warehouse.

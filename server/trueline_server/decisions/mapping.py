@@ -64,5 +64,6 @@ def map_counts_to_proto(counts: Iterable[DecisionCount], revision: str) -> Seque
         # A difference may be that only the active rules have the rule, and is then logged under their revision.
         one.differences += count.shadow
         if count.revision == revision:
-            one.evaluations += count.unchanged + count.shadow
+            one.evaluations += count.shadowed
+            one.different += count.different
     return [found[rule] for rule in sorted(found) if found[rule].evaluations or found[rule].differences]

@@ -94,6 +94,8 @@ class DecisionCount:
         transitions: decisions of that kind in the log.
         requests: decisions of that kind in the log.
         shadow: decisions of that kind in the log.
+        shadowed: label sets that were judged by the rules in the shadow of that revision, too.
+        different: those of them about which the two sides said something else.
 
     """
 
@@ -104,6 +106,8 @@ class DecisionCount:
     transitions: int = 0
     requests: int = 0
     shadow: int = 0
+    shadowed: int = 0
+    different: int = 0
 
 
 def decision_id(tenant: str, kind: str, *, stage: str, rule: str, labels: Labels, at_us: int, revision: str) -> str:

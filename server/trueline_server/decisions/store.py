@@ -21,6 +21,8 @@ _COUNT_SCHEMA = pa.schema(
         ("rule", pa.string()),
         ("revision", pa.string()),
         ("unchanged", pa.uint64()),
+        ("shadowed", pa.uint64()),
+        ("different", pa.uint64()),
     ]
 )
 _FOUND = (
@@ -29,17 +31,21 @@ _FOUND = (
 _INSTANT = "fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')"
 _COUNTS = (
     "SELECT rule, revision, toInt64(toUnixTimestamp(hour)) * 1000000 AS hour_us, sum(number) AS unchanged, "
-    "sum(kind = 'transition') AS transitions, sum(kind = 'request') AS requests, sum(kind = 'shadow') AS shadow "
-    "FROM (SELECT rule, revision, hour, unchanged AS number, '' AS kind FROM trueline.decision_counts "
+    "sum(kind = 'transition') AS transitions, sum(kind = 'request') AS requests, sum(kind = 'shadow') AS shadow, "
+    "sum(in_shadow) AS shadowed, sum(other) AS different "
+    "FROM (SELECT rule, revision, hour, unchanged AS number, shadowed AS in_shadow, different AS other, '' AS kind "
+    "FROM trueline.decision_counts "
     "WHERE tenant = {{tenant:String}} AND hour >= toDateTime({start}) AND hour < toDateTime({end}){{rule}} "
-    "UNION ALL SELECT rule, revision, toStartOfHour(toDateTime(decided_at, 'UTC')) AS hour, 0 AS number, kind "
+    "UNION ALL SELECT rule, revision, toStartOfHour(toDateTime(decided_at, 'UTC')) AS hour, 0 AS number, 0, 0, kind "
     "FROM trueline.decisions FINAL "
     "WHERE tenant = {{tenant:String}} AND decided_at >= {start} AND decided_at < {end}{{rule}}) "
     "GROUP BY rule, revision, hour ORDER BY hour, rule, revision"
 ).format(start=_INSTANT.format(name="start_us"), end=_INSTANT.format(name="end_us"))
 
-# (tenant, rule, revision, hour in µs since 1970) -> label sets that were judged without anything new.
-Counts = Mapping[tuple[str, str, str, int], int]
+# (tenant, rule, revision, hour in µs since 1970, one of COUNTED) -> label sets that were judged.
+Counts = Mapping[tuple[str, str, str, int, str], int]
+# Without anything new; by the rules in the shadow, too; and otherwise by them.
+UNCHANGED, SHADOWED, DIFFERENT = COUNTED = ("unchanged", "shadowed", "different")
 
 
 class DecisionTables(Protocol):
@@ -129,8 +135,8 @@ class DecisionStore:
         if counts:
             columns = zip(
                 *(
-                    (tenant, hour // 1_000_000, rule, revision, n)
-                    for (tenant, rule, revision, hour), n in counts.items()
+                    (tenant, hour // 1_000_000, rule, revision, *(n if what == each else 0 for each in COUNTED))
+                    for (tenant, rule, revision, hour, what), n in counts.items()
                 ),
                 strict=True,
             )

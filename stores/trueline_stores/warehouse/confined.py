@@ -47,6 +47,9 @@ _NODES = frozenset(
     }
 )
 _CODE = re.compile(r"Code: \d+\. DB::Exception: (.*)", re.DOTALL)
+# Where ClickHouse stumbled, from 1 and in bytes; the bracket that lacks its partner is nearer to the mistake.
+_STUMBLED = re.compile(r"failed at position (\d+)(?:.*Unmatched parentheses: '.' at position (\d+))?", re.DOTALL)
+_EXPLAINED = "EXPLAIN AST SELECT * FROM (\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +111,29 @@ class Confinement:
             parameters: values of the parameters that it may read, beside `at`.
 
         Raises:
-            StatementRefusedError: naming what is refused and the way out.
+            StatementRefusedError: naming what is refused, the way out, and as far as it is known the place.
 
         """
         text = read_statement(statement, parameters)
+        bound = {name: _bindable(value) for name, value in parameters.items() if name in text.parameters}
+        try:
+            reads = self._reads(text, views, bound)
+        except StatementRefusedError as error:
+            if error.offset is None and error.names:
+                error.offset = text.find(error.names)
+            raise
+        unplayed = tuple(sorted(name for name in reads if not views.is_known(name)))
+        return CheckedStatement(text, views, reads, unplayed, bound)
+
+    def _reads(self, text: StatementText, views: Views, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """Names of the views that a statement reads, if all of it is allowed."""
         for name in sorted(text.own_names):
             if name in TABLES or views.is_known(name) or name in views.roles:
-                raise StatementRefusedError(f"'{name}' is a view of Trueline; call the statement's own one otherwise")
-        bound = {name: _bindable(value) for name, value in parameters.items() if name in text.parameters}
-        tree = self._parse(text, bound)
+                told = f"'{name}' is a view of Trueline; call the statement's own one otherwise"
+                raise StatementRefusedError(told, names=name)
         reads: set[str] = set()
-        self._walk(tree, text.own_names, reads)
-        unplayed = tuple(sorted(name for name in reads if not views.is_known(name)))
-        return CheckedStatement(text, views, frozenset(reads), unplayed, bound)
+        self._walk(self._parse(text, parameters), text.own_names, reads)
+        return frozenset(reads)
 
     def run(
         self,
@@ -181,17 +194,22 @@ class Confinement:
 
     def _parse(self, text: StatementText, parameters: Mapping[str, Any]) -> Node:
         """The syntax tree, after ClickHouse has read the text alone as one query: as data, so that nothing can run."""
-        self._query("SELECT formatQuery({query:String}) AS text", {"query": text.sql}, {}, self._limits.seconds)
+        try:
+            self._query("SELECT formatQuery({query:String}) AS text", {"query": text.sql}, {}, self._limits.seconds)
+        except StatementRefusedError as error:
+            error.offset = _stumbled(error, text, 0)
+            raise
         dummies = {"at": _instant(0)} if "at" in text.parameters else {}
         # In brackets, because there only a SELECT can stand, without FORMAT or INTO OUTFILE.
-        sql = f"EXPLAIN AST SELECT * FROM (\n{text.sql}\n)"
+        sql = f"{_EXPLAINED}{text.sql}\n)"
         try:
             rows = self._query(sql, {**parameters, **dummies}, {}, self._limits.seconds)
         except StatementRefusedError as error:
             if "Syntax error" not in error.message:
                 raise
             raise StatementRefusedError(
-                "a statement is one SELECT that can stand in brackets: no INSERT, no FORMAT, no INTO OUTFILE"
+                "a statement is one SELECT that can stand in brackets: no INSERT, no FORMAT, no INTO OUTFILE",
+                offset=_stumbled(error, text, len(_EXPLAINED)),
             ) from error
         return _inside(read_tree([str(next(iter(row.values()))) for row in rows]))
 
@@ -214,20 +232,21 @@ class Confinement:
                     _read_table(right.name, own_names, reads)
         elif node.kind == "Identifier" and self._functions().refuses(node.name):
             # arrayMap(file, […]) calls a function by its bare name.
-            raise StatementRefusedError(f"'{node.name}' names a function that is refused; call the column otherwise")
+            told = f"'{node.name}' names a function that is refused; call the column otherwise"
+            raise StatementRefusedError(told, names=node.name)
         for child in node.children:
             self._walk(child, own_names, reads)
 
     def _check_function(self, node: Node) -> None:
         if not self._functions().allows(node.name):
-            raise StatementRefusedError(f"the function {node.name} is refused: {why_refused(node.name)}")
+            told = f"the function {node.name} is refused: {why_refused(node.name)}"
+            raise StatementRefusedError(told, names=node.name)
 
     @staticmethod
     def _check_table_function(node: Node) -> None:
         if node.name.lower() not in TABLE_FUNCTIONS:
-            raise StatementRefusedError(
-                f"the table function {node.name} is refused; read the views events, points, kpis, or those of the roles"
-            )
+            way_out = "read the views events, points, kpis, or those of the roles"
+            raise StatementRefusedError(f"the table function {node.name} is refused; {way_out}", names=node.name)
 
     def _functions(self) -> FunctionCatalogue:
         with self._lock:
@@ -260,6 +279,15 @@ def _refusal_of(said: str) -> str:
     return f"the statement does not run: {' '.join(first.split())[:500]}"
 
 
+def _stumbled(error: StatementRefusedError, text: StatementText, before: int) -> int | None:
+    """Where ClickHouse stumbled over a statement as written, if it says so; `before` it stand so many bytes."""
+    found = _STUMBLED.search(error.message)
+    if found is None:
+        return None
+    position = int(found[2] or found[1]) - 1 - before
+    return text.written_at(position) if position >= 0 else None
+
+
 def _inside(tree: Node) -> Node:
     """The subquery of `SELECT * FROM (…)`, if that is all there is beside the settings that a client adds."""
     shape = (
@@ -282,13 +310,14 @@ def _inside(tree: Node) -> Node:
 def _read_table(name: str, own_names: frozenset[str], reads: set[str]) -> None:
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise StatementRefusedError(
-            f"the table {name} is refused; read the views events, points, kpis, or those of the roles, e.g. signup"
+            f"the table {name} is refused; read the views events, points, kpis, or those of the roles, e.g. signup",
+            names=name,
         )
     if name in own_names:
         return
     if name in TABLES - FIXED_VIEWS:
         raise StatementRefusedError(
-            f"the table {name} is refused; read the views events, points, kpis, or those of the roles"
+            f"the table {name} is refused; read the views events, points, kpis, or those of the roles", names=name
         )
     reads.add(name)
 

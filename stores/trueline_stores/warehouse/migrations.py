@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trueline_stores.errors import SchemaTooNewError
 from trueline_stores.warehouse.statements import (
+    AddColumns,
     ChangeSettings,
     CreateDatabase,
     CreateTable,
@@ -55,6 +56,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "settings of events", (ChangeSettings(EVENTS),)),
     Migration(3, "facts", (CreateTable(FACTS),)),
     Migration(4, "decisions", (CreateTable(DECISIONS), CreateTable(DECISION_COUNTS))),
+    Migration(5, "counts of the shadow", (AddColumns(DECISION_COUNTS, ("shadowed", "different")),)),
 )
 
 

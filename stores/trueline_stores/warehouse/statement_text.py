@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from trueline_stores.errors import StatementRefusedError
 
@@ -41,12 +43,26 @@ class StatementText:
         sql: the text to run; its parameters read instants as UTC.
         parameters: names of the parameters that it reads.
         own_names: names of its common table expressions.
+        begins: of each of its parts in turn, where it begins in `sql` and in the statement as written.
+        words: names and texts in it, in lower case and without quotes, and where each first stands as written.
 
     """
 
     sql: str
     parameters: frozenset[str]
     own_names: frozenset[str]
+    begins: tuple[tuple[int, int], ...]
+    words: Mapping[str, int]
+
+    def written_at(self, position: int) -> int:
+        """The offset in the statement as written of a byte of `sql`, both from 0."""
+        before = len(self.sql.encode()[:position].decode(errors="ignore"))
+        in_sql, as_written = self.begins[max(bisect_right(self.begins, before, key=lambda part: part[0]) - 1, 0)]
+        return as_written + max(before - in_sql, 0)
+
+    def find(self, name: str) -> int | None:
+        """Where a name, or the database that it begins with, first stands as written; None if nowhere."""
+        return self.words.get(name.lower(), self.words.get(name.lower().partition(".")[0]))
 
 
 def read_statement(statement: str, declared: Mapping[str, object]) -> StatementText:
@@ -63,16 +79,23 @@ def read_statement(statement: str, declared: Mapping[str, object]) -> StatementT
     if len(statement) > LONGEST_STATEMENT:
         raise StatementRefusedError(f"the statement has {len(statement)} characters; {LONGEST_STATEMENT} are allowed")
     tokens = _tokens(statement)
+    starts = tuple(accumulate((len(text) for _, text in tokens), initial=0))
     parameters: set[str] = set()
     parts: list[str] = []
-    for kind, text in tokens:
+    for (kind, text), start in zip(tokens, starts, strict=False):
         if kind == "parameter":
-            name, part = _parameter(text, declared)
+            name, part = _parameter(text, declared, start)
             parameters.add(name)
             parts.append(part)
         else:
             parts.append(" " if kind == "comment" else text)
-    return StatementText("".join(parts).strip(), frozenset(parameters), _own_names(tokens))
+    whole = "".join(parts)
+    sql = whole.strip()
+    cut = len(whole) - len(whole.lstrip())
+    begins = (at - cut for at in accumulate((len(part) for part in parts), initial=0))
+    return StatementText(
+        sql, frozenset(parameters), _own_names(tokens), tuple(zip(begins, starts, strict=True)), _words(tokens, starts)
+    )
 
 
 def _tokens(statement: str) -> list[tuple[str, str]]:
@@ -101,24 +124,33 @@ def _odd_character(statement: str, position: int) -> StatementRefusedError:
         "/": "a comment does not end, or has another one within",
     }
     way_out = ways_out.get(char, "outside of texts only SQL's plain ASCII characters are read")
-    return StatementRefusedError(f"line {line}: {char!r} is refused: {way_out}")
+    return StatementRefusedError(f"line {line}: {char!r} is refused: {way_out}", offset=position)
 
 
-def _parameter(text: str, declared: Mapping[str, object]) -> tuple[str, str]:
+def _words(tokens: list[tuple[str, str]], starts: tuple[int, ...]) -> dict[str, int]:
+    words: dict[str, int] = {}
+    for (kind, text), start in zip(tokens, starts, strict=False):
+        if kind in {"word", "quoted", "string"}:
+            words.setdefault(text.strip("`\"'").lower(), start)
+    return words
+
+
+def _parameter(text: str, declared: Mapping[str, object], start: int) -> tuple[str, str]:
     """Name and text of a parameter, its instants read as UTC whatever the time zone of the machine."""
     match = _PARAMETER.fullmatch(text)
     assert match is not None
     name, of = match.groups()
     if name.startswith(RESERVED) or (name != "at" and name not in declared):
         known = ", ".join(sorted({"at", *declared}))
-        raise StatementRefusedError(f"the parameter '{name}' is not declared; declared are: {known}")
+        raise StatementRefusedError(f"the parameter '{name}' is not declared; declared are: {known}", offset=start)
     instant = _INSTANT_TYPE.fullmatch(of)
     if instant is not None:
         of = f"DateTime64({instant.group(1)}, 'UTC')" if instant.group(1) else "DateTime('UTC')"
     elif not _TYPE.fullmatch(of):
         raise StatementRefusedError(
             f"the parameter '{name}' has type {of or 'nothing'}; allowed are String, Bool, Int8 to UInt64, Float32, "
-            "Float64, Date, DateTime, DateTime64(n), Decimal(p, s), and Nullable or Array of the simple ones"
+            "Float64, Date, DateTime, DateTime64(n), Decimal(p, s), and Nullable or Array of the simple ones",
+            offset=start,
         )
     return name, f"{{{name}:{of}}}"
 

@@ -63,6 +63,19 @@ class ChangeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AddColumns:
+    """A table that was created without some of its last columns gets them; rows that are there have their defaults."""
+
+    table: Table
+    names: tuple[str, ...]
+
+    def to_sql(self) -> Sql:
+        """The statement."""
+        added = [f"ADD COLUMN IF NOT EXISTS {name} {kind}" for name, kind in self.table.columns if name in self.names]
+        return f"ALTER TABLE {self.table.full_name} {', '.join(added)}", {}
+
+
+@dataclass(frozen=True, slots=True)
 class SetTtl:
     """Rows of a table are deleted so many days after an instant in them; 0 = never."""
 

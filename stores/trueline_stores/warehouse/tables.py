@@ -265,8 +265,9 @@ DECISIONS = Table(
     expires_after="decisions_ttl_days",
 )
 
-# How often rules were judged without anything new, by the hour: what the log of decisions leaves out. Merges add up
-# rows of one key, and reads do so for those that are not merged yet.
+# How often rules were judged without anything new, and how often those in the shadow were judged at all and came out
+# otherwise, by the hour: what the log of decisions leaves out. Merges add up rows of one key, and reads do so for those
+# that are not merged yet.
 DECISION_COUNTS = Table(
     name="decision_counts",
     columns=(
@@ -275,6 +276,8 @@ DECISION_COUNTS = Table(
         ("rule", _CODED),
         ("revision", _CODED),
         ("unchanged", "UInt64"),
+        ("shadowed", "UInt64"),
+        ("different", "UInt64"),
     ),
     engine="SummingMergeTree",
     order_by=("tenant", "hour", "rule", "revision"),

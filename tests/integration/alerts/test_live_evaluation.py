@@ -135,6 +135,7 @@ def test_what_the_shadow_says_otherwise_is_logged_once(world: AlertWorld) -> Non
         world.live.tick()
     assert world.states("busy") == {"pro": "firing warning"}
     assert world.states("busy", "shadow") == {}
+    world.log.flush()
     world.restart()
     world.until(8, *looks(world, 8, "pro", 2))
     world.live.tick()
@@ -146,6 +147,13 @@ def test_what_the_shadow_says_otherwise_is_logged_once(world: AlertWorld) -> Non
     }
     # Of "loud" both label sets.
     assert len(world.decisions("shadow")) == 4
+    # "free" is judged six times from 12:00 on, until it is too old, "pro" from 12:01 on; "busy" says alike of "free".
+    counted = [
+        (each.rule, each.shadowed, each.different)
+        for each in world.log.counts(world.tenant, start_us=NOON, end_us=world.clock())
+        if each.revision == world.shelf.shadow.revision
+    ]
+    assert counted == [("busy", 12, 6), ("loud", 12, 12)]
     revisions = {(d.revision, d.compared) for d in world.decisions("shadow")}
     assert revisions == {(world.shelf.shadow.revision, world.shelf.active.revision)}
     world.shelf.shadow = None

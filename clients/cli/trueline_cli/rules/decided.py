@@ -113,9 +113,11 @@ def _tell_shadow(found: ShadowDifferences) -> None:
     else:
         print(staged_words(found.shadow))
     if found.counts:
-        made = style.table("rule", "evaluated", "otherwise", right=("evaluated", "otherwise"))
+        columns = ("evaluated", "equal", "different", "logged")
+        made = style.table("rule", *columns, right=columns)
         for one in found.counts:
-            made.add_row(one.rule, f"{one.evaluations:,}", f"{one.differences:,}")
+            counts = (one.evaluations, one.equal, one.different, one.differences)
+            made.add_row(one.rule, *(f"{count:,}" for count in counts))
         style.show("", made)
     if found.differences:
         style.show("", _table(found.differences))
