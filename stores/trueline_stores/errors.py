@@ -80,10 +80,23 @@ class StoreClosedError(StoreError):
 
 
 class StatementRefusedError(StoreError):
-    """A confined statement is not allowed, or ran over its limits."""
+    """A confined statement is not allowed, or ran over its limits.
+
+    Attributes:
+        offset: the character of the statement, as it is written, at which it is refused; None = all of it is meant.
+        names: a name of the statement that is refused, to find it by; "" = none is.
+
+    """
 
     code = "FAILED_PRECONDITION"
     reason = "STATEMENT_REFUSED"
+
+    def __init__(
+        self, message: str, *, metadata: Mapping[str, str] | None = None, offset: int | None = None, names: str = ""
+    ) -> None:
+        super().__init__(message, metadata=metadata)
+        self.offset = offset
+        self.names = names
 
 
 class SchemaTooNewError(StoreError):

@@ -187,8 +187,7 @@ class Backtests:
             raise _do_not_load(error.problems) from error
         refused = self._refused(rules)
         if refused:
-            problems = [Problem(rules.kpis[kpi].metadata.place, f"KPI {kpi}: {why}") for kpi, why in refused.items()]
-            raise _do_not_load(problems)
+            raise _do_not_load(tuple(refused.values()))
         return rules
 
 

@@ -121,7 +121,7 @@ def check_rules(paths: Sequence[Path], mapping: str) -> Finding:
         except OSError as error:
             return Finding("rule files", State.NOTICE, f"the statements of KPIs were not looked at: {error}")
         if refused:
-            return Finding("rule files", State.BAD, "; ".join(refused), "correct what is named")
+            return Finding("rule files", State.BAD, "; ".join(map(str, refused)), "correct what is named")
     silent = sorted(name for name, metric in rules.metrics.items() if not rules.events_of(metric))
     told = (
         f"revision {rules.revision}: {len(rules.metrics)} metrics, {len(rules.kpis)} KPIs, "

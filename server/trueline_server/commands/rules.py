@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trueline_rules.errors import RuleFileError
+    from trueline_rules.errors import Problem, RuleFileError
     from trueline_rules.model import RuleSet
 
 
@@ -93,6 +93,8 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
 
 def _check(args: argparse.Namespace) -> int:
     from trueline_rules.analysis.findings import analyse
+    from trueline_rules.errors import Problem
+    from trueline_rules.model import Place
 
     from trueline_server.commands.statements import refused_statements
 
@@ -102,11 +104,12 @@ def _check(args: argparse.Namespace) -> int:
     try:
         refused = refused_statements(args.paths, args.mapping)
     except OSError as error:
-        refused = [f"the statements of KPIs could not be read: {error}"]
+        refused = [Problem(Place("rule files", 0, 0), f"the statements of KPIs could not be read: {error}")]
     own = [one for documents in rules.documents.values() for one in documents.values() if _is_own(one)]
     if args.paths and not own:
         named = ", ".join(map(str, args.paths))
-        refused.append(f"{named}: holds no rules; files end in .yaml or .yml, and folders within folders are not read")
+        told = "holds no rules; files end in .yaml or .yml, and folders within folders are not read"
+        refused.append(Problem(Place(named, 0, 0), told))
     findings = analyse(rules)
     counts = {kind: len(documents) for kind, documents in rules.documents.items() if documents}
     if _wants_json(args):
@@ -114,13 +117,19 @@ def _check(args: argparse.Namespace) -> int:
             {"check": one.check, "document": one.document, "message": one.message, **_place_json(one.place)}
             for one in findings
         ]
-        told = {"revision": rules.revision, "documents": counts, "own": len(own), "problems": refused}
-        _print_json(told | {"warnings": warnings})
+        _print_json(
+            {
+                "revision": rules.revision,
+                "documents": counts,
+                "own": len(own),
+                "problems": _problems_json(refused),
+                "warnings": warnings,
+            }
+        )
         return 1 if refused else 0
     for finding in findings:
         print(f"! {finding}")
-    for problem in refused:
-        print(f"✗ {problem}", file=sys.stderr)
+    _print_problems(refused)
     if not refused:
         counted = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         print(f"✓ {counted}; {len(own)} of them yours\n  revision {rules.revision}")
@@ -238,11 +247,21 @@ def _loaded(args: argparse.Namespace) -> RuleSet | None:
 
 def _tell(error: RuleFileError, args: argparse.Namespace) -> None:
     if _wants_json(args):
-        problems = [{**_place_json(one.place), "message": one.message} for one in error.problems]
-        _print_json({"problems": problems})
+        _print_json({"problems": _problems_json(error.problems)})
         return
+    _print_problems(error.problems)
+    count = len(error.problems)
+    print(f"✗ {count} problem{'s' if count > 1 else ''}; nothing was loaded", file=sys.stderr)
+
+
+def _problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [{**_place_json(one.place), "message": one.message} for one in problems]
+
+
+def _print_problems(problems: Sequence[Problem]) -> None:
+    """Each problem, with its line and a caret where there is one."""
     lines: dict[str, list[str]] = {}
-    for problem in error.problems:
+    for problem in problems:
         print(problem, file=sys.stderr)
         place = problem.place
         if place.file not in lines:
@@ -250,8 +269,6 @@ def _tell(error: RuleFileError, args: argparse.Namespace) -> None:
         if 0 < place.line <= len(lines[place.file]):
             line = lines[place.file][place.line - 1]
             print(f"    {line}\n    {' ' * (place.column - 1)}^", file=sys.stderr)
-    count = len(error.problems)
-    print(f"✗ {count} problem{'s' if count > 1 else ''}; nothing was loaded", file=sys.stderr)
 
 
 def _lines_of(path: Path) -> list[str]:

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from trueline_rules.errors import Problem, RuleFileError
+from trueline_rules.model import Place
+
 LONGEST_S = 60.0
 
 
-def refused_statements(paths: Sequence[Path], mapping: str) -> list[str]:
-    """What is wrong with the statements of rules that load, a sentence each.
+def refused_statements(paths: Sequence[Path], mapping: str) -> list[Problem]:
+    """What is wrong with the statements of rules that load.
 
     Args:
         paths: rule files and directories, added to the default pack.
@@ -27,14 +30,14 @@ def refused_statements(paths: Sequence[Path], mapping: str) -> list[str]:
     command = [sys.executable, "-m", __name__, mapping, *map(str, paths)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)  # noqa: S603
-        return [str(problem) for problem in json.loads(done.stdout)]
+        found = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, json.JSONDecodeError) as error:
         raise OSError("the engine that reads them did not answer") from error
+    return [Problem(Place(file, line, column), message) for file, line, column, message in found]
 
 
 def main(mapping: str, *paths: str) -> None:
     """Print the problems as JSON."""
-    from trueline_rules.errors import RuleFileError
     from trueline_rules.loader import load_rules
     from trueline_stores.warehouse.client import Warehouse
     from trueline_stores.warehouse.confined import Confinement
@@ -42,14 +45,15 @@ def main(mapping: str, *paths: str) -> None:
     from trueline_server.clock import now_us
     from trueline_server.kpis.evaluate import Evaluator
 
-    problems: list[str] = []
+    problems: tuple[Problem, ...] = ()
     with tempfile.TemporaryDirectory() as directory, closing(Warehouse.chdb(Path(directory))) as warehouse:
         try:
             rules = load_rules(tuple(map(Path, paths)), mapping=mapping or None)
             Evaluator(Confinement(warehouse), now_us).refuse_problems(rules)
         except RuleFileError as error:
-            problems = [str(problem) for problem in error.problems]
-    sys.stdout.write(json.dumps(problems))
+            problems = error.problems
+    told = [(one.place.file, one.place.line, one.place.column, one.message) for one in problems]
+    sys.stdout.write(json.dumps(told))
 
 
 if __name__ == "__main__":

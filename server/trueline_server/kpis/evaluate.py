@@ -67,23 +67,25 @@ class Evaluator:
         self._lock = threading.Lock()
         self._checked: OrderedDict[str, dict[str, CheckedStatement | StatementRefusedError]] = OrderedDict()
 
-    def problems(self, rules: RuleSet) -> dict[str, str]:
-        """KPIs whose statements are refused, with the reason: what is to be told when rules are loaded."""
+    def problems(self, rules: RuleSet) -> dict[str, Problem]:
+        """KPIs whose statements are refused, with place and reason: what is to be told when rules are loaded."""
         checked = {name: self._check(rules, kpi) for name, kpi in rules.kpis.items()}
-        return {name: found.message for name, found in checked.items() if isinstance(found, StatementRefusedError)}
+        return {
+            name: Problem(rules.kpis[name].place_in_statement(found.offset or 0), f"KPI {name}: {found.message}")
+            for name, found in checked.items()
+            if isinstance(found, StatementRefusedError)
+        }
 
     def refuse_problems(self, rules: RuleSet) -> None:
         """A rule set with a statement that is not allowed does not load, like one with any other mistake.
 
         Raises:
-            RuleFileError: names each KPI with its place and what is refused.
+            RuleFileError: names each KPI with the place in its statement and what is refused.
 
         """
         problems = self.problems(rules)
         if problems:
-            raise RuleFileError(
-                tuple(Problem(rules.kpis[kpi].metadata.place, f"KPI {kpi}: {why}") for kpi, why in problems.items())
-            )
+            raise RuleFileError(tuple(problems.values()))
 
     def evaluate(
         self, rules: RuleSet, kpi: Kpi, tenant: str, instant: Instant, *, seconds: float | None = None
@@ -173,7 +175,8 @@ class Evaluator:
             try:
                 found = self._confinement.check(kpi.statement, views_of(rules), kpi.parameters)
             except (StatementRefusedError, ValueError) as error:
-                found = StatementRefusedError(str(error), metadata={"kpi": name})
+                offset = error.offset if isinstance(error, StatementRefusedError) else None
+                found = StatementRefusedError(str(error), metadata={"kpi": name}, offset=offset)
             with self._lock:
                 known[name] = found
         return found

@@ -34,8 +34,8 @@ MOST_WARNINGS = 200
 
 _REPETITION = re.compile("x([0-9]+)")
 
-# KPIs whose statements are refused, with the reason; it blocks.
-RefusedStatements = Callable[[RuleSet], Mapping[str, str]]
+# KPIs whose statements are refused, with place and reason; it blocks.
+RefusedStatements = Callable[[RuleSet], Mapping[str, Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +177,7 @@ def _load(draft: Draft, refused: RefusedStatements, stopped: Stopped) -> RuleSet
         rules = load_texts(while_wanted(draft.files, stopped), mapping=draft.mapping or None)
     except RuleFileError as error:
         return error.problems
-    problems = refused(rules)
-    if problems:
-        return tuple(Problem(rules.kpis[kpi].metadata.place, f"KPI {kpi}: {why}") for kpi, why in problems.items())
-    return rules
+    return tuple(refused(rules).values()) or rules
 
 
 def refuse_unfit(files: Sequence[tuple[str, str]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from trueline_stores.errors import StatementRefusedError
@@ -51,8 +51,8 @@ class StatementText:
     sql: str
     parameters: frozenset[str]
     own_names: frozenset[str]
-    begins: tuple[tuple[int, int], ...]
-    words: Mapping[str, int]
+    begins: tuple[tuple[int, int], ...] = ((0, 0),)
+    words: Mapping[str, int] = field(default_factory=dict)
 
     def written_at(self, position: int) -> int:
         """The offset in the statement as written of a byte of `sql`, both from 0."""

@@ -189,6 +189,37 @@ def test_what_is_refused_when_it_runs(confinement: Confinement, statement: str, 
     assert said in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("statement", "there"),
+    [
+        ("SELECT 1 AS value,\n  file('/etc/passwd') AS x", "file("),
+        ("SELECT 1 AS value -- of url(\nFROM url('x')", "url('"),
+        ("SELECT 1 AS value FROM `system` . one", "`system`"),
+        ("SELECT 1 AS value\nFROM events WHERE id IN members", "members"),
+        ("WITH 1 AS x,\n  events AS (SELECT 1) SELECT 2 AS value", "events"),
+        ("SELECT {t:String} = 'x' AS value, {u:String}", "{u:"),
+        ("SELECT 1 AS value; SELECT 2", ";"),
+        # ClickHouse counts bytes of a text without comments, whose instants are read as UTC.
+        ("  SELECT 'é' AS x, /* one\n two */ {at:DateTime64(6)} AS y\n  FORM events", "FORM"),
+        ("SELECT 1 AS value,\n  (2 + 3", "(2"),
+        ("SELECT 1 AS value /* é */ FORMAT CSV", "FORMAT"),
+    ],
+)
+def test_a_refusal_names_its_place(confinement: Confinement, statement: str, there: str) -> None:
+    """The offset of the words at fault in the statement as it is written, comments, parameters and all."""
+    with pytest.raises(StatementRefusedError) as refused:
+        confinement.check(statement, VIEWS, {"t": "events"})
+    assert refused.value.offset == statement.index(there)
+
+
+@pytest.mark.parametrize("statement", ["", "EXPLAIN SELECT 1", "SELECT 1 AS value SETTINGS readonly = 0"])
+def test_a_refusal_of_a_whole_statement_names_no_place(confinement: Confinement, statement: str) -> None:
+    """Where no words are at fault, or ClickHouse reads them under another name."""
+    with pytest.raises(StatementRefusedError) as refused:
+        confinement.check(statement, VIEWS, {})
+    assert refused.value.offset is None
+
+
 def test_a_statement_is_stopped_after_its_time(confinement: Confinement) -> None:
     """A caller who cannot wait for the limit may set a shorter one."""
     checked = confinement.check(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from trueline_rules.errors import Problem
 from trueline_rules.model import RuleSet
 from trueline_server.metrics.reader import MetricReader
 from trueline_server.rules.activation import Activation
@@ -74,7 +75,7 @@ class Life:
         metrics: Callable[[StateDatabase], Metrics] | None = None,
         *,
         mapping: str = "",
-        refused: Callable[[RuleSet], dict[str, str]] = lambda _: {},
+        refused: Callable[[RuleSet], dict[str, Problem]] = lambda _: {},
     ) -> None:
         self.rule_files = folder / "rules"
         self.rule_files.mkdir(exist_ok=True)

@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from trueline_rules.errors import Problem
+from trueline_rules.model import Place
 from trueline_server.errors import TruelineError
 
 from tests.integration.rules_life.life_world import joined, kpi, living, metric
@@ -46,12 +48,13 @@ def test_back_to_what_everybody_has(tmp_path: Path) -> None:
 
 def test_rules_that_do_not_load_change_nothing(tmp_path: Path) -> None:
     """All that is wrong is answered with its place: in files, between documents, and in statements that are refused."""
-    with living(tmp_path, refused=lambda rules: {"bad": "is not allowed"} if "bad" in rules.kpis else {}) as life:
+    refusal = Problem(Place("a.yaml", 9, 5), "KPI bad: is not allowed")
+    with living(tmp_path, refused=lambda rules: {"bad": refusal} if "bad" in rules.kpis else {}) as life:
         before = life.book.sets()
         for text, told in (
             ("kind: Nonsense\n", "a.yaml:1:7: kind is 'Nonsense'"),
             (metric("m", events="[]"), "a.yaml:4"),
-            (kpi("bad"), "a.yaml:3:18: KPI bad: is not allowed"),
+            (kpi("bad"), "a.yaml:9:5: KPI bad: is not allowed"),
         ):
             done = life.activation.activate("acme", [("a.yaml", text)])
             assert (done.stage, done.revision) == (None, "")

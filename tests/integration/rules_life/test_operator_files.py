@@ -14,6 +14,20 @@ from trueline_server.rules.operator_files import OperatorFiles
 from tests.integration.rules_life.life_world import Life, living, metric
 
 BROKEN = "kind: Nonsense\n"
+SLOW = """apiVersion: trueline/v1
+kind: FactType
+metadata: {name: tier, description: Plan.}
+spec: {subject: account, type: text}
+---
+apiVersion: trueline/v1
+kind: AlertRule
+metadata:
+  name: gold
+spec:
+  facts:
+    tier: {fact: tier}
+  warning: tier.as_lower == 'gold'
+"""
 
 
 def test_files_that_change_are_taken_up(tmp_path: Path) -> None:
@@ -32,6 +46,20 @@ def test_files_that_change_are_taken_up(tmp_path: Path) -> None:
         assert life.activation.scan()
         assert life.names("acme") == {"three"}
         assert life.kinds("") == ["loaded"] * 4
+
+
+def test_a_condition_without_sql_is_logged_when_it_is_loaded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever reads the log learns which condition over facts of many subjects is judged one by one, and where; once
+    for each revision."""
+    with living(tmp_path) as life:
+        life.write("a.yaml", SLOW)
+        assert life.activation.scan()
+        life.activation.activate("acme", [("own.yaml", metric("one"))], validate_only=True)
+        life.activation.activate("acme", [("own.yaml", metric("one"))], validate_only=True)
+    told = [record.getMessage() for record in caplog.records if "has no SQL" in record.getMessage()]
+    files = [one.partition("a.yaml:")[2].partition(": warning")[0] for one in told]
+    assert files == ["13:12: AlertRule gold"] * 2
+    assert all("'tier.as_lower' has no SQL, so the warehouse cannot judge all subjects at once" in one for one in told)
 
 
 def test_broken_files_leave_the_active_set(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

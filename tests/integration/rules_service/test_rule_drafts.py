@@ -106,7 +106,7 @@ def test_files_are_checked(warehouse: Warehouse) -> None:
                 assert (good.problems, good.analysed, good.documents["AlertRule"]) == ((), True, 6)
                 assert len(good.rule_revision) == 16
                 found = [(one.check, one.document, str(one.place)) for one in good.warnings]
-                assert found == [("shadowed", "AlertRule low", "low.yaml:3:18")]
+                assert found == [("shadowed", "AlertRule low", "low.yaml:6:12")]
                 assert good.total_warnings == len(good.warnings)
                 empty = await call("check_rules")
                 assert empty.rule_revision not in ("", good.rule_revision)
@@ -117,7 +117,9 @@ def test_files_are_checked(warehouse: Warehouse) -> None:
                 assert "rtae" in problem.message
                 assert (broken.rule_revision, broken.documents, broken.warnings, broken.analysed) == ("", {}, (), False)
                 refused = await call("check_rules", {"kpi.yaml": REFUSED})
-                assert [problem.place.file for problem in refused.problems] == ["kpi.yaml"]
+                (place,) = [problem.place for problem in refused.problems]
+                line = REFUSED.splitlines()[place.line - 1]
+                assert (place.file, line[place.column - 1 :]) == ("kpi.yaml", "url('x')")
                 assert "url" in refused.problems[0].message
                 (unknown,) = (await call("check_rules", {}, mapping="nope")).problems
                 assert (unknown.place.line, str(unknown.place)) == (0, "mapping")

@@ -81,7 +81,7 @@ def test_rules_with_a_refused_statement(tmp_path: Path) -> None:
     file.write_text(kpi.format("length(file('/etc/passwd'))"))
     refused = checks.check_rules((file,), "")
     assert refused.state is State.BAD
-    assert refused.told.startswith(f"{file}:")
+    assert refused.told.startswith(f"{file}:8:{len('  statement: SELECT length(') + 1}: ")
     assert "KPI spy: the function file is refused" in refused.told
     file.write_text(kpi.format("1"))
     assert checks.check_rules((file,), "").state is not State.BAD

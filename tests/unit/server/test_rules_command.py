@@ -30,6 +30,17 @@ spec:
   cases:
     - {name: fires, given: {a: 1}, expect: {severity: warning}}
 """
+KPI = """apiVersion: trueline/v1
+kind: Kpi
+metadata: {name: spy}
+spec:
+  unit: ratio
+  direction: higher
+  target: 1
+  statement: |
+    SELECT  -- not of file
+    length(file('/etc/passwd')) AS value
+"""
 
 
 @pytest.fixture
@@ -58,6 +69,19 @@ def test_check_shows_the_line_and_a_caret(rules: Path, capsys: pytest.CaptureFix
     assert line == "      warning: a < 5 and b > 1"
     assert caret.index("^") == line.index("b >")
     assert last == "✗ 1 problem; nothing was loaded"
+
+
+def test_check_points_into_a_statement(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A statement of a KPI that is refused is shown at the words at fault, also as JSON."""
+    rules.write_text(KPI, encoding="utf-8")
+    assert main(["rules", "check", str(rules)]) == 1
+    problem, line, caret = capsys.readouterr().err.splitlines()
+    assert problem == f"{rules}:10:12: KPI spy: the function file is refused: {problem.partition('refused: ')[2]}"
+    assert line == "        length(file('/etc/passwd')) AS value"
+    assert caret.index("^") == line.index("file(")
+    assert main(["rules", "check", "--output", "json", str(rules)]) == 1
+    (told,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (told["file"], told["line"], told["column"]) == (str(rules), 10, 12)
 
 
 def test_check_for_programs(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
