@@ -189,7 +189,8 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class ConditionCoverage:
-    """What tests showed of a single condition."""
+    """What tests showed of a single condition, of `c ? a : b` or of `a ?? b`: whether it was true or `a` was taken, and
+    whether it was false or `b` was taken."""
 
     severity: Severity
     text: str

@@ -119,7 +119,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
         summary=spec.get("summary", ""),
         every_us=parse_span(spec.get("every", "0s")).us,
         asides={severity: found for severity in SEVERITIES if (found := site.comment_behind(("spec", severity)))},
-        written={text: found for text in (*SEVERITIES, "summary") if (found := site.written(("spec", text)))},
+        written={text: there for text in (*SEVERITIES, "summary") if (there := site.written(("spec", text)))},
     )
 
 

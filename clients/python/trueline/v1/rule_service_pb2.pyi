@@ -801,14 +801,16 @@ class RuleWarning(_message.Message):
     PLACE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     check: _builtins.str
-    """The check that found it, e.g. "never true", "hidden warning", "gap", "turned sign", "shadowed", "unused"."""
+    """The check that found it, e.g. "never true", "hidden warning", "gap", "turned sign", "shadowed", "overlap", "units",
+    "not in SQL", "unused".
+    """
     document: _builtins.str
     """The document, e.g. "AlertRule churn_rate_high"."""
     message: _builtins.str
     """What, and the way out."""
     @_builtins.property
     def place(self) -> Global___RulePlace:
-        """Where."""
+        """Where: of the words at fault, if the file tells it so exactly."""
 
     def __init__(
         self,
@@ -990,7 +992,9 @@ Global___TestResult: _TypeAlias = TestResult  # noqa: Y015
 
 @_typing.final
 class ConditionCoverage(_message.Message):
-    """ConditionCoverage says what tests showed of a single condition."""
+    """ConditionCoverage says what tests showed of a place where a condition goes one of two ways: a single condition, an
+    arm of `c ? a : b`, a side of `a ?? b`. Within an arm counts what was seen while it was taken.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1003,9 +1007,9 @@ class ConditionCoverage(_message.Message):
     text: _builtins.str
     """As it is written."""
     seen_true: _builtins.bool
-    """Whether it was true in some case."""
+    """Whether some case made a single condition true, took `a` of `c ? a : b`, had a value for `a` of `a ?? b`."""
     seen_false: _builtins.bool
-    """Whether it was false in some case."""
+    """Whether some case made it false, or took `b`."""
     def __init__(
         self,
         *,
