@@ -1,10 +1,10 @@
-"""Upkeep in a thread of its own: the log forgets what is older than its retention."""
+"""Upkeep in a thread of its own: the log, and what else is kept for a time, forget what is older than that."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from trueline_stores.log.port import LogEntry
@@ -31,7 +31,7 @@ class PrunableLog(Protocol):
 
 
 class Maintenance:
-    """Prunes the log now and then. An error is logged and the next round tries again."""
+    """Prunes the log and others now and then. An error is logged and the next round tries again."""
 
     def __init__(
         self,
@@ -41,14 +41,16 @@ class Maintenance:
         *,
         retention_days: int,
         dedup_horizon_days: int,
+        others: Sequence[Callable[[], object]] = (),
         interval_s: float = INTERVAL_S,
     ) -> None:
-        """`processed` answers the last log position that is wholly in the warehouse."""
+        """`processed` answers the last log position that is wholly in the warehouse; `others` are pruned, too."""
         self._log = log
         self._processed = processed
         self._clock = clock
         self._retention_us = retention_days * DAY_US
         self._horizon_us = dedup_horizon_days * DAY_US
+        self._others = others
         self._interval_s = interval_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
@@ -72,7 +74,8 @@ class Maintenance:
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval_s):
-            try:
-                self.prune()
-            except Exception:  # noqa: BLE001 whatever a round fails with, the log only keeps more than it must
-                _log.exception("pruning the event log failed; the next round tries again")
+            for prune in (self.prune, *self._others):
+                try:
+                    prune()
+                except Exception:  # noqa: BLE001 whatever a round fails with, more is kept than must be
+                    _log.exception("pruning failed; the next round tries again")

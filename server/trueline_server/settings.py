@@ -50,6 +50,8 @@ class Settings:
         notification_give_up_s: how long the delivery of a notification is tried, in seconds, until it is a dead letter.
         notification_internal: hosts and networks inside (10.1.0.0/16, hooks.example.org), comma separated, that
             channels of tenants' own files may reach; empty = none. Channels of the server's files may reach all.
+        case_days: for how many days a case is kept, with its timeline, after it was resolved; 0 = for ever. One that is
+            open is kept as long as it is.
         secrets_dir: directory of the files that notification channels may read as secrets.
         operation_days: for how many days an operation is kept after its end.
         query_timeout_s: longest run of one query against the warehouse.
@@ -85,6 +87,7 @@ class Settings:
     decisions_ttl_days: int = 365
     notification_give_up_s: int = 86_400
     notification_internal: tuple[str, ...] = ()
+    case_days: int = 400
     secrets_dir: Path = Path("/run/secrets")
     operation_days: int = 30
     query_timeout_s: int = 30
@@ -189,6 +192,7 @@ _MAY_BE_ZERO = frozenset(
         "events_ttl_days",
         "points_ttl_days",
         "decisions_ttl_days",
+        "case_days",
         "allowed_lateness_s",
         "max_disorder_s",
         "max_future_s",

@@ -18,8 +18,9 @@ from trueline_server.alerts.listing import ALERT_KINDS, open_cases
 from trueline_server.alerts.mapping import map_alert_to_proto, map_event_to_proto
 from trueline_server.cases import store
 from trueline_server.cases.model import Case, CaseEvent
+from trueline_server.cases.retention import CaseRetention, first_kept
 from trueline_server.clock import Clock
-from trueline_server.errors import invalid_token
+from trueline_server.errors import TruelineError, invalid_token
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.times import timestamp_of
 from trueline_server.transport.tokens import Tokens, binding_of
@@ -37,9 +38,10 @@ class AlertWatch:
     are kept, so that a slow reader costs no memory and misses nothing.
     """
 
-    def __init__(self, state: StateDatabase, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, state: StateDatabase, tokens: Tokens, clock: Clock, kept: CaseRetention) -> None:
         self._state = state
         self._tokens = tokens
+        self._kept = kept
         self._clock = clock
         self._feed = CaseFeed(self._newest)
 
@@ -51,7 +53,7 @@ class AlertWatch:
         """Send messages until cancelled.
 
         Raises:
-            TruelineError: INVALID_FIELD, INVALID_TOKEN.
+            TruelineError: INVALID_FIELD, INVALID_TOKEN, RESUME_TOKEN_EXPIRED.
 
         """
         quiet_s = heartbeat_seconds(request.heartbeat_interval)
@@ -61,6 +63,14 @@ class AlertWatch:
             watcher.number = int(self._tokens.open(binding, request.resume_token, "resume_token"))
             if watcher.number > await self._feed.look():
                 raise invalid_token("resume_token", "is of events that this server does not have; leave it out")
+            earliest = await asyncio.to_thread(watcher.first_kept, self._kept.kept_since_us)
+            if earliest is not None:
+                raise TruelineError(
+                    "OUT_OF_RANGE",
+                    "RESUME_TOKEN_EXPIRED",
+                    "resume_token is older than the cases that are kept; leave it out, or use earliest_token",
+                    metadata={"earliest_token": self._tokens.seal(binding, str(earliest))},
+                )
             await watcher.send_changes()
         else:
             await watcher.send_snapshot()
@@ -93,6 +103,13 @@ class _Watcher:
         self._tenant = tenant
         self._token = token
         self._send = send
+
+    def first_kept(self, kept_since_us: int) -> int | None:
+        """See `retention.first_kept`."""
+        found: int | None = self._read(
+            lambda connection, tenant: first_kept(connection, tenant, self.number, kept_since_us)
+        )
+        return found
 
     async def send_snapshot(self) -> None:
         self.number, cases = await asyncio.to_thread(self._read, _snapshot)

@@ -22,6 +22,7 @@ from trueline_streams.warehouse_writer import WarehouseWriter
 
 from trueline_server.bootstrap.alerting import AlertParts, open_alerts
 from trueline_server.bootstrap.reading import SECOND_US, confinement
+from trueline_server.cases.retention import CaseRetention
 from trueline_server.clock import Clock
 from trueline_server.decisions.log import DecisionLog
 from trueline_server.decisions.recording import DecisionRecorder
@@ -65,6 +66,7 @@ class Backend:
     decisions: DecisionLog
     recorder: DecisionRecorder
     alerts: AlertParts
+    cases: CaseRetention
 
 
 @contextlib.contextmanager
@@ -110,7 +112,8 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         alerts = stack.enter_context(
             open_alerts(settings, warehouse, state, book, log=decisions, recorder=recorder, clock=clock)
         )
-        stack.enter_context(_maintained(settings, log, writer, clock))
+        cases = CaseRetention(state, clock, settings.case_days)
+        stack.enter_context(_maintained(settings, log, writer, cases, clock))
         yield Backend(
             log=log,
             warehouse=warehouse,
@@ -127,6 +130,7 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
             decisions=decisions,
             recorder=recorder,
             alerts=alerts,
+            cases=cases,
         )
 
 
@@ -155,7 +159,7 @@ def _activation(
 
 @contextlib.contextmanager
 def _maintained(
-    settings: Settings, log: SqliteEventLog, writer: WarehouseWriter, clock: Clock
+    settings: Settings, log: SqliteEventLog, writer: WarehouseWriter, cases: CaseRetention, clock: Clock
 ) -> Iterator[Maintenance]:
     maintenance = Maintenance(
         log,
@@ -163,6 +167,7 @@ def _maintained(
         clock,
         retention_days=settings.log_retention_days,
         dedup_horizon_days=settings.dedup_horizon_days,
+        others=[cases.prune] if settings.case_days else [],
     )
     maintenance.start()
     with closing(maintenance):

@@ -163,7 +163,7 @@ def _alert_servicer(backend: Backend, clock: Clock) -> AlertServicer:
     silences = SilenceService(backend.state, backend.book.of, alerts.dispatcher.silences_changed, clock)
     return AlertServicer(
         AlertService(backend.state, alerts.dispatcher.take, clock),
-        AlertWatch(backend.state, tokens, clock),
+        AlertWatch(backend.state, tokens, clock, backend.cases),
         tokens,
         silences=SilenceCalls(silences, tokens, clock),
         notifications=NotificationCalls(alerts.notifications, tokens, alerts.sender.wake),

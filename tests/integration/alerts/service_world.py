@@ -15,6 +15,7 @@ from trueline_server.alerts.servicer import AlertServicer
 from trueline_server.alerts.silence_calls import SilenceCalls
 from trueline_server.alerts.silences import SilenceService, silences_at
 from trueline_server.alerts.watch import AlertWatch
+from trueline_server.cases.retention import CaseRetention
 from trueline_server.notifications.store import NotificationStore
 from trueline_server.transport.credentials import Credentials
 from trueline_server.transport.field_rules import FieldRules
@@ -94,7 +95,7 @@ class ServiceWorld(DispatchWorld):
         silences = SilenceService(state, lambda _: self.rules, self.dispatcher.silences_changed, clock)
         return AlertServicer(
             AlertService(state, self.dispatcher.take, clock),
-            AlertWatch(state, tokens, clock),
+            AlertWatch(state, tokens, clock, CaseRetention(state, clock, keep_days=400)),
             tokens,
             silences=SilenceCalls(silences, tokens, clock),
             notifications=NotificationCalls(NotificationStore(state, clock), tokens, self._wake),

@@ -16,6 +16,7 @@ from trueline import (
     AsyncTruelineClient,
     CaseEventKind,
     Heartbeat,
+    ResumeTokenExpiredError,
     Synced,
     TruelineClient,
 )
@@ -142,6 +143,27 @@ def test_others_hear_nothing_and_their_heartbeats_come(world: ServiceWorld, clie
         with pytest.raises(grpc.RpcError) as failed:
             next(stub.WatchAlerts(pb.WatchAlertsRequest(resume_token=wrong), metadata=metadata))
         assert decode(failed.value).reason == "INVALID_TOKEN"
+
+
+def test_a_token_from_before_what_is_kept(world: ServiceWorld, client: TruelineClient) -> None:
+    """After more than 400 days a watch cannot go on without a gap; it is told where it can, and goes on there."""
+    watch = client.watch_alerts(heartbeat=1.0)
+    world.fire("a", "b")
+    client.add_note("alert-1", "first", author="ann")
+    token = next(each for each in watch if isinstance(each, Synced)).resume_token
+    watch.close()
+    client.acknowledge_alert("alert-1", author="ann")
+    client.resolve_alert("alert-1", author="ann")
+    world.clock.turn(401 * 86_400)
+    client.add_note("alert-2", "still", author="ann")
+    client.add_note("alert-2", "again", author="ann")
+    with pytest.raises(ResumeTokenExpiredError) as expired:
+        next(iter(client.watch_alerts(resume_token=token)))
+    later = client.watch_alerts(resume_token=expired.value.metadata["earliest_token"])
+    told = next(later)
+    later.close()
+    assert isinstance(told, AlertChanged)
+    assert [event.text for event in told.events] == ["again"]
 
 
 def test_a_table_kept_from_a_watch_is_what_is_listed(world: ServiceWorld, client: TruelineClient) -> None:

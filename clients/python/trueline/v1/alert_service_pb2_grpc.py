@@ -203,7 +203,7 @@ class AlertServiceServicer:
     def WatchAlerts(self, request, context):
         """WatchAlerts sends the alerts that are not resolved, then SYNCED, then each change, in order and none left out, with
         heartbeats between. With a resume token it sends what happened since then before SYNCED, and no snapshot.
-        Errors: INVALID_TOKEN, INVALID_FIELD.
+        Errors: INVALID_TOKEN, RESUME_TOKEN_EXPIRED (cases of that time are forgotten), INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -78,7 +78,7 @@ class AlertServiceStub:
     WatchAlerts: _grpc.UnaryStreamMultiCallable[_alert_service_pb2.WatchAlertsRequest, _alert_service_pb2.WatchAlertsResponse]
     """WatchAlerts sends the alerts that are not resolved, then SYNCED, then each change, in order and none left out, with
     heartbeats between. With a resume token it sends what happened since then before SYNCED, and no snapshot.
-    Errors: INVALID_TOKEN, INVALID_FIELD.
+    Errors: INVALID_TOKEN, RESUME_TOKEN_EXPIRED (cases of that time are forgotten), INVALID_FIELD.
     """
     CreateSilence: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.CreateSilenceRequest, _alert_service_pb2.CreateSilenceResponse]
     """CreateSilence keeps alerts from being notified for a while. They fire on and stand in lists; what was notified
@@ -154,7 +154,7 @@ class AlertServiceAsyncStub(AlertServiceStub):
     WatchAlerts: _aio.UnaryStreamMultiCallable[_alert_service_pb2.WatchAlertsRequest, _alert_service_pb2.WatchAlertsResponse]  # type: ignore[assignment]
     """WatchAlerts sends the alerts that are not resolved, then SYNCED, then each change, in order and none left out, with
     heartbeats between. With a resume token it sends what happened since then before SYNCED, and no snapshot.
-    Errors: INVALID_TOKEN, INVALID_FIELD.
+    Errors: INVALID_TOKEN, RESUME_TOKEN_EXPIRED (cases of that time are forgotten), INVALID_FIELD.
     """
     CreateSilence: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.CreateSilenceRequest, _alert_service_pb2.CreateSilenceResponse]  # type: ignore[assignment]
     """CreateSilence keeps alerts from being notified for a while. They fire on and stand in lists; what was notified
@@ -275,7 +275,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_alert_service_pb2.WatchAlertsResponse], _abc.AsyncIterator[_alert_service_pb2.WatchAlertsResponse]]:
         """WatchAlerts sends the alerts that are not resolved, then SYNCED, then each change, in order and none left out, with
         heartbeats between. With a resume token it sends what happened since then before SYNCED, and no snapshot.
-        Errors: INVALID_TOKEN, INVALID_FIELD.
+        Errors: INVALID_TOKEN, RESUME_TOKEN_EXPIRED (cases of that time are forgotten), INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod
