@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from trueline_rules.alert_rules import declared
+from trueline_rules.errors import Problem
 from trueline_rules.expressions import Fact, FactType
 from trueline_rules.loader import load_texts
 from trueline_rules.metric_labels import label_names
@@ -228,16 +229,16 @@ def test_labels_are_called_as_rules_can_write_them() -> None:
 def test_drafts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Statements that the server refuses are problems; more rules than can be compared are not analysed."""
     first = min(load_texts([]).kpis)
-    problem = check_draft(Draft(()), lambda rules: {first: "it is not allowed"}).problems[0]
-    assert problem.message == f"KPI {first}: it is not allowed"
-    assert problem.place.file.startswith("trueline_rules/packs/")
+    refusal = Problem(load_texts([]).kpis[first].place_in_statement(), f"KPI {first}: it is not allowed")
+    assert refusal.place.file.startswith("trueline_rules/packs/")
+    assert check_draft(Draft(()), lambda rules: {first: refusal}).problems == (refusal,)
     monkeypatch.setattr(drafts, "MOST_ANALYSED", 100)
     rule = "facts: {{a: {{kpi: activation_rate}}}}\n  warning: a < 0.{}"
     many = "---\n".join(HEAD.format("AlertRule", f"r{n}", rule.format(n)) for n in range(100))
     checked = check_draft(Draft((("many.yaml", many),)), lambda rules: {})
     assert (checked.problems, checked.analysed, checked.warnings) == ((), False, ())
     assert checked.documents["AlertRule"] > 100
-    assert run_draft(Draft(()), lambda rules: {first: "no"}).report is None
+    assert run_draft(Draft(()), lambda rules: {first: refusal}).report is None
 
 
 @pytest.mark.parametrize(
