@@ -495,18 +495,20 @@ def test_units_of_kpis_and_of_what_is_aggregated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("subject", "condition", "part"),
+    ("subject", "source", "condition", "part"),
     [
-        ("account", "x > 5 and t.as_lower == 'gold'", "t.as_lower"),
-        ("account", "x > 5 and t == 'gold'", ""),
-        ("tenant", "x > 5 and t.as_lower == 'gold'", ""),
+        ("account", "fact: tier", "x > 5 and t.as_lower == 'gold'", "t.as_lower"),
+        ("account", "fact: tier", "x > 5 and t == 'gold'", ""),
+        ("account", "fact: tier, offset: 1h", "x > 5 and t.as_lower == 'gold'", "t.as_lower"),
+        ("account", "fact: tier, by: []", "x > 5 and t.as_lower == 'gold'", ""),
+        ("tenant", "fact: tier", "x > 5 and t.as_lower == 'gold'", ""),
     ],
 )
-def test_a_condition_without_sql_is_told(tmp_path: Path, subject: str, condition: str, part: str) -> None:
+def test_a_condition_without_sql_is_told(tmp_path: Path, subject: str, source: str, condition: str, part: str) -> None:
     """Where the warehouse could judge many subjects at once, what has no SQL is told at its place with the way out;
-    facts of the tenant are one row."""
+    facts of the tenant are one row, and so is what is added up."""
     tier = fact(f"  subject: {subject}\n  type: text\n")
-    spec = f"  facts: {{x: {{metric: sales}}, t: {{fact: tier}}}}\n  warning: {condition}\n"
+    spec = f"  facts: {{x: {{metric: sales}}, t: {{{source}}}}}\n  warning: {condition}\n"
     found = _analysed(tmp_path, METRIC, tier, alert(spec))
     assert [one.check for one in found] == (["not in SQL"] if part else [])
     if part:
