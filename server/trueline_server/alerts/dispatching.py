@@ -95,7 +95,9 @@ class Dispatcher:
         self._tell(connection, stored, flushed, now_us)
         if flushed.reason is not None:
             fresh = [one for one in flushed.firing if one.fingerprint in flushed.causes]
-            after = self._escalating.begin(connection, after, fresh, now_us)
+            told = frozenset(stored.destination.channels)
+            after = self._escalating.begin(connection, after, fresh, told, now_us)
+        self._look_again(connection, stored.tenant, flushed)
         write_group(connection, stored, after)
         if not after.group.over:
             set_timer(connection, Timer(stored.tenant, GROUP_TIMER, stored.id, after.group.next_flush_us))
@@ -111,6 +113,11 @@ class Dispatcher:
         self.hurry(connection, tenant, now_us)
         for end_us in ends_us:
             set_timer(connection, Timer(tenant, SILENCE_TIMER, str(end_us), end_us))
+
+    def _look_again(self, connection: Connection, tenant: str, flushed: Flushed) -> None:
+        """Have what is suppressed looked at when that ends by itself; what stands in a file tells nobody of its end."""
+        for until_us in {why.until_us for _, why in flushed.suppressed if why.until_us is not None}:
+            set_timer(connection, Timer(tenant, SILENCE_TIMER, str(until_us), until_us))
 
     def _moves(
         self, connection: Connection, tenant: str, routing: Routing, alerts: Sequence[AlertChange]

@@ -47,13 +47,22 @@ class Escalating:
         self._suppressing = suppressing
         wheel.handle(ESCALATION_TIMER, self._due)
 
-    def begin(self, connection: Connection, stored: StoredGroup, fresh: Sequence[Member], now_us: int) -> StoredGroup:
+    def begin(
+        self,
+        connection: Connection,
+        stored: StoredGroup,
+        fresh: Sequence[Member],
+        told: frozenset[str],
+        now_us: int,
+    ) -> StoredGroup:
         """Begin the escalation of a group that is told for the first time, or again; tell the first level if it is due.
 
         Args:
             connection: in a transaction.
             stored: the group; without a policy it comes back as it is.
             fresh: the alerts that it is told for.
+            told: the channels that its route tells of them just now; a level that is due at once does not say the same
+                there again.
             now_us: the server's clock.
 
         """
@@ -65,10 +74,11 @@ class Escalating:
             return stored
         state = stored.escalation
         if state is None:
-            return self._run(connection, replace(stored, escalation=machine.begin(policy, now_us)), now_us)
+            begun = replace(stored, escalation=machine.begin(policy, now_us))
+            return self._run(connection, begun, now_us, told)
         if state.resolved_us is not None:
             reopened, actions = machine.reopen(state, now_us, policy)
-            return self._after(connection, replace(stored, escalation=reopened), actions, now_us)
+            return self._after(connection, replace(stored, escalation=reopened), actions, now_us, told)
         return stored
 
     def follow(self, connection: Connection, stored: StoredGroup, by: str, now_us: int) -> StoredGroup:
@@ -102,7 +112,9 @@ class Escalating:
         after = self._run(connection, stored, now_us)
         write_group(connection, stored, after)
 
-    def _run(self, connection: Connection, stored: StoredGroup, now_us: int) -> StoredGroup:
+    def _run(
+        self, connection: Connection, stored: StoredGroup, now_us: int, told: frozenset[str] = frozenset()
+    ) -> StoredGroup:
         """Do what is due; a level waits while everything that it would tell of is suppressed."""
         assert stored.escalation is not None
         state = stored.escalation
@@ -119,14 +131,19 @@ class Escalating:
             )
         rules = self._rules(stored.tenant)
         after, actions = machine.due(state, now_us, routing_of(rules).directory)
-        return self._after(connection, replace(stored, escalation=after), actions, now_us)
+        return self._after(connection, replace(stored, escalation=after), actions, now_us, told)
 
     def _after(
-        self, connection: Connection, stored: StoredGroup, actions: Iterable[Action], now_us: int
+        self,
+        connection: Connection,
+        stored: StoredGroup,
+        actions: Iterable[Action],
+        now_us: int,
+        told: frozenset[str] = frozenset(),
     ) -> StoredGroup:
         """Do what actions ask for, and set the timer of what comes next."""
         for action in actions:
-            self._act(connection, stored, action, now_us)
+            self._act(connection, stored, action, now_us, told)
         assert stored.escalation is not None
         next_us = stored.escalation.next_us
         if next_us is None:
@@ -135,10 +152,12 @@ class Escalating:
             set_timer(connection, Timer(stored.tenant, ESCALATION_TIMER, stored.id, max(next_us, now_us)))
         return stored
 
-    def _act(self, connection: Connection, stored: StoredGroup, action: Action, now_us: int) -> None:
+    def _act(
+        self, connection: Connection, stored: StoredGroup, action: Action, now_us: int, already: frozenset[str]
+    ) -> None:
         match action:
             case NotifyLevel():
-                self._notify(connection, stored, action, now_us)
+                self._notify(connection, stored, action, now_us, already)
             case EmptyLevel():
                 told = f"level {action.name} reaches nobody ({action.why}); the next one is told at once"
                 self._tell(connection, stored, EventKind.ESCALATED, told, now_us, level=action.name, empty=True)
@@ -151,7 +170,9 @@ class Escalating:
                 told = f"{_DEADLINES.get(action.which, action.which)} was missed"
                 self._tell(connection, stored, EventKind.DEADLINE_MISSED, told, now_us, which=action.which)
 
-    def _notify(self, connection: Connection, stored: StoredGroup, action: NotifyLevel, now_us: int) -> None:
+    def _notify(
+        self, connection: Connection, stored: StoredGroup, action: NotifyLevel, now_us: int, already: frozenset[str]
+    ) -> None:
         assert stored.policy is not None
         members = self._told(connection, stored, now_us)
         cases = _cases_of(connection, stored, members[:MOST_ALERTS])
@@ -185,6 +206,7 @@ class Escalating:
                 ),
             )
             for recipient in action.recipients
+            if recipient.channel not in already
         ]
         queue(connection, stored.tenant, new, now_us)
         who = ", ".join(dict.fromkeys(each.person or each.channel for each in action.recipients))

@@ -26,12 +26,14 @@ QUICK = document(
     "quick",
     """
 levels:
-  - {name: first, after: 0s, notify: [{channel: ops}]}
+  - {name: first, after: 0s, notify: [{channel: pager}]}
   - {name: second, after: 10m, notify: [{channel: ops}]}
 acknowledge_timeout: 1h
 targets: {respond_within: 15m, update_every: 30m, post_mortem: required, post_mortem_within: 1d, basis: agreed}
 """,
 )
+# Another channel than that of the route, which would otherwise have told the first level already.
+PAGER = document("NotificationChannel", "pager", "type: log")
 HUSH = document(
     "Silence",
     "migration",
@@ -48,7 +50,7 @@ ends: 2024-06-10T00:00:00Z
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[ServiceWorld]:
     """A service."""
-    with ServiceWorld(tmp_path, rules_of(OPS, ROOT, URGENT, QUICK, HUSH)) as world:
+    with ServiceWorld(tmp_path, rules_of(OPS, PAGER, ROOT, URGENT, QUICK, HUSH)) as world:
         yield world
 
 

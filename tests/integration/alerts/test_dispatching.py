@@ -131,6 +131,35 @@ def test_when_a_silence_ends_what_fires_is_told_at_once(make: Make) -> None:
     assert [(at, reason) for at, _, reason, _ in world.told()] == [(1000, "unsuppressed")]
 
 
+@pytest.mark.parametrize(
+    "suppressing",
+    [
+        document(
+            "Silence",
+            "planned",
+            "matchers: [plan=pro]\nauthor: ada\nreason: r\nstarts: 2024-06-01T11:00Z\nends: 2024-06-01T12:16:40Z",
+        ),
+        document(
+            "Maintenance",
+            "nightly",
+            "matchers: [plan=pro]\nintervals: [{times: [{start_time: '11:00', end_time: '12:17'}]}]",
+        ),
+    ],
+    ids=["silence", "maintenance"],
+)
+def test_the_end_of_what_a_file_suppresses_is_noticed_at_once(make: Make, suppressing: str) -> None:
+    """As that of a silence that somebody put in, and not at the next look at the group, also after a restart."""
+    world = make(ROOT, suppressing)
+    world.fire("pro")
+    world.turn(10 * MINUTE)
+    assert world.told() == []
+    world.restart()
+    world.turn(10 * MINUTE)
+    ((at, channel, reason, plans),) = world.told()
+    assert (channel, reason, plans) == ("ops", "unsuppressed", ["pro"])
+    assert at in {1000, 1020}
+
+
 def test_the_resolve_of_what_was_told_is_told_though_it_is_silenced(make: Make) -> None:
     """Who was woken is told that it is over, also if somebody silenced it meanwhile."""
     world = make()
@@ -258,6 +287,17 @@ layers:
     world.turn(12 * MINUTE)
     assert [(at, channel) for at, channel, _, _ in world.told()] == [(30, "ops"), (630, "boss")]
     assert any("reaches nobody" in text and "nobody is on call" in text for _, text in world.timeline(case))
+
+
+def test_a_critical_alert_is_told_once_by_the_default_pack(make: Make) -> None:
+    """Route and first level both write to the log: one message, and the timeline knows that the level was told."""
+    world = make(document("NotificationChannel", "spare", "type: log"))
+    (case,) = world.fire("pro", severity="critical")
+    world.turn(4 * MINUTE)
+    assert world.told() == [(30, "log", "first", ["pro"])]
+    assert ("escalated", "level L1 told: log") in world.timeline(case)
+    world.turn(2 * MINUTE)
+    assert world.told()[1:] == [(330, "log", "escalation", ["pro"])]
 
 
 def test_nobody_is_told_by_a_level_while_all_is_silenced(make: Make) -> None:

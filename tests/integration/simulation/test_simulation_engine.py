@@ -92,16 +92,26 @@ def test_an_alert_that_inhibits_another() -> None:
 
 def test_a_rate_limit() -> None:
     """The second message within a minute waits, and its wait is told; it reaches its person in the end."""
-    route = ROUTE.replace("[wall]", "[ada_mail]")
-    found = simulated(rules_of(*METRICS, FAILING, NO_ORDERS, *CHANNELS, POLICY, route), series(BAD))
-    assert [at for at, *_ in told(found, Kind.HELD)] == [570]
-    first, second, *_ = why(found, Kind.SENT)
-    # Which of the two goes first is not said, but always the same.
-    assert {first[:2], (570, second[1])} == {(570, "first"), (570, "escalation")}
-    assert second[0] == 630
-    assert second[2].endswith("; waited 1m for the rate limit")
+    # Two groups, the second of which is told half a minute later.
+    route = ROUTE + "  group_by: [plan]\n  routes: [{matchers: [plan=free], group_wait: 1m}]\n"
+    short = BAD.replace("30x20", "30x7")
+    found = simulated(rules_of(*SHOP[:-1], route), series(short, short.replace("pro", "free")))
+    assert [at for at, *_ in told(found, Kind.HELD)] == [600]
+    to_ada = [(at, words) for at, reason, words in why(found, Kind.SENT) if reason == "escalation"]
+    assert [at for at, _ in to_ada] == [570, 630]
+    assert to_ada[1][1].endswith("; waited 30s for the rate limit")
     ada = next(one for one in found.summary.recipients if one.person == "ada")
-    assert (ada.held, ada.longest_wait_us) == (1, 60_000_000)
+    assert (ada.held, ada.longest_wait_us) == (1, 30_000_000)
+
+
+def test_a_level_does_not_repeat_what_the_route_just_said() -> None:
+    """Where both name a channel it has one message at first; the level is told of again after its time."""
+    route = ROUTE.replace("[wall]", "[wall, ada_mail]")
+    found = simulated(rules_of(*METRICS, FAILING, NO_ORDERS, *CHANNELS, POLICY, route), series(BAD))
+    assert told(found, Kind.LEVEL)[0] == (570, "level", "failing plan=pro", "ada")
+    first = [(reason, words) for at, reason, words in why(found, Kind.SENT) if at == 570]
+    assert [reason for reason, _ in first] == ["first", "first"]
+    assert [(at, reason) for at, reason, _ in why(found, Kind.SENT) if at == 870] == [(870, "escalation")]
 
 
 def test_conditions_that_calm_down() -> None:
