@@ -19,7 +19,7 @@ from trueline_rules.model import RuleSet
 from trueline_rules.stopping import Stopped, never, while_wanted
 from trueline_rules.testing.coverage import Watching
 from trueline_rules.testing.given import fact_value, samples_of
-from trueline_rules.testing.report import CaseResult, Outcome, TestReport
+from trueline_rules.testing.report import CaseResult, Outcome, RuleCoverage, TestReport
 
 # What `$now` is to facts that a test gives, and at the first sample of its series.
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -41,17 +41,38 @@ def run_tests(rules: RuleSet, select: str = "", *, stopped: Stopped = never) -> 
 
     """
     wanted = re.compile(select)
-    compiled = {name: compile_rule(rule, rules.fact_types) for name, rule in rules.alert_rules.items()}
-    watching = {name: Watching(rule) for name, rule in compiled.items()}
+    runner = CaseRunner(rules)
     results = [
-        _run(test, case, compiled[test.rule], watching[test.rule])
+        runner.run(test, case)
         for test in while_wanted(rules.rule_tests.values(), stopped)
         for case in test.cases
         if wanted.search(f"{test.metadata.name}: {case.name}")
     ]
     # A selection says nothing about the rules that it leaves out.
-    told = {result.rule for result in results} if select else watching.keys()
-    return TestReport(tuple(results), tuple(watch.coverage() for name, watch in watching.items() if name in told))
+    told = {result.rule for result in results} if select else rules.alert_rules.keys()
+    return TestReport(tuple(results), tuple(runner.coverage(name) for name in rules.alert_rules if name in told))
+
+
+class CaseRunner:
+    """Runs cases of the tests of a rule set one by one, and remembers which branches they took."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._rules = rules
+        self._watched: dict[str, tuple[CompiledRule, Watching]] = {}
+
+    def run(self, test: RuleTest, case: TestCase) -> CaseResult:
+        """Run a case of a test of the rule set."""
+        return _run(test, case, *self._rule(test.rule))
+
+    def coverage(self, rule: str) -> RuleCoverage:
+        """What the cases run so far showed of a rule."""
+        return self._rule(rule)[1].coverage()
+
+    def _rule(self, name: str) -> tuple[CompiledRule, Watching]:
+        if name not in self._watched:
+            compiled = compile_rule(self._rules.alert_rules[name], self._rules.fact_types)
+            self._watched[name] = compiled, Watching(compiled)
+        return self._watched[name]
 
 
 def _run(test: RuleTest, case: TestCase, rule: CompiledRule, watch: Watching) -> CaseResult:

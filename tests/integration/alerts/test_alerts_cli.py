@@ -73,7 +73,7 @@ def test_why_somebody_was_told_or_not(world: ServiceWorld, trueline: Typed) -> N
     assert any("escalation" in trueline("notifications", "--group", group)[1] for group in groups)
     letter = json.loads(trueline("notifications", "--output", "json")[1])["notifications"][0]
     assert "no try to deliver it yet" in trueline("notifications", letter["id"])[1]
-    assert "queued for ops" in trueline("resend", letter["id"])[1]
+    assert f"queued for {letter['channel']}" in trueline("resend", letter["id"])[1]
     assert trueline("resend", "--dead")[1] == "nothing to send again\n"
     assert trueline("resend")[0] == 2
 
