@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from trueline_rules.routing.matchers import Matcher, all_match
-from trueline_stores.state.case_tables import CASES
 
 from trueline_server.cases.model import Case, CaseKind, CaseState
-from trueline_server.cases.store import find_cases, list_cases
+from trueline_server.cases.store import list_cases
 
 # Kinds of cases that are alerts: they are routed, notified and acknowledged.
 ALERT_KINDS = (CaseKind.ALERT, CaseKind.ESCALATION)
 # Cases that a page looks at, whether they match or not; one that finds fewer goes on where it ended.
 MOST_LOOKED_AT = 5_000
-_AT_ONCE = 500
+_AT_ONCE, _LEAST_AT_ONCE = 500, 100
+_OPEN = (CaseState.OPEN, CaseState.ACKNOWLEDGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,13 @@ def list_alerts(
 
     """
     seen = dict(zip(chosen.kinds, after, strict=True)) if after is not None else {}
+    # All of a page and whether there is more, in one query, if nothing has to be passed over.
+    at_once = min(max(most + 1, _LEAST_AT_ONCE), _AT_ONCE)
     cases = heapq.merge(
-        *(_newest_first(connection, tenant, kind, chosen, seen.get(kind)) for kind in chosen.kinds),
+        *(
+            _newest_first(connection, tenant, kind, chosen.states, before=seen.get(kind), at_once=at_once)
+            for kind in chosen.kinds
+        ),
         key=lambda case: case.opened_us,
         reverse=True,
     )
@@ -99,11 +104,11 @@ def list_alerts(
 
 def open_cases(connection: Connection, tenant: str) -> list[Case]:
     """All alerts that are not resolved, the oldest first of each kind."""
-    return [
-        case
-        for kind in ALERT_KINDS
-        for case in _fetch(connection, tenant, kind, sorted(_open(connection, tenant, kind)))
-    ]
+    found: list[Case] = []
+    for kind in ALERT_KINDS:
+        of_kind = [*_newest_first(connection, tenant, kind, _OPEN)]
+        found += reversed(of_kind)
+    return found
 
 
 def _cursor(chosen: AlertFilter, seen: dict[CaseKind, int]) -> tuple[int, ...]:
@@ -115,27 +120,14 @@ _BEYOND = 2**31 - 1
 
 
 def _newest_first(
-    connection: Connection, tenant: str, kind: CaseKind, chosen: AlertFilter, before: int | None
+    connection: Connection,
+    tenant: str,
+    kind: CaseKind,
+    states: Collection[CaseState],
+    *,
+    before: int | None = None,
+    at_once: int = _AT_ONCE,
 ) -> Iterator[Case]:
-    if chosen.states and CaseState.RESOLVED not in chosen.states:
-        # Few are open and many were: found by their index, not among all.
-        numbers = [number for number in _open(connection, tenant, kind) if before is None or number < before]
-        yield from _fetch(connection, tenant, kind, sorted(numbers, reverse=True))
-        return
-    while page := list_cases(connection, tenant, kind, states=chosen.states, before=before, most=_AT_ONCE):
+    while page := list_cases(connection, tenant, kind, states=states, before=before, most=at_once):
         yield from page
         before = page[-1].number
-
-
-def _open(connection: Connection, tenant: str, kind: CaseKind) -> list[int]:
-    columns = CASES.c
-    # Not `IS NOT NULL`, for which not every database would use the index.
-    query = select(columns.number).where(columns.tenant == tenant, columns.kind == kind.value, columns.open_key > "")
-    return list(connection.execute(query).scalars())
-
-
-def _fetch(connection: Connection, tenant: str, kind: CaseKind, numbers: Sequence[int]) -> Iterator[Case]:
-    for start in range(0, len(numbers), _AT_ONCE):
-        ids = [f"{kind.value}-{number}" for number in numbers[start : start + _AT_ONCE]]
-        found = find_cases(connection, tenant, ids)
-        yield from (found[each] for each in ids if each in found)

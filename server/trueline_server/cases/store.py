@@ -80,6 +80,9 @@ def list_cases(
     query = _of(tenant).where(CASES.c.kind == kind.value)
     if states:
         query = query.where(CASES.c.state.in_([state.value for state in states]))
+        if CaseState.RESOLVED not in states:
+            # Says nothing more, but has them found by the index of what is open.
+            query = query.where(CASES.c.open_key.is_not(None))
     if before is not None:
         query = query.where(CASES.c.number < before)
     return [_case(row) for row in connection.execute(query.order_by(CASES.c.number.desc()).limit(most)).mappings()]

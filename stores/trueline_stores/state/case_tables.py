@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint, text
 
 from trueline_stores.state.tables import METADATA
 
@@ -37,6 +37,15 @@ CASES = Table(
     UniqueConstraint("tenant", "kind", "open_key", name="cases_open_once"),
     Index("cases_by_number", "tenant", "kind", "number"),
     Index("cases_by_change", "tenant", "kind", "changed_us"),
+    # Few are open and many were.
+    Index(
+        "cases_open_by_number",
+        "tenant",
+        "kind",
+        "number",
+        sqlite_where=text("open_key IS NOT NULL"),
+        postgresql_where=text("open_key IS NOT NULL"),
+    ),
 )
 
 # What happened to a case, in order: its timeline, and what watchers resume from.
