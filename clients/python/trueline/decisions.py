@@ -34,7 +34,8 @@ class LoggedDecision:
         watermark: up to where the events behind the facts were complete; None if none were read.
         before: state of the alert before, or what the active rule set says of a shadow difference.
         after: state of the alert after, or what the shadow says.
-        reason: what the evaluation came to: "true", "false", "unknown", "vanished", "no_rows" or "failed".
+        reason: what the evaluation came to: "true", "false", "unknown", "vanished", "no_rows", "failed" or
+            "over_limit" (more alerts than the rule's limit).
         message: the error of an evaluation that failed.
         values: fact -> value, None = missing; a sensitive fact's is the text "•••".
         facts_digest: over all values, sensitive ones too: the same digest, the same facts.

@@ -14,6 +14,7 @@ from trueline_rules.alerting.findings import judge
 from trueline_rules.alerting.joining import join_facts
 from trueline_rules.alerting.machine import (
     evaluate,
+    excess,
     fail,
     is_over,
     transitions_of,
@@ -21,7 +22,7 @@ from trueline_rules.alerting.machine import (
     vanished,
 )
 from trueline_rules.alerting.model import AlertSpec, Failure, Instance, Outcome, State, Transition
-from trueline_rules.alerting.states import advance, is_active
+from trueline_rules.alerting.states import advance
 from trueline_rules.alerting.vectors import Labels, Row, Value, Vector, is_missing
 
 Column = Sequence[Value | None]
@@ -145,10 +146,9 @@ def evaluate_columns(
     if not table.labels:
         return _without_rows(spec, states, instant_us, watermark_us)
     after = _judged(spec, states, table, instant_us)
-    active = sum(is_active(instance) for instance in after.values())
-    if spec.limit and active > spec.limit:
-        problem = f"rule {spec.name} has {active} active instances, its limit is {spec.limit}; none of them is taken"
-        return _failed(spec, states, instant_us, problem)
+    too_many = excess(spec, after.values())
+    if too_many:
+        return _failed(spec, states, instant_us, too_many, beyond=True)
     transitions = transitions_of(spec, states.instances, dict(sorted(after.items())), instant_us)
     there = frozenset(table.labels) if len(after) > 1 else table.labels
     kept = {
@@ -207,9 +207,11 @@ def _without_rows(spec: AlertSpec, states: RuleStates, instant_us: int, watermar
     return ColumnEvaluation(RuleStates(states.rule, (), kept, instant_us), done.transitions, done.outcome, done.message)
 
 
-def _failed(spec: AlertSpec, states: RuleStates, instant_us: int, message: str) -> ColumnEvaluation:
+def _failed(
+    spec: AlertSpec, states: RuleStates, instant_us: int, message: str, *, beyond: bool = False
+) -> ColumnEvaluation:
     """A rule that fails leaves its quiet label sets as they are."""
-    done = fail(spec, states.instances, instant_us, message)
+    done = fail(spec, states.instances, instant_us, message, beyond=beyond)
     kept = {instance.labels: instance for instance in done.instances}
     after = RuleStates(states.rule, states.labels, kept, instant_us)
     return ColumnEvaluation(after, done.transitions, done.outcome, done.message)

@@ -77,7 +77,7 @@ def without_rows(spec: AlertSpec, instance: Instance) -> Finding:
         case OnMissing.FALSE:
             return Finding(Course.FALSE, Reason.NO_ROWS)
         case OnMissing.TRUE:
-            return Finding(Course.TRUE, Reason.NO_ROWS, instance.severity or spec.mildest)
+            return Finding(Course.TRUE, Reason.NO_ROWS, instance.severity or spec.worst)
     return without_data(spec, instance, Reason.NO_ROWS)
 
 
@@ -88,12 +88,17 @@ def without_data(
     values: tuple[tuple[str, Value | None], ...] | None = None,
 ) -> Finding:
     """What the policy makes of an instance without data."""
-    return Finding(_NO_DATA[spec.on_no_data], reason, instance.severity or spec.mildest, values=values)
+    return Finding(_NO_DATA[spec.on_no_data], reason, instance.severity or spec.worst, values=values)
 
 
 def failed(spec: AlertSpec, instance: Instance, message: str) -> Finding:
     """What the policy makes of an instance of a rule that fails."""
-    return Finding(_ERROR[spec.on_error], Reason.FAILED, instance.severity or spec.mildest, message)
+    return Finding(_ERROR[spec.on_error], Reason.FAILED, instance.severity or spec.worst, message)
+
+
+def over_limit(spec: AlertSpec, message: str) -> Finding:
+    """What a rule with more alerts than its limit is: an error, whatever its policy for errors says."""
+    return Finding(Course.ERROR, Reason.OVER_LIMIT, spec.worst, message)
 
 
 def _truth(spec: AlertSpec, condition: Condition | None, row: Row) -> bool | None:

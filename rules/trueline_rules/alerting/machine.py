@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from trueline_rules.alerting.findings import Course, Finding, failed, judge, without_data, without_rows
+from trueline_rules.alerting.findings import Course, Finding, failed, judge, over_limit, without_data, without_rows
 from trueline_rules.alerting.model import (
     AlertSpec,
     Evaluation,
@@ -14,6 +15,7 @@ from trueline_rules.alerting.model import (
     OnVanished,
     Outcome,
     Reason,
+    Severity,
     State,
     Transition,
 )
@@ -36,7 +38,7 @@ def evaluate(
     Each label set is its own instance, and none looks at another. A rule without any row has one instance, without
     labels, that is without data: a rule that looks at nothing is seen. A rule that fails, or has more active instances
     than its limit, has that instance too, beside those of its label sets that are not quiet; nothing of its rows is
-    kept.
+    kept. Beyond the limit that instance is an error whatever the policy says, and tells how many alerts there would be.
 
     Args:
         spec: the rule.
@@ -59,10 +61,9 @@ def evaluate(
     if len(rows) < len(rows_or_error):
         return fail(spec, known, instant_us, f"rule {spec.name} has two rows for {_twice(rows_or_error)}")
     after = _judged(spec, known, instant_us, rows)
-    active = sum(is_active(instance) for instance in after.values())
-    if spec.limit and active > spec.limit:
-        problem = f"rule {spec.name} has {active} active instances, its limit is {spec.limit}; none of them is taken"
-        return fail(spec, known, instant_us, problem)
+    too_many = excess(spec, after.values())
+    if too_many:
+        return fail(spec, known, instant_us, too_many, beyond=True)
     # A quiet instance is kept while it has a row, so that its vanishing is noticed; the rule's own while there is none.
     there = rows.keys() if rows else {WHOLE_RULE}
     kept = tuple(
@@ -138,11 +139,28 @@ def is_over(spec: AlertSpec, instance: Instance) -> bool:
     return quiet or instance.state is State.RESOLVED
 
 
-def fail(spec: AlertSpec, instances: Mapping[Labels, Instance], instant_us: int, message: str) -> Evaluation:
-    """Answer an evaluation that could not be done, for all instances."""
+def excess(spec: AlertSpec, instances: Iterable[Instance]) -> str:
+    """What to say of a rule with more active instances than its limit; "" if it has not."""
+    if not spec.limit:
+        return ""
+    severities = Counter(instance.severity for instance in instances if is_active(instance))
+    active = severities.total()
+    if active <= spec.limit:
+        return ""
+    each = ", ".join(f"{severities[one]} {one.value}" for one in reversed(Severity) if severities[one])
+    return f"rule {spec.name} has {active} active instances ({each}), its limit is {spec.limit}; none of them is taken"
+
+
+def fail(
+    spec: AlertSpec, instances: Mapping[Labels, Instance], instant_us: int, message: str, *, beyond: bool = False
+) -> Evaluation:
+    """Answer an evaluation that could not be done, for all instances; `beyond` = for there are more than the limit."""
     after: dict[Labels, Instance] = {}
     for labels, instance in {WHOLE_RULE: Instance(spec.name, WHOLE_RULE), **instances}.items():
         finding = failed(spec, instance, message)
+        if beyond and (labels == WHOLE_RULE or finding.course is Course.FALSE):
+            # Too many alerts are no reason to take some for over, nor to say nothing of it.
+            finding = over_limit(spec, message)
         if labels != WHOLE_RULE and instance.state in {State.INACTIVE, State.RESOLVED}:
             # Ten thousand quiet label sets are no ten thousand errors.
             finding = Finding(Course.FALSE, Reason.FAILED, message=message)

@@ -85,6 +85,7 @@ class Reason(StrEnum):
     VANISHED = "vanished"
     NO_ROWS = "no_rows"
     FAILED = "failed"
+    OVER_LIMIT = "over_limit"
 
 
 class Outcome(StrEnum):
@@ -114,7 +115,7 @@ class AlertSpec:
         vanished_after: how many evaluations in a row it must be gone; until then it stays as it is.
         retention_us: how long a resolved instance is kept.
         labels: added to each alert; they win over the row's.
-        limit: most active instances; beyond it the whole evaluation fails. 0 = no limit.
+        limit: most active instances; beyond it none is taken, and the rule as a whole is an error. 0 = no limit.
 
     Raises:
         ValueError: there is no condition, or a number is out of its range.
@@ -145,9 +146,9 @@ class AlertSpec:
             raise ValueError(f"vanished_after of rule {self.name} must be at least 1, is {self.vanished_after}")
 
     @property
-    def mildest(self) -> Severity:
-        """The severity of an alert that only a policy made."""
-        return Severity.CRITICAL if self.warning is None else Severity.WARNING
+    def worst(self) -> Severity:
+        """The severity of what nobody knows: the worst that it may be."""
+        return Severity.WARNING if self.critical is None else Severity.CRITICAL
 
 
 @dataclass(frozen=True, slots=True)

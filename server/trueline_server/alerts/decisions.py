@@ -19,7 +19,9 @@ from trueline_server.decisions.model import NOT_JUDGED, Decision
 from trueline_server.decisions.recording import DecisionRecorder, Judged
 
 # What a rule decided that judged no facts.
-_WITHOUT_FACTS = {Reason.VANISHED: "none", Reason.NO_ROWS: "unknown", Reason.FAILED: "unknown"}
+_WITHOUT_FACTS = {Reason.VANISHED: "none"} | dict.fromkeys(
+    (Reason.NO_ROWS, Reason.FAILED, Reason.OVER_LIMIT), "unknown"
+)
 
 
 class AlertDecisions:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from trueline_rules.alert_rules import CompiledRule
-from trueline_rules.alerting.model import Instance, State
+from trueline_rules.alerting.model import Instance, Reason, State
 from trueline_rules.alerting.vectors import Labels, Value, shown
 from trueline_rules.expressions.masking import Masked
 from trueline_rules.routing.alert_labels import alert_labels
@@ -56,7 +56,8 @@ def wanted_cases(tenant: str, rule: CompiledRule, instance: Instance, hidden: fr
     """The cases that must be open while an instance is as it is.
 
     An alert that fired is one until it is resolved, also while nobody knows. Not knowing about what did not fire is a
-    case of its own, as a warning, for a missing answer is the most common false all-clear.
+    case of its own, as severe as the rule can be, for a missing answer is the most common false all-clear. So is a rule
+    with more alerts than its limit: that one case stands for all of them.
 
     Args:
         tenant: whose.
@@ -84,13 +85,16 @@ def wanted_cases(tenant: str, rule: CompiledRule, instance: Instance, hidden: fr
         ]
     if instance.state in _UNKNOWN:
         state = _UNKNOWN[instance.state]
-        text = instance.message if state == "error" and not hidden else _WHY[state]
+        counted = instance.reason is Reason.OVER_LIMIT
+        # What failed may name values; a count has none.
+        text = instance.message if counted or (state == "error" and not hidden) else _WHY[state]
+        severity = "critical" if "critical" in rule.conditions else "warning"
         return [
             WantedCase(
                 error if state == "error" else no_data,
-                "warning",
-                {**alert_labels(written, instance.labels, "warning"), STATE_LABEL: state},
-                f"{_TITLE[state]}: {title}",
+                severity,
+                {**alert_labels(written, instance.labels, severity), STATE_LABEL: state},
+                f"{_OVER_LIMIT if counted else _TITLE[state]}: {title}",
                 text,
                 {**_details(rule, instance, hidden), "state": state},
                 instance.since_us or instance.evaluated_us or 0,
@@ -100,6 +104,7 @@ def wanted_cases(tenant: str, rule: CompiledRule, instance: Instance, hidden: fr
 
 
 _TITLE = {"no_data": "No data", "error": "Cannot be judged"}
+_OVER_LIMIT = "More alerts than its limit"
 _WHY = {
     "no_data": "facts that the rule reads have no value, so nobody knows whether it should fire",
     "error": "the rule could not be evaluated; the decision log and the server's log tell why",

@@ -13,7 +13,7 @@ from trueline_rules.expressions.masking import Masked
 # A state of an alert changed; somebody asked; the active rules and those in the shadow decided differently.
 KINDS = ("transition", "request", "shadow", "correction")
 # An evaluation that ends so judged no facts, so there are none to judge again.
-NOT_JUDGED = frozenset({"vanished", "no_rows", "failed"})
+NOT_JUDGED = frozenset({"vanished", "no_rows", "failed", "over_limit"})
 
 # An id is 32 hex digits; the first 14 are the instant judged, so that ids are in the order of instants.
 ID_DIGITS = 32
@@ -42,7 +42,8 @@ class Decision:
             instant; "" for requests.
         after: state of the alert from then on, for "shadow" what the rules in the shadow say, for "correction" what is
             decided of the corrected facts; "" for requests.
-        reason: what the evaluation said: "true", "false", "unknown", "vanished", "no_rows" or "failed".
+        reason: what the evaluation said: "true", "false", "unknown", "vanished", "no_rows", "failed" or
+            "over_limit".
         message: the error, if it failed.
         facts: by name; None = missing; values of sensitive fact types are `MASKED`, a text "•••" that is a `Masked`.
         facts_digest: 32 hex digits over all facts, those masked with their values, under a key of the data directory:

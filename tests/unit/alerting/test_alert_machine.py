@@ -174,8 +174,8 @@ def test_an_error_leaves_what_is_over() -> None:
 
 
 def test_an_error_can_alert() -> None:
-    """By policy a rule that fails is an alert itself, with the mildest severity that it has."""
-    replay = Replay(spec(on_error=OnError.ALERTING, warning=None, critical=over(1)))
+    """By policy a rule that fails is an alert itself, with the worst severity that it has."""
+    replay = Replay(spec(on_error=OnError.ALERTING, critical=over(9)))
     replay.step(BROKEN)
     assert (replay.state(WHOLE_RULE), replay.instances[WHOLE_RULE].severity) == ("firing", Severity.CRITICAL)
     replay.step({EU: 0})
@@ -313,15 +313,33 @@ def test_values_are_kept_with_the_instance() -> None:
 
 
 def test_beyond_the_limit_nothing_is_taken() -> None:
-    """More alerts than the limit are an error of the whole rule: no row counts, and its policy is asked."""
-    replay = Replay(spec(limit=1, on_error=OnError.KEEP))
+    """More alerts than the limit are an error of the rule: no row counts, label sets do as its policy says."""
+    replay = Replay(spec(critical=over(9), limit=1, on_error=OnError.KEEP))
     replay.step({EU: 2, US: 0})
-    done = replay.step({EU: 0, US: 2, labels_of({"region": "ap"}): 2})
+    done = replay.step({EU: 0, US: 2, labels_of({"region": "ap"}): 20})
     assert done.outcome is Outcome.FAILED
-    assert done.message == "rule r has 2 active instances, its limit is 1; none of them is taken"
+    assert done.message == (
+        "rule r has 2 active instances (1 critical, 1 warning), its limit is 1; none of them is taken"
+    )
     assert [replay.state(labels) for labels in (EU, US)] == ["firing", "inactive"]
-    assert done.transitions == ()
+    (told,) = done.transitions
+    assert (told.after.labels, told.after.state, told.after.reason) == (WHOLE_RULE, State.ERROR, Reason.OVER_LIMIT)
+    assert told.after.message == done.message
     assert replay.step({EU: 2, US: 0}).outcome is Outcome.DONE
+    assert [replay.state(labels) for labels in (WHOLE_RULE, EU, US)] == ["", "firing", "inactive"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"),
+    [(OnError.OK, "error"), (OnError.ERROR, "error"), (OnError.KEEP, "firing"), (OnError.ALERTING, "firing")],
+)
+def test_beyond_the_limit_nothing_is_over(policy: OnError, state: str) -> None:
+    """That there are too many alerts ends none of them, also where an error counts as good; the rule itself is told."""
+    replay = Replay(spec(limit=1, on_error=policy))
+    replay.step({EU: 2, US: 0})
+    replay.step({EU: 2, US: 2})
+    assert (replay.state(EU), replay.state(WHOLE_RULE)) == (state, "error")
+    assert replay.instances[EU].fired_us is not None
 
 
 def test_no_limit() -> None:
