@@ -14,7 +14,7 @@ from trueline_stores.event_schema import EVENT_SCHEMA, INSTANT
 
 SEED = 11
 TENANT = "default"
-_TEXTS = ("account_id", "anonymous_id", "device_id", "currency")
+_TEXTS = ("account_id", "anonymous_id", "device_id")
 _BAGS = ("properties", "numbers", "flags")
 
 
@@ -49,14 +49,22 @@ def column_batch(events: pa.Table) -> ColumnBatch:
     amounts = events["value"].to_pylist()
     return ColumnBatch(
         ids=events["id"].to_pylist(),
-        source=events["source"].to_pylist(),
-        name=events["name"].to_pylist(),
+        source=_shared(events["source"]),
+        name=_shared(events["name"]),
         occurred_at_us=events["occurred_at"].cast(pa.int64()).to_pylist(),
         user_id=events["user_id"].to_pylist(),
         value=[None if amount is None else float(amount) for amount in amounts],
         properties=properties,
+        currency=_shared(events["currency"]),
         **{name: events[name].to_pylist() for name in _TEXTS},
     )
+
+
+def _shared(column: pa.ChunkedArray) -> list[str | None]:
+    """A coded column with one object for each text, as a program has them that names its events by constants."""
+    coded = column.unify_dictionaries().combine_chunks()
+    texts = [*coded.dictionary.to_pylist(), None]
+    return [texts[-1 if code is None else code] for code in coded.indices.to_pylist()]
 
 
 def as_stored(events: pa.Table) -> pa.Table:

@@ -9,7 +9,7 @@ import gc
 import pyarrow as pa
 
 # <malloc.h> of glibc.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 # Freed memory at the top of a heap that is kept, and the size from which memory is mapped on its own (the most that
 # glibc takes). By default arrays beyond 128 KiB are mapped and unmapped each time, and each page is cleared anew.
 KEPT_BYTES = 128 << 20
@@ -23,13 +23,16 @@ OLDER_EACH = 20
 def keep_freed_memory() -> bool:
     """Set it for this process; whether the C library knows how (glibc does, others need not).
 
-    Arrow takes its memory there, too: its own allocator gives pages back as soon as a batch is freed.
+    Arrow takes its memory there, too: its own allocator gives pages back as soon as a batch is freed. All threads share
+    one arena: a batch is freed by another thread than took its memory, and arenas of threads give whole heaps back.
+    Call it before other threads start.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
     pa.set_memory_pool(pa.system_memory_pool())
-    return bool(mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM_BYTES) and mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES))
+    options = ((_M_MMAP_THRESHOLD, MAPPED_FROM_BYTES), (_M_TRIM_THRESHOLD, KEPT_BYTES), (_M_ARENA_MAX, 1))
+    return all(mallopt(option, value) for option, value in options)
 
 
 def collect_seldom() -> None:

@@ -14,13 +14,16 @@ from trueline_streams.distinct import estimate, merged_sketch, sketch_of
 from trueline_streams.grouping import NUMERIC, Cells, NumberCells
 from trueline_streams.points import PointColumns
 from trueline_streams.records import EXACT_DISTINCT, PointRow
-from trueline_streams.texts import Texts, compacted
+from trueline_streams.texts import Texts, compacted, text_lists, texts_of
 
 _COUNTS = ("pane_start", "pane_end", "events", "value_count", "late_events", "revision", "watermark", "touched")
 _LATEST = ("latest_at", "latest_position")
 _NUMBERS = ("total", "smallest", "largest", "latest")
 # A sketch weighs about as much as one member for each of these bytes.
 _BYTES_PER_MEMBER = 64
+# Members stay in Arrow while a batch brings so many that looking all of them up there, which reads all that is known,
+# is cheaper than making Python's texts of them: up to so many known ones for each that is looked up.
+_MANY, _LOOKED_UP = 500, 4
 _LEAST, _MOST = neutral(np.dtype(object))
 _INITIAL = {"smallest": _LEAST, "largest": _MOST}
 
@@ -43,7 +46,7 @@ class CellStore:
         self.member_weight = 0
         self.index: Index = {}
         self.groups: list[tuple[str, ...]] = []
-        # A set once a cell gets members twice, which most cells of an import do not.
+        # A set once a cell gets a few members more, which most cells of an import do not.
         self.members: list[set[str] | Texts] = []
         self.sketches: list[bytes] = []
         self.bins: list[dict[int, int]] = []
@@ -174,18 +177,24 @@ class CellStore:
             self.members[row] = values
             self.member_weight += len(values)
             return values
-        if isinstance(known, Texts):
-            known = self.members[row] = set(known)
-        new = [value for value in values if value not in known]
         room = EXACT_DISTINCT - len(known)
-        known.update(new)
+        new: Sequence[str]
+        if isinstance(known, Texts) and isinstance(values, Texts) and _MANY < len(known) < _LOOKED_UP * len(values):
+            new = values.without(known)
+            self.members[row] = known.followed_by(new)
+        else:
+            known = known if isinstance(known, set) else set(known)
+            new = [value for value in values if value not in known]
+            known.update(new)
+            self.members[row] = known
         self.member_weight += len(new)
         if len(new) > room:
-            self.member_weight -= len(known)
-            self.sketches[row] = sketch_of(known)
+            self.member_weight -= self._weight(row)
+            self.sketches[row] = sketch_of(self.members[row])
             self.members[row] = set()
             self.member_weight += self._weight(row)
-        return new[:room]
+            return new[:room]
+        return new
 
     def weights(self) -> Ints:
         """What the distinct values of each cell weigh, in members."""
@@ -241,15 +250,15 @@ class CellStore:
         return [estimate(self.sketches[row]) if self.sketches[row] else len(self.members[row]) for row in rows]
 
     def packed(self) -> tuple[Any, ...]:
-        """All cells as plain values that pickle small."""
+        """All cells as plain values that pickle small, and fast: members go as Arrow, not text by text."""
         ints = {name: column[: self.size].tobytes() for name, column in self.ints.items()}
         numbers = {name: column[: self.size].tolist() for name, column in self.numbers.items()}
-        members = [set(each) for each in self.members]
-        return self.size, ints, numbers, self.groups, members, self.sketches, self.bins
+        return self.size, ints, numbers, self.groups, text_lists(self.members), self.sketches, self.bins
 
     def unpack(self, packed: tuple[Any, ...]) -> None:
         """Take over what `packed` gave."""
-        self.size, ints, numbers, self.groups, self.members, self.sketches, self.bins = packed
+        self.size, ints, numbers, self.groups, members, self.sketches, self.bins = packed
+        self.members = [*texts_of(members)]
         self.ints = {name: np.frombuffer(data, dtype=np.int64).copy() for name, data in ints.items()}
         self.numbers = {name: np.array(values, dtype=object) for name, values in numbers.items()}
         self._renumber()

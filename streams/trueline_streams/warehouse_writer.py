@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pyarrow as pa
@@ -25,15 +26,16 @@ _NULLABLE_TEXT = ("user_id", "account_id", "anonymous_id", "device_id", "currenc
 class WarehouseWriter:
     """Implements ChangeWriter. Thread-safe: a backfill may write while the dataflow does.
 
-    Events go first, because everything else can be computed from them, and clocks go last, because the newest revision
-    among them says up to where all is written. Points, clocks and counters replace former states by their revision, so
-    writing them again changes nothing; events that may have been written before are looked up by position.
+    Events, which are most of what there is, go in beside members and points. Clocks go last, because the newest
+    revision among them says up to where all is written. Points, clocks and counters replace former states by their
+    revision, so writing them again changes nothing; events that may have been written before are looked up by position.
     """
 
     def __init__(self, warehouse: Warehouse, bus: Bus) -> None:
         self._warehouse = warehouse
         self._bus = bus
         self._lock = threading.Lock()
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="warehouse-events")
         self._processed = int(warehouse.run(WrittenPosition())[0][0])
 
     @property
@@ -48,16 +50,24 @@ class WarehouseWriter:
             StoreError: the warehouse failed; the same changes may be written again.
 
         """
-        points = points_table(changes.points)
-        touched = _touched_metrics(points)
         with self._lock:
-            self._insert("events", self._new_events(changes.events))
-            self._insert("members", members_table(changes.members))
-            self._insert("points", points)
+            events = self._beside.submit(self._insert_events, changes.events)
+            try:
+                points = points_table(changes.points)
+                touched = _touched_metrics(points)
+                self._insert("members", members_table(changes.members))
+                self._insert("points", points)
+            finally:
+                # Whatever became of the others: nothing of this call goes on once it is over.
+                wait([events])
+            events.result()
             self._insert("metric_status", statuses_table(changes.statuses))
             self._insert("clocks", clocks_table(changes.clocks))
             self._processed = max(self._processed, changes.position)
             self._bus.publish(Written(self._processed, frozenset((tenant, metric) for tenant, metric, _ in touched)))
+
+    def _insert_events(self, batches: Sequence[StampedEvents]) -> None:
+        self._insert("events", self._new_events(batches))
 
     def _insert(self, table: str, rows: pa.Table | None) -> None:
         if rows is not None and rows.num_rows:

@@ -90,7 +90,7 @@ class BatchingSender:
         batch_events: int = 1_000,
         batch_bytes: int = 3 * 1024 * 1024,
         linger: float = 0.2,
-        in_flight: int = 16,
+        in_flight: int = 64,
         waiting: int = 32,
         give_up_after: float = 120.0,
         on_rejection: Callable[[Rejection], None] | None = None,

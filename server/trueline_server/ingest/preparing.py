@@ -23,7 +23,7 @@ from trueline_server.ingest.validate import EventLimits, find_rejections
 # A columnar batch may say with one text what costs that text for every event once it is decoded.
 MAX_EXPANSION = 4
 # So many events are prepared in one go; more would only keep the first of them waiting.
-MOST_AT_ONCE = 16_000
+MOST_AT_ONCE = 32_000
 # Characters of a property's key that an error shows.
 _SHOWN_KEY = 32
 

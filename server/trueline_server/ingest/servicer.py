@@ -23,8 +23,8 @@ from trueline_server.ingest.service import Ingestion, Outcome
 from trueline_server.transport.tenant import current_tenant
 
 # Batches of one stream that are read and checked, and that wait for the disk, at the same time.
-PREPARED_AHEAD = 16
-DURABLE_AHEAD = 32
+PREPARED_AHEAD = 64
+DURABLE_AHEAD = 128
 
 T = TypeVar("T")
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]

@@ -22,7 +22,7 @@ from trueline_stores.log.transaction import State, Transaction
 from trueline_stores.log.waiting import Waiting, WaitingAppend, WaitingJob, WaitingMark, WaitingQueue
 
 # One transaction takes so many rows at most, so that the first of them does not wait long for the last.
-COMMIT_ROWS = 20_000
+COMMIT_ROWS = 50_000
 PRUNE_ENTRIES = 64
 SPACE_TO_WORK_BYTES = 256 * 1024
 PRUNE_IDENTITIES = 20_000

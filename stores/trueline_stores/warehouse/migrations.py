@@ -19,10 +19,13 @@ from trueline_stores.warehouse.statements import (
     Statement,
 )
 from trueline_stores.warehouse.tables import (
+    CLOCKS,
     DECISION_COUNTS,
     DECISIONS,
     EVENTS,
     FACTS,
+    MEMBERS,
+    POINTS,
     SCHEMA_MIGRATIONS,
     TABLES,
     Table,
@@ -57,6 +60,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(3, "facts", (CreateTable(FACTS),)),
     Migration(4, "decisions", (CreateTable(DECISIONS), CreateTable(DECISION_COUNTS))),
     Migration(5, "counts of the shadow", (AddColumns(DECISION_COUNTS, ("shadowed", "different")),)),
+    Migration(6, "settings of points, members and clocks", tuple(map(ChangeSettings, (POINTS, MEMBERS, CLOCKS)))),
 )
 
 

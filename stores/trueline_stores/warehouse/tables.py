@@ -22,6 +22,10 @@ class TableSettings:
 
 KEEP_ALL = TableSettings()
 
+# For tables that get a part with each batch of the dataflow: parts are merged ten at a time and not two or five, so a
+# row is written again less often, and no read minds a dozen parts more.
+_MERGED_BY_TENS = "min_parts_to_merge_at_once = 10"
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -64,8 +68,7 @@ class Table:
 # No partitions: an import spans years, and a block over several partitions would be several parts, not one atomic one.
 # The writer looks up positions after a restart, and positions ascend with the parts, so a minmax index skips all but
 # the newest parts. Rows expire by acceptance, not by occurrence: an import of old history is kept as long as any other.
-# What one insert writes is a compact part: of its fifty files a wide one would sync each. Parts are merged ten at a
-# time and not five: each row is written again less often, and no read minds a dozen parts more.
+# What one insert writes is a compact part: of its fifty files a wide one would sync each.
 EVENTS = Table(
     name="events",
     columns=(
@@ -91,7 +94,7 @@ EVENTS = Table(
     engine="MergeTree",
     order_by=("tenant", "name", "occurred_at", "position"),
     indexes=("by_position position TYPE minmax GRANULARITY 1",),
-    settings=("min_bytes_for_wide_part = 67108864", "min_parts_to_merge_at_once = 10"),
+    settings=("min_bytes_for_wide_part = 67108864", _MERGED_BY_TENS),
     expires_by="accepted_at",
     expires_after="events_ttl_days",
 )
@@ -128,6 +131,7 @@ POINTS = Table(
     engine="ReplacingMergeTree(revision)",
     order_by=("tenant", "metric", "definition", "pane_start", "groups"),
     indexes=("by_revision revision TYPE minmax GRANULARITY 1",),
+    settings=(_MERGED_BY_TENS,),
     expires_by="stored_at",
     expires_after="points_ttl_days",
 )
@@ -148,6 +152,7 @@ MEMBERS = Table(
     ),
     engine="MergeTree",
     order_by=("tenant", "metric", "definition", "pane_start", "groups"),
+    settings=(_MERGED_BY_TENS,),
     expires_by="stored_at",
     expires_after="points_ttl_days",
 )
@@ -166,6 +171,7 @@ CLOCKS = Table(
     ),
     engine="ReplacingMergeTree(revision)",
     order_by=("tenant", "source"),
+    settings=(_MERGED_BY_TENS,),
 )
 
 # A row per metric and definition with anything to count, read whole.

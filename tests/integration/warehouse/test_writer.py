@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from trueline_stores.bus import InProcessBus, Written
+from trueline_stores.errors import StoreError
 from trueline_stores.warehouse.client import Warehouse
 from trueline_streams.points import PointBatch
 from trueline_streams.records import Changes, FlowSettings, StampedEvents
@@ -230,6 +231,38 @@ def test_a_new_writer_knows_how_far_the_last_one_came(warehouse: Warehouse, writ
     far = tuple(replace(row, revision=before + 5) for row in changes.clocks)
     writer.write(replace(changes, position=before + 5, clocks=far))
     assert WarehouseWriter(warehouse, InProcessBus()).processed_position == before + 5
+
+
+@pytest.mark.parametrize("table", ["events", "members", "points", "clocks"])
+def test_a_write_that_failed_in_one_table_is_completed_by_the_next(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    """Nothing is told of a write that failed; written again, everything is there once."""
+    tenant, plain, bus = tenant_name(), tenant_name(), InProcessBus()
+    heard: list[Written] = []
+    bus.subscribe(heard.append)
+    writer = WarehouseWriter(warehouse, bus)
+    events = [order(number, user_id=f"u{number % 2}", value=Decimal(number)) for number in range(1, 6)]
+    (changes,), (alike,) = (changes_of(name, events, size=6) for name in (tenant, plain))
+    insert = warehouse.insert
+
+    def failing(into: str, rows: Any) -> None:
+        if into == table:
+            raise StoreError(f"{into} is out of reach")
+        insert(into, rows)
+
+    monkeypatch.setattr(warehouse, "insert", failing)
+    with pytest.raises(StoreError, match=f"{table} is out of reach"):
+        writer.write(changes)
+    assert not heard
+    monkeypatch.setattr(warehouse, "insert", insert)
+    writer.write(replayed(changes))
+    writer.write(alike)
+    found, expected = contents(warehouse, tenant), contents(warehouse, plain)
+    assert {name: [row[1:] for row in rows] for name, rows in found.items()} == {
+        name: [row[1:] for row in rows] for name, rows in expected.items()
+    }
+    assert found["points"]
 
 
 def test_points_as_rows_are_the_same_columns() -> None:

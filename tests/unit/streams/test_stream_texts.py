@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 from trueline_stores.event_schema import TEXT
 from trueline_streams.cells import CellStore
+from trueline_streams.distinct import estimate
+from trueline_streams.records import EXACT_DISTINCT
 from trueline_streams.texts import Texts, compacted, text_lists
 
 from tests.unit.streams.reference import Event
@@ -44,6 +48,40 @@ def test_dropped_cells_leave_no_texts_behind() -> None:
     assert (list(kept), kept.array.buffers()[2].to_pybytes()[:1], store.member_weight) == (["c"], b"c", 1)
     assert list(store.add_members(0, ["c", "x"])) == ["x"]
     assert store.members == [{"c", "x"}]
+
+
+def numbered(first: int, count: int) -> Texts:
+    """The texts of some numbers in a row, in an array that has others around them."""
+    return Texts(pa.array([f"u{number}" for number in range(first - 1, first + count + 1)]), 1, count + 1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4_000), st.integers(1, 2_000)), min_size=1, max_size=6))
+def test_members_are_a_set_however_many_come_at_once(batches: list[tuple[int, int]]) -> None:
+    """Whether they stay in Arrow or not, each value is new once; a state that was packed and unpacked goes on alike."""
+    metric = metric_of("users", "count_distinct", field="user_id")
+    store, known = CellStore(metric), set[str]()
+    store.add(0, 1, ())
+    for first, count in batches:
+        values = numbered(first, count)
+        new = store.add_members(0, values)
+        assert list(new) == [value for value in values if value not in known]
+        known |= set(new)
+        assert (len(store.members[0]), store.member_weight) == (len(known), len(known))
+        other = CellStore(metric)
+        other.unpack(pickle.loads(pickle.dumps(store.packed())))
+        assert set(other.members[0]) == known
+        assert other.index == store.index
+        store = other
+
+
+def test_beyond_the_exact_limit_members_become_a_sketch() -> None:
+    """Also when they come by ten thousands: the last exact ones are answered, and then the count is an estimate."""
+    store = CellStore(metric_of("users", "count_distinct", field="user_id"))
+    store.add(0, 1, ())
+    told = [len(store.add_members(0, numbered(first, 30_000))) for first in range(0, 120_000, 30_000)]
+    assert told == [30_000, 30_000, EXACT_DISTINCT - 60_000, 0]
+    assert not store.members[0]
+    assert abs(estimate(store.sketches[0]) - 120_000) < 0.01 * 120_000
 
 
 def test_metrics_that_differ_in_their_windows_have_the_same_panes() -> None:

@@ -62,7 +62,7 @@ CASES: dict[str, tuple[Statement, str, dict[str, object]]] = {
         "  revision UInt64\n"
         ") ENGINE = ReplacingMergeTree(revision)\n"
         "ORDER BY (tenant, source)\n"
-        "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1",
+        "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_parts_to_merge_at_once = 10",
         {},
     ),
     "settings": (
