@@ -70,6 +70,7 @@ class AlertRule:
         asides: "warning" or "critical" -> the comment that stands directly behind it.
         written: "warning", "critical" or "summary" -> how it stands in its file.
         every_us: how often it is evaluated, at multiples of it; 0 = at each evaluation of the server.
+        live: whether it is evaluated as events come; if not, it is when a Schedule runs it.
 
     """
 
@@ -87,6 +88,7 @@ class AlertRule:
     summary: str
     asides: Mapping[str, str] = field(default_factory=dict, compare=False)
     every_us: int = 0
+    live: bool = True
     written: Mapping[str, Written] = field(default_factory=dict, compare=False)
 
     def place_in(self, text: str, offset: int = 0) -> Place:

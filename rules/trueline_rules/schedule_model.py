@@ -90,12 +90,17 @@ class Run:
 
     Attributes:
         action: one of kinds.schedule.ACTIONS.
-        name: of what it is done to.
+        names: of what it is done to, at least one; several for "evaluate" alone.
 
     """
 
     action: str
-    name: str
+    names: tuple[str, ...]
+
+    @property
+    def target(self) -> str:
+        """What it is done to, for people."""
+        return ", ".join(self.names)
 
 
 @dataclass(frozen=True, slots=True)

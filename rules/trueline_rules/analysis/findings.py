@@ -16,6 +16,7 @@ from trueline_rules.analysis.units import mixed_units
 from trueline_rules.checkpoint_model import CheckpointPolicy
 from trueline_rules.expressions import ExpressionError, compile_expression
 from trueline_rules.model import RuleSet
+from trueline_rules.schedule_model import Schedule
 from trueline_rules.stopping import Stopped, never, while_wanted
 
 __all__ = ["Finding", "analyse"]
@@ -44,6 +45,7 @@ def analyse(rules: RuleSet, *, stopped: Stopped = never) -> list[Finding]:
         *(finding for rule in compiled for finding in _comments(rule)),
         *(finding for rule in compiled for finding in _templates(rule)),
         *_without_source(compiled, rules),
+        *_never_evaluated(rules),
         *_unused(rules),
         *unknown_labels(rules),
     ]
@@ -82,6 +84,16 @@ def _without_source(compiled: list[CompiledRule], rules: RuleSet) -> Iterator[Fi
                     f"{rules.mapping.metadata.name}"
                 )
                 yield find_at(one.rule, source.place or one.rule.metadata.place, "no events", message)
+
+
+def _never_evaluated(rules: RuleSet) -> Iterator[Finding]:
+    schedules = rules.documents.get("Schedule", {}).values()
+    runs = [one.run for one in schedules if isinstance(one, Schedule)]
+    evaluated = {name for run in runs if run.action == "evaluate" for name in run.names}
+    for name, rule in rules.alert_rules.items():
+        if not rule.live and name not in evaluated:
+            message = f"it has live: false, and no Schedule evaluates it; add one with run: {{evaluate: {name}}}"
+            yield find_at(rule, rule.metadata.place, "never evaluated", message)
 
 
 def _unused(rules: RuleSet) -> Iterator[Finding]:

@@ -52,7 +52,7 @@ def _groups(judged: Iterable[Judged]) -> Iterable[list[Judged]]:
         rule = one.compiled.rule
         # What never fires is told already.
         if any(one.where.values()):
-            policies = (rule.on_missing, rule.on_no_data, rule.on_error, rule.limit, rule.every_us)
+            policies = (rule.on_missing, rule.on_no_data, rule.on_error, rule.limit, rule.every_us, rule.live)
             key = (frozenset(rule.facts.values()), frozenset(rule.labels.items()), policies)
             groups.setdefault(key, []).append(one)
     return groups.values()

@@ -15,7 +15,7 @@ from trueline_rules.kinds.kind import Kind, Known, Spec
 from trueline_rules.model import Metadata
 from trueline_rules.names import hint, quoted
 from trueline_rules.records import Key, ListOf, OneOf, Record, When, map_of
-from trueline_rules.scalars import Choice, Number, Text
+from trueline_rules.scalars import Choice, Flag, Number, Text
 from trueline_rules.site import Path, Site
 from trueline_rules.spans import DELAY, WINDOW_OF_TIME, format_span, parse_span
 
@@ -74,6 +74,9 @@ SPEC = Record(
             DELAY, "How long it fires on after the condition ended; absent = not at all.", default="0s"
         ),
         "every": Key(DELAY, "How often it is evaluated, at multiples of this since 1970 (UTC); absent = each minute."),
+        "live": Key(
+            Flag(), "Whether it is evaluated as events come; false = only when a Schedule evaluates it.", default=True
+        ),
         "on_missing": Key(
             Choice(("no_data", "false", "true")),
             "What an unknown condition counts as; absent = no_data, which on_no_data decides about.",
@@ -102,6 +105,8 @@ SPEC = Record(
 
 def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
     """Make an alert rule; its conditions are compiled once the fact types are known."""
+    if "every" in spec and not spec.get("live", True):
+        site.problem(("spec", "every"), "says nothing beside live: false; the times are those of a Schedule", key=True)
     if not any(severity in spec for severity in SEVERITIES):
         site.problem(("spec",), "needs a condition: 'warning' or 'critical' or both", key=True)
     return AlertRule(
@@ -118,6 +123,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
         limit=spec.get("limit", MOST_ALERTS),
         summary=spec.get("summary", ""),
         every_us=parse_span(spec.get("every", "0s")).us,
+        live=spec.get("live", True),
         asides={severity: found for severity in SEVERITIES if (found := site.comment_behind(("spec", severity)))},
         written={text: there for text in (*SEVERITIES, "summary") if (there := site.written(("spec", text)))},
     )
@@ -138,6 +144,8 @@ def dump(rule: AlertRule) -> dict[str, Any]:
     written = {"warning": rule.warning, "critical": rule.critical, "summary": rule.summary}
     if rule.every_us:
         written["every"] = format_span(rule.every_us)
+    if not rule.live:
+        spec["live"] = False
     return spec | {key: value for key, value in written.items() if value}
 
 

@@ -9,7 +9,7 @@ from trueline_rules.kinds.kind import Kind, Known, Spec
 from trueline_rules.kinds.times import TIME_ZONE
 from trueline_rules.model import Metadata
 from trueline_rules.names import hint, quoted
-from trueline_rules.records import Key, OneOf, Record
+from trueline_rules.records import Either, Key, ListOf, OneOf, Record
 from trueline_rules.scalars import Choice, Text
 from trueline_rules.schedule_model import Missed, Run, Schedule
 from trueline_rules.schedules.cron import NAMED, written_out, wrong_cron
@@ -18,10 +18,14 @@ from trueline_rules.spans import DELAY, format_span, parse_span
 
 # What a schedule can run, and the kind of document that its value names.
 # A further action is one more line here, and whoever runs schedules must know it.
-ACTIONS = {"checkpoint": "CheckpointPolicy", "backtest": "AlertRule"}
-_ABOUT = {
-    "checkpoint": "Name of a CheckpointPolicy.",
-    "backtest": "Name of an AlertRule that is tried on the history.",
+ACTIONS = {"checkpoint": "CheckpointPolicy", "backtest": "AlertRule", "evaluate": "AlertRule"}
+_WHAT = {
+    "checkpoint": Key(DOCUMENT_NAME, "Name of a CheckpointPolicy."),
+    "backtest": Key(DOCUMENT_NAME, "Name of an AlertRule that is tried on the history."),
+    "evaluate": Key(
+        Either(DOCUMENT_NAME, sequence=ListOf(DOCUMENT_NAME, most=1000)),
+        "Name of an AlertRule that is evaluated with the values of the moment, or a list of them.",
+    ),
 }
 CRON = Text(
     "five fields (minute hour day month weekday) or a name such as @daily",
@@ -41,7 +45,7 @@ SPEC = Record(
             default="run_once",
         ),
         "run": Key(
-            Record({action: Key(DOCUMENT_NAME, _ABOUT[action]) for action in ACTIONS}, rules=(OneOf(tuple(ACTIONS)),)),
+            Record(_WHAT, rules=(OneOf(tuple(ACTIONS)),)),
             "What is run.",
             required=True,
         ),
@@ -49,27 +53,32 @@ SPEC = Record(
 )
 
 
-def build(metadata: Metadata, spec: Spec, site: Site) -> Schedule:  # noqa: ARG001
+def build(metadata: Metadata, spec: Spec, site: Site) -> Schedule:
     """Make a schedule."""
-    ((action, name),) = spec["run"].items()
+    ((action, written),) = spec["run"].items()
+    missed = Missed(spec.get("missed", Missed.RUN_ONCE))
+    if action == "evaluate" and missed is Missed.RUN_ALL:
+        told = "is run_all, but an evaluation judges what is so when it runs; write run_once or skip"
+        site.problem(("spec", "missed"), told)
     return Schedule(
         metadata=metadata,
         cron=written_out(spec["cron"]),
         time_zone=spec.get("time_zone", "UTC"),
         jitter_us=parse_span(spec.get("jitter", "0s")).us,
-        missed=Missed(spec.get("missed", Missed.RUN_ONCE)),
-        run=Run(action, name),
+        missed=missed,
+        run=Run(action, (written,) if isinstance(written, str) else tuple(written)),
     )
 
 
 def dump(schedule: Schedule) -> dict[str, Any]:
     """Write a schedule as a spec."""
+    names = schedule.run.names
     return {
         "cron": schedule.cron,
         "time_zone": schedule.time_zone,
         "jitter": format_span(schedule.jitter_us),
         "missed": str(schedule.missed),
-        "run": {schedule.run.action: schedule.run.name},
+        "run": {schedule.run.action: names[0] if len(names) == 1 else list(names)},
     }
 
 
@@ -77,9 +86,14 @@ def check(schedule: Schedule, site: Site, known: Known) -> None:
     """Note a run of something that no document defines."""
     kind = ACTIONS[schedule.run.action]
     names = known.names.get(kind)
-    if names is not None and schedule.run.name not in names:
-        message = f"is {quoted(schedule.run.name)}, but there is no {kind} of that name{hint(schedule.run.name, names)}"
-        site.problem(("spec", "run", schedule.run.action), message)
+    if names is None:
+        return
+    run = schedule.run
+    for place, name in enumerate(run.names):
+        if name not in names:
+            message = f"is {quoted(name)}, but there is no {kind} of that name{hint(name, names)}"
+            path = ("spec", "run", run.action)
+            site.problem((*path, place) if len(run.names) > 1 else path, message)
 
 
 KIND = Kind("Schedule", "When something is run, and what becomes of missed runs.", SPEC, build, dump, check)

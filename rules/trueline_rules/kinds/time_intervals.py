@@ -12,6 +12,7 @@ from trueline_rules.kinds.times import (
     LAST_YEAR,
     TIME_OF_DAY,
     TIME_ZONE,
+    WEEKDAY_RANGE,
     WEEKDAYS,
     Unquoted,
     format_minute,
@@ -48,23 +49,13 @@ class _Numbers(Unquoted):
         return {"anyOf": [Text.schema(self), {"type": "integer"}]}
 
 
-def _wrong_weekdays(text: str) -> str | None:
-    return _wrong_name(text, WEEKDAYS, "weekday")
-
-
-def _wrong_name(text: str, known: Sequence[str], noun: str) -> str | None:
-    for name in text.lower().split(":"):
-        if name not in known:
-            return f"has {quoted(name)}, which is no {noun}{hint(name, known)}"
-    return None
-
-
 def _wrong_months(text: str) -> str | None:
-    names = [name for name in text.lower().split(":") if not name.isdecimal()]
-    for number in (int(part) for part in text.split(":") if part.isdecimal()):
-        if not 1 <= number <= len(MONTHS):
-            return f"has the month {number}; months are 1 to 12, or january to december"
-    return _wrong_name(":".join(names), MONTHS, "month") if names else None
+    for part in text.lower().split(":"):
+        if part.isdecimal() and not 1 <= int(part) <= len(MONTHS):
+            return f"has the month {int(part)}; months are 1 to 12, or january to december"
+        if not part.isdecimal() and part not in MONTHS:
+            return f"has {quoted(part)}, which is no month{hint(part, MONTHS)}"
+    return None
 
 
 def _wrong_days(text: str) -> str | None:
@@ -89,7 +80,6 @@ def _wrong_years(text: str) -> str | None:
     return None
 
 
-_NAMES = "[A-Za-z]+(:[A-Za-z]+)?"
 TIME_INTERVAL = Record(
     {
         "times": Key(
@@ -104,8 +94,7 @@ TIME_INTERVAL = Record(
             "Times of day.",
         ),
         "weekdays": Key(
-            ListOf(Text("a weekday or a range of them such as monday:friday", _NAMES, check=_wrong_weekdays), most=7),
-            "Weekdays and ranges of them.",
+            ListOf(WEEKDAY_RANGE, most=7), "Weekdays and ranges of them, also over the end of the week: friday:monday."
         ),
         "days_of_month": Key(
             ListOf(_Numbers("a day of the month or a range such as 1:5", "-?[0-9]+(:-?[0-9]+)?", check=_wrong_days)),

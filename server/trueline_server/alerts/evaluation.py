@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from trueline_rules.alert_model import AlertRule
 from trueline_rules.alert_rules import CompiledRule, compile_rule
 from trueline_rules.alerting.columns import FactTable, RuleStates, evaluate_columns, join_columns
 from trueline_rules.alerting.model import Failure, Instance, Outcome, Reason, State, Transition
@@ -18,6 +19,8 @@ from trueline_server.alerts.reading import InstantValues
 from trueline_server.alerts.states import RuleOutcome, StageStates
 
 GONE = "the rule is not in force any more"
+# No rule is asked for by name.
+NOBODY: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,20 @@ def compile_rules(rules: RuleSet) -> tuple[CompiledRule, ...]:
     return tuple(compile_rule(rule, rules.fact_types) for rule in rules.alert_rules.values())
 
 
-def due_rules(compiled: Sequence[CompiledRule], states: StageStates, instant_us: int) -> list[CompiledRule]:
-    """The rules that are to be evaluated at an instant: those that never were, and those whose time has come."""
-    return [
-        rule
-        for rule in compiled
-        if rule.rule.metadata.name not in states.rules or is_due(instant_us, states.evaluated_us, rule.rule.every_us)
-    ]
+def due_rules(
+    compiled: Sequence[CompiledRule], states: StageStates, instant_us: int, asked: frozenset[str] = NOBODY
+) -> list[CompiledRule]:
+    """The rules that are to be evaluated at an instant: those that never were, those whose time has come, those asked.
+
+    What is not live is evaluated when it is asked for alone.
+    """
+    return [rule for rule in compiled if rule.rule.metadata.name in asked or _is_due(rule.rule, states, instant_us)]
+
+
+def _is_due(rule: AlertRule, states: StageStates, instant_us: int) -> bool:
+    if not rule.live:
+        return False
+    return rule.metadata.name not in states.rules or is_due(instant_us, states.evaluated_us, rule.every_us)
 
 
 def evaluate_stage(

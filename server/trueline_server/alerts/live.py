@@ -12,6 +12,7 @@ from trueline_stores.state.database import StateDatabase
 
 from trueline_server.alerts.corrections import Corrections, Look
 from trueline_server.alerts.decisions import AlertDecisions
+from trueline_server.alerts.evaluation import NOBODY
 from trueline_server.alerts.instants import due_instants
 from trueline_server.alerts.kpi_values import LOOKBACK_US
 from trueline_server.alerts.reading import InstantReader
@@ -75,6 +76,8 @@ class LiveEvaluation:
         self._inside: list[Inside] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        # The thread of evaluations, and whoever asks for one.
+        self._evaluating = threading.Lock()
         self.last_error = ""
         # Rules judged since the start, once for each instant.
         self.judged = 0
@@ -108,20 +111,35 @@ class LiveEvaluation:
 
         """
         now_us = self._clock()
-        judged = 0
-        for name, clock in self._clocks.read(now_us).items():
-            if name not in self._tenants:
-                self._tenants[name] = TenantAlerts(name, self._state, self._readers, self._decisions, self._inside)
-            judged += self._tick_tenant(name, self._tenants[name], clock, now_us)
-        return judged
+        with self._evaluating:
+            return sum(self._tick_tenant(name, clock, now_us) for name, clock in self._clocks.read(now_us).items())
 
-    def _tick_tenant(self, name: str, tenant: TenantAlerts, clock: TenantClock, now_us: int) -> int:
+    def evaluate(self, tenant: str, rules: frozenset[str]) -> None:
+        """Evaluate what is due of a tenant, and some of its rules though they are not: at the newest instant there is.
+
+        What was evaluated at that instant already stays as it is. A tenant without complete events has no such instant.
+
+        Raises:
+            StoreError: a store cannot answer; what was evaluated until then is kept.
+            TruelineError: NOT_SERVING, if it was stopped.
+
+        """
+        now_us = self._clock()
+        with self._evaluating:
+            clock = self._clocks.read(now_us).get(tenant)
+            if clock is not None:
+                self._tick_tenant(tenant, clock, now_us, rules)
+
+    def _tick_tenant(self, name: str, clock: TenantClock, now_us: int, asked: frozenset[str] = NOBODY) -> int:
+        if name not in self._tenants:
+            self._tenants[name] = TenantAlerts(name, self._state, self._readers, self._decisions, self._inside)
+        tenant = self._tenants[name]
         last_us = tenant.evaluated_us
         # A tenant that is new has no data before its first events, which is nothing to tell anybody of.
         if last_us is None and clock.watermark_us < self._first_us.setdefault(name, clock.judged_at_us):
             return 0
         instants = due_instants(clock, last_us, self._interval_us)
-        if not instants and tenant.waiting and last_us is not None:
+        if not instants and (tenant.waiting or asked) and last_us is not None:
             instants = (last_us,)
         judged = 0
         seen = tenant.states(ACTIVE).position
@@ -136,6 +154,7 @@ class LiveEvaluation:
                 position=clock.position,
                 waits=waits,
                 stopped=self._stopping.is_set,
+                asked=asked if instant_us == instants[-1] else NOBODY,
             )
         self.judged += judged
         if self._corrections is not None and instants and last_us is not None:

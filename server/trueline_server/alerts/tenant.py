@@ -12,7 +12,14 @@ from trueline_stores.state.database import StateDatabase
 
 from trueline_server.alerts.decisions import AlertDecisions
 from trueline_server.alerts.differences import Difference, Differences, differences, known_differences
-from trueline_server.alerts.evaluation import Evaluated, StageEvaluation, compile_rules, due_rules, evaluate_stage
+from trueline_server.alerts.evaluation import (
+    NOBODY,
+    Evaluated,
+    StageEvaluation,
+    compile_rules,
+    due_rules,
+    evaluate_stage,
+)
 from trueline_server.alerts.reading import InstantReader, InstantValues
 from trueline_server.alerts.states import ACTIVE, SHADOW, StageStates, forget, read_states, write_changes
 from trueline_server.decisions.recording import sensitive_facts
@@ -48,10 +55,11 @@ class _How:
     position: int
     waits: bool
     stopped: Callable[[], bool]
+    asked: frozenset[str]
 
 
 class TenantAlerts:
-    """Evaluates the rules of a tenant. Used by one thread; what it remembers is what is durable."""
+    """Evaluates the rules of a tenant. Used by one thread at a time; what it remembers is what is durable."""
 
     def __init__(
         self,
@@ -94,8 +102,9 @@ class TenantAlerts:
         position: int,
         waits: bool,
         stopped: Callable[[], bool],
+        asked: frozenset[str] = NOBODY,
     ) -> int:
-        """Evaluate both stages at an instant, or at the last one again what waited; answers how many rules were judged.
+        """Evaluate both stages at an instant, or again at the last what waited or is asked for; how many were judged.
 
         Args:
             active: the rules in force.
@@ -105,13 +114,14 @@ class TenantAlerts:
             position: log position of the tenant's last event that is in the warehouse.
             waits: whether rules wait for KPIs of which nothing was kept; else those have no value.
             stopped: asked before each read; once it says yes, the work ends.
+            asked: names of rules that are evaluated though they are not due.
 
         Raises:
             StoreError: a store failed; nothing of the evaluation is kept.
             TruelineError: NOT_SERVING, if it was stopped.
 
         """
-        how = _How(instant_us, watermark_us, position, waits, stopped)
+        how = _How(instant_us, watermark_us, position, waits, stopped, asked)
         first, values = self._judge(ACTIVE, active, how)
         second = None if shadow is None else self._judge(SHADOW, shadow, how)[0]
         waiting = {ACTIVE: first.waiting, SHADOW: frozenset() if second is None else second.waiting}
@@ -132,9 +142,10 @@ class TenantAlerts:
         if stage == SHADOW and states.revision != rules.revision:
             states = self._beginning(rules)
         instant_us = how.instant_us
-        due = due_rules(own.ready.compiled, states, instant_us)
+        due = due_rules(own.ready.compiled, states, instant_us, how.asked)
         if states.evaluated_us == instant_us:
-            due = [rule for rule in own.ready.compiled if rule.rule.metadata.name in own.waiting]
+            again = own.waiting | how.asked
+            due = [rule for rule in own.ready.compiled if rule.rule.metadata.name in again]
         values = self._readers[stage].read(
             self._tenant,
             rules,

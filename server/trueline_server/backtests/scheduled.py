@@ -13,7 +13,7 @@ def backtest_runs(operation: BacktestOperation) -> RunKind:
     """What a schedule with `run: {backtest: ...}` does: begins one of the alert rule in force, once for each key."""
 
     def begin(run: ScheduledRun) -> Begun:
-        rule = run.schedule.run.name
+        rule = run.schedule.run.target
         end_time = timestamp_of(run.nominal_us) if run.own_instant else None
         request = pb.BacktestRulesRequest(rule_names=[rule], end_time=end_time, request_id=run.key)
         begun = operation.begin(run.tenant, request).operation

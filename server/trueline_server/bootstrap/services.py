@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trueline_server.alerts.notification_calls import NotificationCalls
+from trueline_server.alerts.scheduled import evaluation_runs
 from trueline_server.alerts.service import AlertService
 from trueline_server.alerts.servicer import AlertServicer
 from trueline_server.alerts.silence_calls import SilenceCalls
@@ -129,7 +130,11 @@ def _checkpoint_servicer(
     cases = CheckpointCases(backend.alerts.dispatcher.take)
     operation = CheckpointOperation(state, rules, cells, cases, around.operations, clock=clock, result_of=result_of)
     checkpoints = CheckpointService(state, rules, operation, backend.clocks, clock)
-    kinds = {"checkpoint": checkpoint_runs(checkpoints), "backtest": backtest_runs(backtest)}
+    kinds = {
+        "checkpoint": checkpoint_runs(checkpoints),
+        "backtest": backtest_runs(backtest),
+        "evaluate": evaluation_runs(backend.alerts.live),
+    }
     runner = ScheduleRunner(state, rules, lambda: backend.clocks.read(clock()), kinds, clock)
     servicer = CheckpointServicer(
         checkpoints, BacklogService(state, clock), ScheduleService(state, rules, runner, clock), backend.tokens

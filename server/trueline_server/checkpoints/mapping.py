@@ -145,7 +145,7 @@ def map_schedule_to_proto(state: ScheduleState) -> pb.Schedule:
         cron=schedule.cron,
         time_zone=schedule.time_zone,
         action=schedule.run.action,
-        target=schedule.run.name,
+        target=schedule.run.target,
         next_run=timestamp_of(state.next_us),
         last_started=_time(state.last_started_us),
         last_finished=_time(state.last_finished_us),

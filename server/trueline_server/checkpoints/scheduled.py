@@ -12,7 +12,7 @@ def checkpoint_runs(service: CheckpointService) -> RunKind:
 
     def begin(run: ScheduledRun) -> Begun:
         at_us = run.nominal_us if run.own_instant else None
-        asked = Asked(run.schedule.run.name, at_us=at_us, request_id=run.key)
+        asked = Asked(run.schedule.run.target, at_us=at_us, request_id=run.key)
         operation = service.run(run.tenant, asked)
         return Begun(f"checkpoint {asked.policy} as {operation.name}", operation.name)
 

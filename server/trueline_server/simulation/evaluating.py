@@ -29,7 +29,9 @@ class RuleEvaluation:
         self, rules: RuleSet, names: Sequence[str], values: SeriesValues, *, start_us: int, last_us: int, every_us: int
     ) -> None:
         self._rules = rules
-        self._compiled = tuple(compile_rule(rules.alert_rules[name], rules.fact_types) for name in names)
+        # A simulation runs no schedules: what waits for one is judged with the others.
+        wanted = [replace(rules.alert_rules[name], live=True) for name in names]
+        self._compiled = tuple(compile_rule(rule, rules.fact_types) for rule in wanted)
         self._values = values
         self._grid = range(start_us, last_us + 1, every_us)
         self._moving = frozenset(

@@ -69,5 +69,5 @@ def test_it_runs_every_week() -> None:
     """On Monday mornings; tenants take turns."""
     schedule = load_rules([]).documents["Schedule"]["weekly_scaling_checkpoint"]
     assert isinstance(schedule, Schedule)
-    assert (schedule.cron, schedule.run) == ("0 9 * * MON", Run("checkpoint", "scaling"))
+    assert (schedule.cron, schedule.run) == ("0 9 * * MON", Run("checkpoint", ("scaling",)))
     assert schedule.jitter_us > 0

@@ -105,7 +105,7 @@ def test_what_a_file_says() -> None:
     assert second.from_us - first.until_us == HOUR
     assert second.until_us - second.from_us == 21 * HOUR
     assert (runs.cron, runs.missed) == ("0 */6 * * MON-FRI", Missed.RUN_ALL)
-    assert runs.run == Run("backtest", "churn_rate_high")
+    assert runs.run == Run("backtest", ("churn_rate_high",))
 
 
 def test_what_is_written_back_says_the_same() -> None:

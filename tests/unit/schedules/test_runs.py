@@ -23,7 +23,7 @@ def _at(text: str) -> int:
 
 
 def _schedule(cron: str, zone: str = "UTC", jitter: int = 0, missed: Missed = Missed.RUN_ONCE) -> Schedule:
-    return Schedule(Metadata("nightly"), written_out(cron), zone, jitter, missed, Run("backtest", "churn_rate_high"))
+    return Schedule(Metadata("nightly"), written_out(cron), zone, jitter, missed, Run("backtest", ("churn_rate_high",)))
 
 
 @pytest.mark.parametrize(
