@@ -11,29 +11,16 @@ from pathlib import Path
 import numpy as np
 from trueline_rules.loader import load_texts
 from trueline_rules.model import Metric, RuleSet
-from trueline_server.alerts.decisions import AlertDecisions
-from trueline_server.alerts.kpi_values import KeptKpis
-from trueline_server.alerts.latest_points import LatestPoints
 from trueline_server.alerts.live import LiveEvaluation
-from trueline_server.alerts.reading import InstantReader
 from trueline_server.clock import ManualClock
 from trueline_server.decisions.log import DecisionLog
-from trueline_server.decisions.recording import DecisionRecorder
-from trueline_server.facts.store import FactStore
-from trueline_server.kpis.evaluate import Evaluator
-from trueline_server.kpis.instants import Clocks
-from trueline_server.kpis.materialiser import Materialiser
-from trueline_server.kpis.service import KpiService
-from trueline_server.kpis.store import KpiValues
-from trueline_server.metrics.reader import MetricReader
-from trueline_server.rules.live_facts import LiveFacts
 from trueline_stores.bus import InProcessBus
 from trueline_stores.state.database import StateDatabase
 from trueline_stores.warehouse.client import Warehouse
-from trueline_stores.warehouse.confined import Confinement
 from trueline_streams.records import Changes, ClockRow, PointRow
 from trueline_streams.warehouse_writer import WarehouseWriter
 
+from benchmarks.live_evaluation import live_evaluation
 from benchmarks.result import Result, machine
 
 # Of the minute between two evaluations at most this share may go into one.
@@ -105,7 +92,7 @@ def _measure(size: _Size, rounds: int) -> list[float]:
         warehouse.migrate()
         state, clock = StateDatabase.sqlite(folder / "state.sqlite3"), ManualClock(START)
         log = DecisionLog(state, warehouse, clock)
-        live = _live(rules, warehouse, state, log, clock)
+        live = live_evaluation(rules, warehouse, state, log, clock)
         writer, random = WarehouseWriter(warehouse, InProcessBus()), np.random.default_rng(7)
         seconds = []
         for number in range(_UNTIL_READY + rounds):
@@ -137,31 +124,6 @@ def _rules(size: _Size) -> RuleSet:
         for number in range(size.rules)
     ]
     return load_texts([("bench.yaml", "---\n".join(documents))], default_pack=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Book:
-    rules: RuleSet
-
-    def of(self, _tenant: str) -> RuleSet:
-        return self.rules
-
-    def shadow_of(self, _tenant: str) -> RuleSet | None:
-        return None
-
-
-def _live(
-    rules: RuleSet, warehouse: Warehouse, state: StateDatabase, log: DecisionLog, clock: ManualClock
-) -> LiveEvaluation:
-    book = _Book(rules)
-    evaluator, clocks = Evaluator(Confinement(warehouse), clock), Clocks(warehouse, DISORDER)
-    kpis = KpiService(
-        Materialiser(evaluator, KpiValues(warehouse), clocks, book.of, clock), evaluator, clocks, book.of, clock
-    )
-    facts = LiveFacts(kpis, MetricReader(warehouse, book.of, clock), warehouse, FactStore(warehouse))
-    reader = InstantReader(facts, KeptKpis(warehouse, lambda _, __: None, book.of).read, LatestPoints(warehouse))
-    decisions = AlertDecisions(log, DecisionRecorder(b"k" * 32, clock))
-    return LiveEvaluation(book, clocks, (reader, reader), state, decisions, clock=clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,8 @@ class RuleIndex:
         self._rules = tuple(rules)
         self._readers: dict[Source, list[int]] = {}
         for number, rule in enumerate(self._rules):
-            read = {name for condition in rule.conditions.values() for name in condition.facts}
-            sources = {(source.kind, source.name) for name, source in rule.rule.facts.items() if name in read}
-            for source in sources:
+            # A fact that no condition names still says which rows there are.
+            for source in {(source.kind, source.name) for source in rule.rule.facts.values()}:
                 self._readers.setdefault(source, []).append(number)
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from trueline_rules.alert_model import AlertRule
@@ -106,6 +107,7 @@ def evaluate_stage(
     *,
     instant_us: int,
     values: InstantValues,
+    awake: AbstractSet[str] | None = None,
 ) -> StageEvaluation:
     """Evaluate the rules of a set that are due; what was kept of rules that are not in force any more ends.
 
@@ -116,6 +118,8 @@ def evaluate_stage(
         states: what was kept of them.
         instant_us: what is judged (µs since 1970, UTC); not beyond the watermark.
         values: what they read.
+        awake: names of those that are looked at; of the others it is known that they come to what they came to last.
+            None = of all.
 
     """
     names = {rule.rule.metadata.name for rule in compiled}
@@ -131,6 +135,10 @@ def evaluate_stage(
             changed.append(RuleTransitions(None, name, ended))
     for rule in due:
         name = rule.rule.metadata.name
+        if awake is not None and name not in awake:
+            if states.evaluated_us != instant_us:
+                judged[name] = len(after.rules[name].labels)
+            continue
         if any(source in values.waiting for source in rule.rule.facts.values()):
             waiting.add(name)
             continue

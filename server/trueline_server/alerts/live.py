@@ -79,7 +79,7 @@ class LiveEvaluation:
         # The thread of evaluations, and whoever asks for one.
         self._evaluating = threading.Lock()
         self.last_error = ""
-        # Rules judged since the start, once for each instant.
+        # Rules judged since the start, once for each instant, those among them that slept.
         self.judged = 0
 
     def start(self) -> None:
@@ -101,6 +101,11 @@ class LiveEvaluation:
         """What is known of a tenant's alert rules. Blocks if none of them was evaluated since the start."""
         known = self._tenants.get(tenant)
         return read_states(self._state, tenant, stage) if known is None else known.states(stage)
+
+    def looked_at(self, tenant: str) -> int:
+        """Rules of a tenant that were looked at since the start, once for each instant; the others judged slept."""
+        known = self._tenants.get(tenant)
+        return 0 if known is None else known.looked_at
 
     def tick(self) -> int:
         """Evaluate what is due by the clock; answers how many rules were judged. The thread calls it; tests may.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -23,8 +23,16 @@ from trueline_server.rules.live_facts import Asked, LiveValues
 SourceKey: TypeAlias = FactSource
 
 
+# What tells one content of a fact that is put in from another.
+Stamp: TypeAlias = tuple[int, ...]
+
+
 class VectorReader(Protocol):
     """Reads facts at an instant; LiveFacts."""
+
+    def stamps(self, asked: Asked, sources: Sequence[FactSource]) -> Mapping[FactSource, Stamp]:
+        """What tells the contents of facts that were put in."""
+        ...
 
     def read(self, asked: Asked, sources: Mapping[str, FactSource]) -> LiveValues:
         """The values of facts, one for each label set."""
@@ -44,6 +52,7 @@ class InstantValues:
         failures: why a source could not be read; its rules fail.
         waiting: sources that have no value yet; their rules are not evaluated.
         watermark_us: up to where the events behind it were complete; None if there are none.
+        stamps: of facts that were put in, what tells their content.
 
     """
 
@@ -51,6 +60,31 @@ class InstantValues:
     failures: dict[SourceKey, str] = field(default_factory=dict)
     waiting: set[SourceKey] = field(default_factory=set)
     watermark_us: int | None = None
+    stamps: dict[SourceKey, Stamp] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was read last of each source. A source that answers the same again has the same column, the very object."""
+
+    columns: Mapping[SourceKey, VectorColumn] = field(default_factory=dict)
+    stamps: Mapping[SourceKey, Stamp] = field(default_factory=dict)
+
+    def after(self, values: InstantValues) -> Seen:
+        """What is known after something was read; what could not be is not known any more."""
+        gone = {*values.failures, *values.waiting}
+        columns = {one: column for one, column in {**self.columns, **values.columns}.items() if one not in gone}
+        return Seen(columns, {**self.stamps, **values.stamps})
+
+    def same(self, source: SourceKey, column: VectorColumn) -> VectorColumn:
+        """The column that was read last if this one says the same."""
+        known = self.columns.get(source)
+        if known is None or known.names != column.names or known.labels != column.labels:
+            return column
+        return known if list(known.values) == list(column.values) else column
+
+
+_NOTHING = Seen()
 
 
 class InstantReader:
@@ -70,6 +104,7 @@ class InstantReader:
         *,
         watermark_us: int,
         waits: bool,
+        seen: Seen = _NOTHING,
         stopped: Callable[[], bool] = lambda: False,
     ) -> InstantValues:
         """The columns of all facts that the rules read.
@@ -81,6 +116,7 @@ class InstantReader:
             instant_us: µs since 1970 (UTC).
             watermark_us: up to where the tenant's events are complete.
             waits: whether a KPI of which nothing was kept makes its rules wait; else it has no value.
+            seen: what was read before; facts that were put in are not read again while nothing new was put.
             stopped: asked before each read; once it says yes, the work ends.
 
         Raises:
@@ -99,7 +135,7 @@ class InstantReader:
         found.failures |= failures
         if latest:
             _trust(found, watermark_us)
-        done = {*plain, *latest}
+        done = {*plain, *latest, *self._unchanged(asked, sources, seen, found)}
         for source in sources:
             if source in done:
                 continue
@@ -114,7 +150,19 @@ class InstantReader:
             else:
                 found.columns[source] = VectorColumn.of(live.vectors["value"])
                 _trust(found, live.watermark_us)
+        found.columns = {source: seen.same(source, column) for source, column in found.columns.items()}
         return found
+
+    def _unchanged(
+        self, asked: Asked, sources: Sequence[FactSource], seen: Seen, found: InstantValues
+    ) -> list[FactSource]:
+        """Facts of which nothing was put since they were read; what is asked in one query for all."""
+        put = [source for source in sources if source.kind == "fact" and not source.operand.over_us]
+        # Taken before the values are read: what is put in between is read at once and once more.
+        found.stamps = dict(self._vectors.stamps(asked, put))
+        same = [source for source in put if source in seen.columns and seen.stamps.get(source) == found.stamps[source]]
+        found.columns |= {source: seen.columns[source] for source in same}
+        return same
 
     def _read_kpis(self, asked: Asked, sources: list[FactSource], found: InstantValues, *, waits: bool) -> None:
         """KPIs without a window, by their offset: one query each."""

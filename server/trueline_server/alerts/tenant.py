@@ -22,6 +22,7 @@ from trueline_server.alerts.evaluation import (
 )
 from trueline_server.alerts.reading import InstantReader, InstantValues
 from trueline_server.alerts.states import ACTIVE, SHADOW, StageStates, forget, read_states, write_changes
+from trueline_server.alerts.waking import Waking, Woken
 from trueline_server.decisions.recording import sensitive_facts
 
 # What it writes on the connection is there if and only if the evaluation is.
@@ -35,6 +36,23 @@ class _Ready:
     rules: RuleSet
     compiled: tuple[CompiledRule, ...]
     hidden: dict[str, frozenset[str]]
+    waking: Waking
+
+    @classmethod
+    def of(cls, rules: RuleSet) -> _Ready:
+        """Make a rule set ready."""
+        compiled = compile_rules(rules)
+        hidden = {rule.rule.metadata.name: sensitive_facts(rule, rules) for rule in compiled}
+        return cls(rules, compiled, hidden, Waking(compiled))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a stage came to, what it read, and what it looked at."""
+
+    evaluation: StageEvaluation
+    values: InstantValues
+    woken: Woken
 
 
 @dataclass(slots=True)
@@ -77,6 +95,8 @@ class TenantAlerts:
         self._inside = inside
         self._stages = {stage: _Stage(read_states(state, tenant, stage)) for stage in (ACTIVE, SHADOW)}
         self._told: Differences = known_differences(self._differences())
+        # Rules that evaluations looked at; the others were asleep.
+        self.looked_at = 0
 
     @property
     def evaluated_us(self) -> int | None:
@@ -122,23 +142,30 @@ class TenantAlerts:
 
         """
         how = _How(instant_us, watermark_us, position, waits, stopped, asked)
-        first, values = self._judge(ACTIVE, active, how)
-        second = None if shadow is None else self._judge(SHADOW, shadow, how)[0]
+        own = {ACTIVE: self._judge(ACTIVE, active, how)}
+        if shadow is not None:
+            own[SHADOW] = self._judge(SHADOW, shadow, how)
+        first, values = own[ACTIVE].evaluation, own[ACTIVE].values
+        second = own[SHADOW].evaluation if SHADOW in own else None
         waiting = {ACTIVE: first.waiting, SHADOW: frozenset() if second is None else second.waiting}
         judged = len(first.judged) + (0 if second is None else len(second.judged))
         if judged or not (waiting[ACTIVE] or waiting[SHADOW]) or first.changed:
             self._write(Evaluated(self._tenant, active, instant_us, values.watermark_us, first), shadow, second)
+            for stage, each in own.items():
+                ready = self._stages[stage].ready
+                assert ready is not None
+                ready.waking.keep(each.woken, each.evaluation)
+                self.looked_at += len(each.woken.awake & each.evaluation.judged.keys())
         for stage, names in waiting.items():
             self._stages[stage].waiting = names
         return judged
 
-    def _judge(self, stage: str, rules: RuleSet, how: _How) -> tuple[StageEvaluation, InstantValues]:
+    def _judge(self, stage: str, rules: RuleSet, how: _How) -> _Judged:
         own = self._stages[stage]
-        if own.ready is None or own.ready.rules.revision != rules.revision:
-            compiled = compile_rules(rules)
-            hidden = {rule.rule.metadata.name: sensitive_facts(rule, rules) for rule in compiled}
-            own.ready = _Ready(rules, compiled, hidden)
         states = own.states
+        if own.ready is None or states.revision != rules.revision or own.ready.rules.revision != rules.revision:
+            # What rules sleep on are states of their own; another revision's are another matter.
+            own.ready = _Ready.of(rules)
         if stage == SHADOW and states.revision != rules.revision:
             states = self._beginning(rules)
         instant_us = how.instant_us
@@ -153,11 +180,15 @@ class TenantAlerts:
             instant_us,
             watermark_us=how.watermark_us,
             waits=how.waits,
+            seen=own.ready.waking.seen,
             stopped=how.stopped,
         )
-        judged = evaluate_stage(rules, own.ready.compiled, due, states, instant_us=instant_us, values=values)
+        woken = own.ready.waking.wake(values)
+        judged = evaluate_stage(
+            rules, own.ready.compiled, due, states, instant_us=instant_us, values=values, awake=woken.awake
+        )
         judged.states.position = how.position
-        return judged, values
+        return _Judged(judged, values, woken)
 
     def _beginning(self, rules: RuleSet) -> StageStates:
         """A new shadow begins where the active rules stand, so that what differs is what it decides itself."""

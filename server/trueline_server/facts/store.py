@@ -52,6 +52,13 @@ _BETWEEN = (
     "ORDER BY subject_id, observed_at, revision DESC LIMIT 1 BY subject_id, observed_at LIMIT {most:UInt32}"
 )
 
+# Ids and instants of the observations are in the hash; a value replaced for the same instant has a revision of its own.
+_STAMPS = (
+    "SELECT subject, name, max(revision), toUnixTimestamp64Micro(max(observed_at)), "
+    "groupBitXor(sipHash64(subject_id, observed_at, revision)) "
+    "FROM trueline.facts WHERE tenant = {tenant:String} AND name IN {names:Array(String)} "
+    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') GROUP BY subject, name"
+)
 _FIRST_AFTER = (
     "SELECT toUnixTimestamp64Micro(min(observed_at)), count() FROM trueline.facts "
     "WHERE tenant = {tenant:String} AND subject = {subject:String} AND name = {name:String} "
@@ -158,6 +165,16 @@ class FactStore:
             "most": most,
         }
         return self._rows(subject, _BETWEEN, parameters)
+
+    def stamps(self, tenant: str, names: Sequence[str], at_us: int) -> dict[tuple[str, str], tuple[int, ...]]:
+        """What tells the contents of facts at an instant (µs since 1970, UTC), by kind of subject and name.
+
+        While a stamp is the same, so is what `as_of` answers. It may change without that: the engine drops rows that
+        were replaced.
+        """
+        parameters = {"tenant": tenant, "names": list(names), "at_us": at_us}
+        rows = self._warehouse.query(_STAMPS, parameters) if names else []
+        return {(str(subject), str(name)): tuple(map(int, stamp)) for subject, name, *stamp in rows}
 
     def first_after(self, tenant: str, subject: str, name: str, at_us: int) -> int | None:
         """When a fact was observed first behind an instant (µs since 1970, UTC), of any subject; None = never."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -101,6 +101,18 @@ class LiveFacts:
             for name, source in pushdown.sources.items():
                 if not found.with_value[name]:
                     live.notes[name] = self._why_missing(asked, source)
+        return found
+
+    def stamps(self, asked: Asked, sources: Sequence[FactSource]) -> dict[FactSource, tuple[int, ...]]:
+        """What tells the contents of facts as they were put in by the instant; of those without a window."""
+        found: dict[FactSource, tuple[int, ...]] = {}
+        for offset_us in sorted({source.operand.offset_us for source in sources}):
+            own = [source for source in sources if source.operand.offset_us == offset_us]
+            names = sorted({source.name for source in own})
+            known = self._facts.stamps(asked.tenant, names, asked.at_us - offset_us)
+            for source in own:
+                subject = asked.rules.fact_types[source.name].subject
+                found[source] = known.get((subject, source.name), ())
         return found
 
     def read(self, asked: Asked, sources: Mapping[str, FactSource], into: LiveValues | None = None) -> LiveValues:

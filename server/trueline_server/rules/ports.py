@@ -71,6 +71,10 @@ class FactReader(Protocol):
         """What was observed of a fact in (start_us, end_us], by subject and instant."""
         ...
 
+    def stamps(self, tenant: str, names: Sequence[str], at_us: int) -> dict[tuple[str, str], tuple[int, ...]]:
+        """What tells the contents of facts, by kind of subject and name."""
+        ...
+
     def first_after(self, tenant: str, subject: str, name: str, at_us: int) -> int | None:
         """When a fact was observed first behind an instant."""
         ...

@@ -7,15 +7,13 @@ from dataclasses import replace
 
 from trueline_rules.alert_rules import CompiledRule, compile_rule
 from trueline_rules.alerting.columns import RuleStates
-from trueline_rules.alerting.model import Outcome, State
+from trueline_rules.alerting.model import Outcome
 from trueline_rules.model import RuleSet
 
 from trueline_server.alerts.evaluation import StageEvaluation, due_rules, evaluate_stage
 from trueline_server.alerts.states import StageStates
+from trueline_server.alerts.waking import AT_REST
 from trueline_server.simulation.values import SeriesValues
-
-# In these an instance stays for as long as what it was judged by does; the others wait for a time to pass.
-_AT_REST = frozenset({State.FIRING, State.NO_DATA, State.ERROR})
 
 
 class RuleEvaluation:
@@ -105,4 +103,4 @@ class RuleEvaluation:
         outcome = self._states.outcomes.get(name)
         if outcome is None or outcome.outcome != Outcome.DONE.value:
             return False
-        return all(instance.state in _AT_REST for instance in self._states.rules[name].instances.values())
+        return all(instance.state in AT_REST for instance in self._states.rules[name].instances.values())

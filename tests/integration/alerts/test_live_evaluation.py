@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trueline_server.facts.store import FactRow, FactStore
 from trueline_stores.warehouse.client import Warehouse
 
 from tests.integration.alerts.alert_world import NOON, AlertWorld, Shelf, alert, rules_of
@@ -95,6 +96,75 @@ def test_an_evaluation_is_kept_whole_or_not_at_all(world: AlertWorld) -> None:
     world.live.tick()
     assert world.states("busy") == {"pro": "pending warning"}
     assert len(world.decisions()) == 1
+
+
+def test_a_fact_that_is_put_wakes_the_rules_that_read_it(world: AlertWorld) -> None:
+    """Rules over facts are looked at when something was put that they read: a new value, one for an instant that is
+    past, one put again for the same instant, an absence; one from the near future when its time has come."""
+    gold, banked = ("warning: t == 'gold'", "warning: i == 'x'")
+    world.shelf.active = rules_of(alert("gold", "t: {fact: tier}", gold), alert("banked", "i: {fact: iban}", banked))
+    world.put("iban", a="y")
+    world.put("tier", a="free", b="free")
+
+    def look(minute: int) -> tuple[int, dict[str, str]]:
+        before = world.live.looked_at(world.tenant)
+        world.until(minute)
+        world.live.tick()
+        return world.live.looked_at(world.tenant) - before, world.states("gold")
+
+    for minute in (3, 4):
+        look(minute)
+    assert look(5) == (0, {})
+    world.put("tier", b="gold")
+    # What was put at 12:05 holds from then on, which is judged at 12:07.
+    assert [look(minute) for minute in (6, 7, 8)] == [
+        (0, {}),
+        (1, {"b": "firing warning"}),
+        (0, {"b": "firing warning"}),
+    ]
+    store = FactStore(world.warehouse)
+    store.write(world.tenant, [FactRow("account", "a", "tier", NOON + MINUTE, "gold")], 2)
+    assert look(9) == (1, {"a": "firing warning", "b": "firing warning"})
+    store.write(world.tenant, [FactRow("account", "a", "tier", NOON + MINUTE, "free")], 3)
+    looked, states = look(10)
+    assert (looked, states) == (1, {"a": "resolved warning", "b": "firing warning"})
+    store.write(world.tenant, [FactRow("account", "b", "tier", NOON + 12 * MINUTE, None)], 4)
+    # What is resolved is forgotten after a while, so the rule stays awake until then.
+    assert [look(minute)[1]["b"] for minute in (12, 13, 14)] == ["firing warning", "firing warning", "resolved warning"]
+    assert look(15)[0] == 1
+    look(34)
+    assert look(35) == (0, {})
+
+
+def test_sleeping_rules_are_logged_as_those_that_are_not(warehouse: Warehouse, tmp_path: Path) -> None:
+    """The same history with and without a restart, which wakes all, before each minute: the same decisions."""
+    told = []
+    for restarts in (False, True):
+        folder = tmp_path / str(restarts)
+        folder.mkdir()
+        gold = alert("gold", "t: {fact: tier}", "warning: t == 'gold'\n  for: 1m")
+        mixed = alert(
+            "mixed", "n: {metric: by_plan, by: [], agg: sum}, t: {fact: tier}", "critical: n > 2 and t != 'free'"
+        )
+        low = alert("low", "k: {kpi: looks}", "warning: k < 9\n  on_no_data: ok")
+        world = AlertWorld(warehouse, folder, Shelf(rules_of(BUSY, gold, mixed, low)))
+        world.until(0, world.look(-10))
+        world.live.tick()
+        for minute in range(1, 16):
+            if minute in (4, 9):
+                world.put("tier", a="gold" if minute == 4 else "free", b="pro")
+            world.until(minute, *looks(world, minute, "pro", 3 if minute in (5, 6, 7) else 1))
+            world.materialiser.tick()
+            if restarts and minute > 4:
+                world.restart()
+            world.live.tick()
+        told.append([(d.rule, d.labels, d.before, d.after, d.at_us, dict(d.facts)) for d in world.decisions()])
+        # Four rules at 12:00 to 12:13.
+        assert restarts or world.live.looked_at(world.tenant) < 4 * 14 - 10
+        world.log.close()
+        world.state.close()
+    assert told[0] == told[1]
+    assert {rule for rule, *_ in told[0]} == {"busy", "gold", "mixed", "low"}
 
 
 def test_a_rule_waits_for_its_kpi(world: AlertWorld) -> None:

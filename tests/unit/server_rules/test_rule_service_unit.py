@@ -122,6 +122,10 @@ class InMemoryFacts:
         """The first has more at the end, the other is absent still."""
         return [FactRow(subject, "a", name, end_us, 4.0), FactRow(subject, "b", name, end_us, None)][:most]
 
+    def stamps(self, tenant: str, names: Sequence[str], at_us: int) -> dict[tuple[str, str], tuple[int, ...]]:
+        """Never the same."""
+        return {("account", name): (at_us,) for name in names}
+
     def first_after(self, tenant: str, subject: str, name: str, at_us: int) -> int | None:
         """Nothing is newer."""
         return None
