@@ -47,14 +47,20 @@ def _list(args: argparse.Namespace) -> int:
     made = style.table("schedule", "runs", "when", "next", "last", fold=("runs", "when", "last"))
     for one in found:
         last = f"{style.moment(one.last_started)} {one.last_outcome}" if one.last_started else style.NOTHING
-        if one.last_outcome == "failed":
+        if one.last_outcome == "failed" or (one.last_message and one.action == "evaluate"):
             last += f": {one.last_message}"
         if one.missed:
             last += f" ({one.missed:,} missed)"
         when = f"{one.cron} {one.time_zone}"
-        made.add_row(one.name, f"{one.action} {one.target}", when, style.moment(one.next_run), last)
+        made.add_row(one.name, f"{one.action} {_target(one.target)}", when, style.moment(one.next_run), last)
     style.show(made if found else "no schedule is in force")
     return 0
+
+
+def _target(target: str) -> str:
+    """Of many names the first and how many more there are; the others would fill the table."""
+    first, *others = target.split(", ")
+    return f"{first} and {len(others)} more" if others else first
 
 
 def _run(args: argparse.Namespace) -> int:
