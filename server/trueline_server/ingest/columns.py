@@ -22,7 +22,7 @@ from trueline_server.ingest.batch import (
 )
 
 TEXT_FIELDS = ("source", "name", "user_id", "account_id", "anonymous_id", "device_id", "currency")
-_BOOL_ABSENT = 2
+BOOL_ABSENT = 2
 
 
 def read_columns(columns: event_pb2.EventColumns) -> EventBatch:
@@ -155,9 +155,9 @@ def _property(column: event_pb2.PropertyColumn, count: int) -> PropertyColumn:
         return PropertyColumn(column.key, Kind.STRING, rows, codes, texts)
     if which == "bools":
         states = _numbers(column.bools, "u1", count, f"{field}.bools")
-        if count and states.max() > _BOOL_ABSENT:
+        if count and states.max() > BOOL_ABSENT:
             raise malformed(f"{field}.bools", f"has the byte {states.max()}; 0, 1 and 2 have a meaning")
-        rows, states = _present(states, states != _BOOL_ABSENT)
+        rows, states = _present(states, states != BOOL_ABSENT)
         return PropertyColumn(column.key, Kind.BOOL, rows, states.astype(bool))
     raise malformed(field, "has no values")
 

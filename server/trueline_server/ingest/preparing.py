@@ -11,12 +11,14 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
+from trueline.v1 import event_pb2
 
 from trueline_server.clock import Clock
 from trueline_server.errors import TruelineError
 from trueline_server.ingest.arrow import arrow_of
 from trueline_server.ingest.batch import EventBatch, Ints, Kind, Rejection, text_lengths
 from trueline_server.ingest.digest import DIGEST_BYTES, digests_of
+from trueline_server.ingest.gathering import UnfitError, gather
 from trueline_server.ingest.joining import join_batches, moved
 from trueline_server.ingest.validate import EventLimits, find_rejections
 
@@ -36,12 +38,14 @@ class SizedBatch:
         events: how many it says it has.
         bytes: its size on the wire.
         read: makes columns of it; called on a worker thread.
+        columns: the batch, if it came by columns.
 
     """
 
     events: int
     bytes: int
     read: Callable[[], EventBatch]
+    columns: event_pb2.EventColumns | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,15 @@ class Prepared:
 
 
 _Waiting: TypeAlias = tuple[SizedBatch, "Future[Prepared]"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Batches one after the other: the events of all, how many each has, and who waits for each."""
+
+    events: EventBatch
+    counts: Sequence[int]
+    waiting: Sequence[Future[Prepared]]
 
 
 class Preparer:
@@ -93,29 +106,47 @@ class Preparer:
 
     def _work(self) -> None:
         """Prepare what waits, up to MOST_AT_ONCE events. There is one call for each batch, so some find nothing."""
-        taken: list[tuple[EventBatch, Future[Prepared]]] = []
+        taken: list[_Waiting] = []
         events = 0
         while self._waiting and events < MOST_AT_ONCE:
             sized, prepared = self._waiting.popleft()
-            if not prepared.set_running_or_notify_cancel():
-                continue
-            try:
-                batch = self._read(sized)
-            except Exception as error:  # noqa: BLE001  raised again where the batch is awaited
-                prepared.set_exception(error)
-                continue
-            taken.append((batch, prepared))
-            events += batch.count
-        if not taken:
-            return
+            if prepared.set_running_or_notify_cancel():
+                taken.append((sized, prepared))
+                events += sized.events
         try:
-            results = self._prepared([batch for batch, _ in taken])
+            run = self._gathered(taken) or self._joined(taken)
+            results = [] if run is None else self._prepared(run)
         except Exception as error:  # noqa: BLE001  raised again where the batches are awaited
             for _, prepared in taken:
-                prepared.set_exception(error)
+                if not prepared.done():
+                    prepared.set_exception(error)
             return
-        for (_, prepared), result in zip(taken, results, strict=True):
+        for prepared, result in zip([] if run is None else run.waiting, results, strict=True):
             prepared.set_result(result)
+
+    def _gathered(self, taken: Sequence[_Waiting]) -> _Run | None:
+        """The batches read as one; None if they did not all come by columns, or one of them does not fit together."""
+        columns = [sized.columns for sized, _ in taken if sized.columns is not None]
+        if len(columns) < max(2, len(taken)):
+            return None
+        try:
+            events = gather(columns, MAX_EXPANSION * self._max_bytes)
+        except UnfitError:
+            return None
+        return _Run(events, [each.count for each in columns], [prepared for _, prepared in taken])
+
+    def _joined(self, taken: Sequence[_Waiting]) -> _Run | None:
+        """The batches read one by one, so that what does not fit together fails alone; None if none is left."""
+        batches: list[EventBatch] = []
+        waiting = []
+        for sized, prepared in taken:
+            try:
+                batches.append(self._read(sized))
+            except Exception as error:  # noqa: BLE001  raised again where the batch is awaited
+                prepared.set_exception(error)
+            else:
+                waiting.append(prepared)
+        return _Run(join_batches(batches), [batch.count for batch in batches], waiting) if batches else None
 
     def _read(self, sized: SizedBatch) -> EventBatch:
         batch = sized.read()
@@ -124,15 +155,14 @@ class Preparer:
             raise too_large("decoded_bytes", size, most)
         return batch
 
-    def _prepared(self, batches: Sequence[EventBatch]) -> list[Prepared]:
-        joined = join_batches(batches)
-        rejections = find_rejections(joined, self._limits, self._clock())
-        events, digests = arrow_of(joined), digests_of(joined)
+    def _prepared(self, run: _Run) -> list[Prepared]:
+        rejections = find_rejections(run.events, self._limits, self._clock())
+        events, digests = arrow_of(run.events), digests_of(run.events)
         results, start = [], 0
-        for batch in batches:
-            end = start + batch.count
+        for count in run.counts:
+            end = start + count
             own = [moved(rejection, -start) for rejection in rejections if start <= rejection.index < end]
-            part = events.slice(start, batch.count)
+            part = events.slice(start, count)
             results.append(_without(own, part, digests[start * DIGEST_BYTES : end * DIGEST_BYTES]))
             start = end
         return results

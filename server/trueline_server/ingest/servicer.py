@@ -162,7 +162,7 @@ def _sized_rows(events: Any, size: int) -> SizedBatch:
 
 def _sized_columns(columns: event_pb2.EventColumns, size: int) -> SizedBatch:
     # The larger of the two: a count that does not fit the ids is told when they are read.
-    return SizedBatch(max(columns.count, len(columns.ids.lengths) // 4), size, partial(read_columns, columns))
+    return SizedBatch(max(columns.count, len(columns.ids.lengths) // 4), size, partial(read_columns, columns), columns)
 
 
 def outcome_message(outcome: Outcome) -> ingest_service_pb2.IngestOutcome:
