@@ -13,11 +13,15 @@ from trueline import (
     Backtest,
     BatchingSender,
     Event,
+    FieldChange,
     Firing,
+    InvalidRequestError,
     NotFoundError,
     Operation,
     OperationCancelledError,
     OperationState,
+    RulesDifference,
+    RuleSource,
     Severity,
     Simulation,
     TruelineClient,
@@ -129,6 +133,13 @@ def test_diff_tells_what_an_edit_would_have_changed(
     edited.write_text(RULE.replace("paid < 3", "paid < 2"), encoding="utf-8")
     arguments = ["rules", "diff", str(rules), str(edited), "--history", "--address", address, "--rule", "few_payments"]
     assert main([*arguments, *_span(10)]) == 0
+    shown = capsys.readouterr().out
+    words = " ".join(shown.split())
+    assert "changed AlertRule few_payments spec.warning paid < 3 paid < 2" in words
+    assert "changed few_payments critical 2025-03-09" in words
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "|" not in shown
+    assert main([*arguments, "--markdown", *_span(10)]) == 0
     told = capsys.readouterr().out
     assert "- **changed** AlertRule `few_payments`: `spec.warning`: `paid < 3` → `paid < 2`" in told
     moved = "2025-03-09 00:00 | 2025-03-11 00:00 → 2025-03-10 00:00"
@@ -137,6 +148,64 @@ def test_diff_tells_what_an_edit_would_have_changed(
     assert main(["--output", "json", *arguments, *_span(10)]) == 0
     changes = json.loads(capsys.readouterr().out)
     assert [one["change"] for one in changes["firings"]] == ["changed"]
+
+
+def test_diff_of_what_a_server_has(
+    address: str, rules: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sides are revisions by their first digits, what is active, in the shadow or the base, or files on that base; what
+    replaces a document changes it; the history of the two is told, too."""
+    server = ["--address", address]
+    edited = tmp_path / "few.yaml"
+    edited.write_text(RULE.replace("paid < 3", "paid < 2"), encoding="utf-8")
+
+    def fields(before: str, after: str) -> list[tuple[str, str, dict[str, dict[str, str]]]]:
+        assert main(["rules", "diff", before, after, *server, "--output", "json"]) == 0
+        documents = json.loads(capsys.readouterr().out)["documents"]
+        return [(one["change"], one["name"], one["fields"]) for one in documents]
+
+    warning = {"spec.warning": {"before": "paid < 3", "after": "paid < 2"}}
+    changed = [("changed", "few_payments", warning)]
+    assert fields("active", str(edited)) == changed
+    assert fields("active", "base") == []
+    with TruelineClient(address) as client:
+        former = client.rule_revisions().active
+        assert former is not None
+        done = client.activate_rules({"few.yaml": edited.read_text(encoding="utf-8")})
+        try:
+            assert fields(former.revision[:8], done.revision[:8]) == changed
+            assert fields("base", "active") == changed
+            assert fields(str(rules), "active") == changed
+            history = ["--history", "--rule", "few_payments", *_span(10)]
+            assert main(["rules", "diff", "base", "active", *server, *history]) == 0
+            assert "changed few_payments critical 2025-03-09" in " ".join(capsys.readouterr().out.split())
+            found = client.diff_rules(RuleSource(base_alone=True))
+            assert (found.after_revision, found.total_changes) == (done.revision, 1)
+            assert found.changes[0].fields["spec.warning"] == FieldChange("paid < 3", "paid < 2")
+            assert asyncio.run(_difference(address)) == found
+        finally:
+            client.activate_rules(base_alone=True)
+        both = RuleSource(base_alone=True, revision=done.revision)
+        with pytest.raises(InvalidRequestError, match="give files, a revision, or the base alone"):
+            client.diff_rules(both)
+        with pytest.raises(NotFoundError):
+            client.diff_rules(RuleSource(revision="0" * 16))
+    edited.write_text(RULE.replace("paid < 3", "piad < 3"), encoding="utf-8")
+    assert main(["rules", "diff", "active", str(edited), *server]) == 1
+    assert "the rules do not load; nothing was compared" in capsys.readouterr().err
+    for wrong, told in (
+        (["active", "shadow"], "nothing is in the shadow"),
+        (["active", "0000"], "no revision begins with 0000"),
+        (["active", "nowhere"], "nowhere is no file or folder, no revision"),
+        (["active", "base", "--every", "1d"], "give --history, too"),
+    ):
+        assert main(["rules", "diff", *wrong, *server]) == 2
+        assert told in capsys.readouterr().err
+
+
+async def _difference(address: str) -> RulesDifference:
+    async with AsyncTruelineClient(address) as client:
+        return await client.diff_rules(RuleSource(base_alone=True))
 
 
 def test_simulate_tells_who_would_have_been_told(

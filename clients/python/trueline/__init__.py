@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         ShadowCount,
         ShadowDifferences,
     )
+    from trueline.differences import DocumentChange, DocumentChangeKind, FieldChange, RulesDifference
     from trueline.errors import (
         BackpressureError,
         DeadlineExceededError,
@@ -224,6 +225,7 @@ _MODULES = {
         "ShadowCount",
         "ShadowDifferences",
     ),
+    "differences": ("DocumentChange", "DocumentChangeKind", "FieldChange", "RulesDifference"),
     "errors": (
         "BackpressureError",
         "DeadlineExceededError",
@@ -410,6 +412,10 @@ __all__ = [  # noqa: RUF022  in the order a reader meets them
     "DecisionExplanation",
     "ShadowCount",
     "ShadowDifferences",
+    "RulesDifference",
+    "DocumentChange",
+    "DocumentChangeKind",
+    "FieldChange",
     "RuleSource",
     "Firing",
     "RuleBacktest",

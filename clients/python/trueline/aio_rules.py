@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 
 from trueline import rule_calls, watching
+from trueline.backtests import RuleSource
 from trueline.calls import Answer, Call
 from trueline.decisions import DecisionExplanation, DecisionKind, LoggedDecision, ShadowDifferences
+from trueline.differences import RulesDifference
 from trueline.rule_results import AlertRules, RuleCheck, RuleDecision, RuleTestReport
 from trueline.rule_sets import (
     Activation,
@@ -64,6 +66,13 @@ class AsyncRuleMethods:
     ) -> RuleDecision:
         """See `TruelineClient.evaluate_rule`."""
         return await self._call(rule_calls.evaluate_rule(rule, values, at, row_limit), timeout)
+
+    async def diff_rules(
+        self, before: RuleSource | None = None, after: RuleSource | None = None, *, timeout: float | None = None
+    ) -> RulesDifference:
+        """See `TruelineClient.diff_rules`."""
+        call = rule_calls.diff_rules(before or RuleSource(), after or RuleSource())
+        return await self._call(call, timeout)
 
     async def activate_rules(
         self,

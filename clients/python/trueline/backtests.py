@@ -24,13 +24,14 @@ class FiringChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleSource:
-    """Names a rule set: files, or a revision that is kept; neither = the rules in force.
+    """Names a rule set: files, a revision that is kept, or the base alone; none of them = the rules in force.
 
     Attributes:
         files: name -> text, in the order in which they are loaded.
         mapping: name of the event mapping in force of the files; "" = the one loaded last.
         revision: instead of files.
         on_base: whether files stand on the operator's files, as when activated; else on the default pack alone.
+        base_alone: instead of files: the default pack and the operator's files.
 
     """
 
@@ -38,6 +39,7 @@ class RuleSource:
     mapping: str = ""
     revision: str = ""
     on_base: bool = False
+    base_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,13 @@ _CHANGES = enum_names(FiringChangeKind, pb.FiringChangeKind)
 def source_to_proto(source: RuleSource) -> pb.RuleSource:
     """A rule set as it is named in a request."""
     files = [pb.RuleFile(name=name, text=text) for name, text in source.files.items()]
-    return pb.RuleSource(files=files, mapping=source.mapping, revision=source.revision, on_base=source.on_base)
+    return pb.RuleSource(
+        files=files,
+        mapping=source.mapping,
+        revision=source.revision,
+        on_base=source.on_base,
+        base_alone=source.base_alone,
+    )
 
 
 def backtest(message: pb.BacktestRulesResult) -> Backtest:

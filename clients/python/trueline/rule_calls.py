@@ -7,8 +7,10 @@ from datetime import datetime
 from uuid import uuid4
 
 from trueline import decisions, mapping, rule_mapping, rule_sets
+from trueline.backtests import RuleSource, source_to_proto
 from trueline.calls import Call, built
 from trueline.decisions import DecisionExplanation, DecisionKind, LoggedDecision, ShadowDifferences
+from trueline.differences import RulesDifference, rules_difference
 from trueline.rule_results import AlertRules, RuleCheck, RuleDecision, RuleTestReport
 from trueline.rule_sets import (
     Activation,
@@ -71,6 +73,13 @@ def evaluate_rule(
         row_limit=row_limit,
     )
     return Call(_SERVICE, "EvaluateRule", request, lambda answers: rule_mapping.rule_decision(answers[0]))
+
+
+@built
+def diff_rules(before: RuleSource, after: RuleSource) -> Call[RulesDifference]:
+    """DiffRules."""
+    request = pb.DiffRulesRequest(before=source_to_proto(before), after=source_to_proto(after))
+    return Call(_SERVICE, "DiffRules", request, lambda answers: rules_difference(answers[0]))
 
 
 @built

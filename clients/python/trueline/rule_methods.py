@@ -6,8 +6,10 @@ from collections.abc import Generator, Mapping
 from datetime import datetime
 
 from trueline import rule_calls, watching
+from trueline.backtests import RuleSource
 from trueline.calls import Answer, Call
 from trueline.decisions import DecisionExplanation, DecisionKind, LoggedDecision, ShadowDifferences
+from trueline.differences import RulesDifference
 from trueline.rule_results import AlertRules, RuleCheck, RuleDecision, RuleTestReport
 from trueline.rule_sets import (
     Activation,
@@ -88,6 +90,23 @@ class RuleMethods:
 
         """
         return self._call(rule_calls.evaluate_rule(rule, values, at, row_limit), timeout)
+
+    def diff_rules(
+        self, before: RuleSource | None = None, after: RuleSource | None = None, *, timeout: float | None = None
+    ) -> RulesDifference:
+        """What a change of rules means, by document: order, layout and how a condition is written do not count.
+
+        Args:
+            before: the rules before; None = those in force.
+            after: the rules after; None = those in force.
+            timeout: seconds.
+
+        Raises:
+            PreconditionError: one of them does not load.
+
+        """
+        call = rule_calls.diff_rules(before or RuleSource(), after or RuleSource())
+        return self._call(call, timeout)
 
     def activate_rules(
         self,

@@ -1,4 +1,4 @@
-"""The calls of the RuleService that begin backtests and simulations: checked on a thread, few at once."""
+"""The calls of the RuleService that compare, replay and simulate rules: checked on a thread, few at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOADED_AT_ONCE = 1
 
 
 class BacktestCalls:
-    """BacktestRules and SimulateRules."""
+    """BacktestRules, DiffRules and SimulateRules."""
 
     def __init__(self, operation: BacktestOperation, simulation: SimulationOperation) -> None:
         self._operation = operation
@@ -26,6 +26,11 @@ class BacktestCalls:
         """An operation that replays what is asked for."""
         async with self._loading:
             return await asyncio.to_thread(self._operation.begin, current_tenant(), request)
+
+    async def diff(self, request: pb.DiffRulesRequest) -> pb.DiffRulesResponse:
+        """What a change of rules means."""
+        async with self._loading:
+            return await asyncio.to_thread(self._operation.diff, current_tenant(), request)
 
     async def begin_simulation(self, request: pb.SimulateRulesRequest) -> pb.SimulateRulesResponse:
         """An operation that simulates what is asked for."""

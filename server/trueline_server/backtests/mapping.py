@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import ParseDict
+from google.protobuf.struct_pb2 import Value
 from trueline.v1 import rule_service_pb2 as pb
-from trueline_rules.backtesting.comparing import Change, FiringChange
+from trueline_rules.backtesting.comparing import Change, DocumentChange, FiringChange
 from trueline_rules.backtesting.replay import Firing, Replay
 
 from trueline_server.backtests.model import Asked, Backtest, RuleSource
@@ -21,6 +24,11 @@ _CHANGES: Mapping[Change, pb.FiringChangeKind.ValueType] = {
     Change.CHANGED: pb.FIRING_CHANGE_KIND_CHANGED,
 }
 
+_DOCUMENTS: Mapping[Change, pb.DocumentChangeKind.ValueType] = {
+    Change.ADDED: pb.DOCUMENT_CHANGE_KIND_ADDED,
+    Change.REMOVED: pb.DOCUMENT_CHANGE_KIND_REMOVED,
+    Change.CHANGED: pb.DOCUMENT_CHANGE_KIND_CHANGED,
+}
 _Sent = TypeVar("_Sent", pb.Firing, pb.FiringChange)
 
 
@@ -82,16 +90,48 @@ def map_backtest_to_proto(found: Backtest) -> pb.BacktestRulesResult:
     return result
 
 
+def map_difference_to_proto(before: str, after: str, changes: Sequence[DocumentChange]) -> pb.DiffRulesResponse:
+    """What differs between two revisions; as many documents as fit, the first whatever its size."""
+    response = pb.DiffRulesResponse(before_revision=before, after_revision=after, total_changes=len(changes))
+    room = ANSWER_BYTES
+    for number, change in enumerate(changes):
+        message = pb.DocumentChange(
+            change=_DOCUMENTS[change.change],
+            kind=change.kind,
+            name=change.name,
+            fields=[
+                pb.FieldChange(field=field, before=_value(was), after=_value(now))
+                for field, (was, now) in change.fields.items()
+            ],
+        )
+        room -= message.ByteSize() + 8
+        if room < 0 and number:
+            break
+        response.changes.append(message)
+    return response
+
+
+def _value(value: object) -> Value:
+    """A value of a document, as JSON has it."""
+    return ParseDict(json.loads(json.dumps(value, default=str)), Value())
+
+
 def map_source_from_proto(source: pb.RuleSource) -> RuleSource:
     """Which rules are meant."""
     files = tuple((file.name, file.text) for file in source.files)
-    return RuleSource(files, source.mapping, source.revision, source.on_base)
+    return RuleSource(files, source.mapping, source.revision, source.on_base, source.base_alone)
 
 
 def map_source_to_proto(source: RuleSource) -> pb.RuleSource:
     """Which rules are meant, to be kept."""
     files = [pb.RuleFile(name=name, text=text) for name, text in source.files]
-    return pb.RuleSource(files=files, mapping=source.mapping, revision=source.revision, on_base=source.on_base)
+    return pb.RuleSource(
+        files=files,
+        mapping=source.mapping,
+        revision=source.revision,
+        on_base=source.on_base,
+        base_alone=source.base_alone,
+    )
 
 
 def _map_replays(replays: Mapping[str, Replay]) -> list[pb.RuleBacktest]:

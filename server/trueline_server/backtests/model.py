@@ -13,13 +13,14 @@ from trueline_rules.model import RuleSet
 
 @dataclass(frozen=True, slots=True)
 class RuleSource:
-    """Names a rule set: files, or a stored revision; neither = the rules in force.
+    """Names a rule set: files, a stored revision, or the base alone; none of them = the rules in force.
 
     Attributes:
         files: (name, text), in the order in which they are loaded.
         mapping: name of the event mapping in force of the files; "" = the one loaded last.
         revision: stored; "" with files.
         on_base: whether files stand on the operator's files, too, as they would when activated.
+        base_alone: the default pack and the operator's files.
 
     """
 
@@ -27,6 +28,7 @@ class RuleSource:
     mapping: str = ""
     revision: str = ""
     on_base: bool = False
+    base_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,15 @@ from __future__ import annotations
 import hashlib
 
 from trueline.v1 import rule_service_pb2 as pb
+from trueline_rules.backtesting.comparing import document_changes
 
-from trueline_server.backtests.mapping import map_asked_from_proto, map_asked_to_proto, map_backtest_to_proto
+from trueline_server.backtests.mapping import (
+    map_asked_from_proto,
+    map_asked_to_proto,
+    map_backtest_to_proto,
+    map_difference_to_proto,
+    map_source_from_proto,
+)
 from trueline_server.backtests.service import Backtests
 from trueline_server.operations.mapping import map_operation_to_proto
 from trueline_server.operations.model import Work
@@ -36,6 +43,17 @@ class BacktestOperation:
         asked = hashlib.blake2b(request.SerializeToString(deterministic=True), digest_size=16).hexdigest()
         operation = self._operations.start(tenant, KIND, kept, request_id=request.request_id, asked=asked)
         return pb.BacktestRulesResponse(operation=map_operation_to_proto(operation))
+
+    def diff(self, tenant: str, request: pb.DiffRulesRequest) -> pb.DiffRulesResponse:
+        """What a change of rules means, at once.
+
+        Raises:
+            TruelineError: INVALID_FIELD; RULES_DO_NOT_LOAD; UNKNOWN_REVISION.
+
+        """
+        sources = map_source_from_proto(request.before), map_source_from_proto(request.after)
+        before, after = self._backtests.load_both(tenant, *sources)
+        return map_difference_to_proto(before.revision, after.revision, document_changes(before, after))
 
     def run(self, work: Work) -> bytes:
         """Do one; see Runner."""

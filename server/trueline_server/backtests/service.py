@@ -109,6 +109,16 @@ class Backtests:
         sets, plan = self.prepare(work, asked)
         return run_backtest(sets, plan, self._reader, work)
 
+    def load_both(self, tenant: str, before: RuleSource, after: RuleSource) -> tuple[RuleSet, RuleSet]:
+        """Two rule sets that are to be compared.
+
+        Raises:
+            TruelineError: INVALID_FIELD; RULES_DO_NOT_LOAD; UNKNOWN_REVISION.
+
+        """
+        first, second = (self._load(tenant, self._named(tenant, source)) for source in (before, after))
+        return first, second
+
     @property
     def reader(self) -> HistoryReader:
         """Reads what is replayed."""
@@ -150,9 +160,9 @@ class Backtests:
         return last_us if last_us <= now_us else newest_us // step_us * step_us
 
     def _named(self, tenant: str, source: RuleSource) -> RuleSource:
-        if source.files and source.revision:
-            raise invalid_field("revision", "is given together with files; give one of them")
-        if source.files or source.revision:
+        if bool(source.files) + bool(source.revision) + source.base_alone > 1:
+            raise invalid_field("revision", "is one of several sources; give files, a revision, or the base alone")
+        if source.files or source.revision or source.base_alone:
             return source
         return dataclasses.replace(source, revision=self._rules_of(tenant).revision)
 
@@ -177,7 +187,7 @@ class Backtests:
             return in_force if known else self._revisions.rules_at(tenant, source.revision)
         refuse_unfit(source.files)
         below, mapping = [pack_layer()], source.mapping
-        if source.on_base:
+        if source.on_base or source.base_alone:
             layers = self._revisions.layers_at(tenant, in_force.revision)
             below.append(layers.base)
             mapping = mapping or layers.mapping

@@ -101,6 +101,10 @@ class RuleServicer(rule_service_pb2_grpc.RuleServiceServicer):
         """What rules would have done, as an operation."""
         return await self._backtests.begin(request)
 
+    async def DiffRules(self, request: pb.DiffRulesRequest, context: Any) -> pb.DiffRulesResponse:
+        """What a change of rules means."""
+        return await self._backtests.diff(request)
+
     async def SimulateRules(self, request: pb.SimulateRulesRequest, context: Any) -> pb.SimulateRulesResponse:
         """Who would have been told of what, as an operation."""
         return await self._backtests.begin_simulation(request)

@@ -1,4 +1,4 @@
-"""`trueline rules backtest` and `diff`: what rules would have done on history, and what a change of them means."""
+"""`trueline rules backtest`: what rules would have done on history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trueline_cli import options
 
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from trueline import Backtest, Firing, Operation, RuleBacktest, RuleSource, TruelineClient
 
+Done = TypeVar("Done")
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 DAYS, _MOST_DAYS = 30, 3_660
 
 
 def add(verbs: Any) -> None:
-    """Add the actions."""
+    """Add the action."""
     backtest = options.action(
         verbs,
         "backtest",
@@ -42,25 +43,6 @@ def add(verbs: Any) -> None:
     add_source(backtest)
     add_span(backtest)
     backtest.set_defaults(act=_backtest)
-    diff = options.action(
-        verbs,
-        "diff",
-        "what a change of rules means",
-        "What a change of rules means, as Markdown that fits a pull request; with\n"
-        "--history also which alerts would have come, gone or moved on the history of a\n"
-        "server.",
-        (
-            "trueline rules diff main/rules rules",
-            "trueline rules diff main/rules rules --history --days 30",
-            "trueline rules diff main/rules rules --history --output json",
-        ),
-    )
-    diff.add_argument("before", type=Path, metavar="BEFORE", help="rule file or folder, on top of the default pack")
-    diff.add_argument("after", type=Path, metavar="AFTER", help="the same after the change")
-    diff.add_argument("--mapping", default="", metavar="NAME", help="event mapping in force (default: the last)")
-    diff.add_argument("--history", action="store_true", help="replay both on the history of a running server")
-    add_span(diff)
-    diff.set_defaults(act=_diff)
 
 
 def show(found: Backtest) -> None:
@@ -85,7 +67,7 @@ def show(found: Backtest) -> None:
         from trueline_cli.rules import differences
 
         print(f"compared with revision {found.baseline_revision}:\n")
-        print("\n".join(differences.firing_lines(found)))
+        differences.show_firings(found)
 
 
 def labels_text(firing: Firing) -> str:
@@ -105,12 +87,12 @@ def _doubts(found: Backtest) -> list[str]:
 def _backtest(args: argparse.Namespace) -> int:
     source = source_of(args)
     with options.connect(args) as client:
-        begun = _begin(args, client, source, None)
+        begun = begin(args, client, source, None)
         if begun is None:
             return 1
         if args.detach:
             return detached(args, begun)
-        found = _result(client, begun)
+        found = result_of(client, begun)
     if args.output == "json":
         from trueline_cli.output import print_json
 
@@ -120,34 +102,7 @@ def _backtest(args: argparse.Namespace) -> int:
     return 0
 
 
-def _diff(args: argparse.Namespace) -> int:
-    from trueline_cli import app
-    from trueline_cli.rules import differences
-
-    # What the documents say is compared here; it needs no server, but the extra.
-    documents = app.load_extra("rules").document_changes(args)
-    if documents is None:
-        return 1
-    found = None
-    if args.history:
-        from trueline import RuleSource
-
-        before, after = (RuleSource(files=_side(path), mapping=args.mapping) for path in (args.before, args.after))
-        with options.connect(args) as client:
-            begun = _begin(args, client, after, before)
-            if begun is None:
-                return 1
-            found = _result(client, begun)
-    if args.output == "json":
-        from trueline_cli.output import print_json
-
-        print_json({"documents": documents} | ({} if found is None else differences.plain(found)))
-    else:
-        print(differences.markdown(documents, found))
-    return 0
-
-
-def _begin(
+def begin(
     args: argparse.Namespace, client: TruelineClient, source: RuleSource, baseline: RuleSource | None
 ) -> Operation | None:
     """The backtest that was begun; None after telling what is wrong with the rules."""
@@ -165,8 +120,8 @@ def _begin(
     )
 
 
-def begun(call: Callable[[], Operation], done: str) -> Operation | None:
-    """The operation that a call began; None after telling what is wrong with the rules, so that nothing was `done`.
+def begun(call: Callable[[], Done], done: str) -> Done | None:
+    """What a call about rules answers; None after telling what is wrong with them, so that nothing was `done`.
 
     Raises:
         UsageError: what is asked for cannot be.
@@ -200,7 +155,8 @@ def detached(args: argparse.Namespace, begun: Operation) -> int:
     return 0
 
 
-def _result(client: TruelineClient, begun: Operation) -> Backtest:
+def result_of(client: TruelineClient, begun: Operation) -> Backtest:
+    """What a backtest came to, with its progress while it runs."""
     from trueline import Backtest
 
     from trueline_cli.operating import follow
@@ -223,12 +179,6 @@ def _read(paths: Sequence[Path]) -> dict[str, str]:
     from trueline_cli.rules.files import read_files
 
     return read_files(paths)
-
-
-def _side(path: Path) -> dict[str, str]:
-    """The files of one side of a difference; a folder without any is the default pack alone."""
-    empty = path.is_dir() and not any(child.suffix in {".yaml", ".yml"} for child in path.iterdir())
-    return {f"{path}/": ""} if empty else _read([path])
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
@@ -258,22 +208,28 @@ def source_of(args: argparse.Namespace) -> RuleSource:
 
 def add_span(parser: argparse.ArgumentParser) -> None:
     """The span of history and the distance of evaluations."""
+    add_instants(parser)
+    parser.add_argument("--days", type=days, metavar="N", help=f"length, where --from is absent ({DAYS})")
+
+
+def add_instants(parser: argparse.ArgumentParser) -> None:
+    """First and last evaluation, their distance, and of which rules."""
     parser.add_argument(
         "--from", dest="start", type=options.instant, metavar="TIME", help="first evaluation (default: --days ago)"
     )
     parser.add_argument(
         "--to", dest="end", type=options.instant, metavar="TIME", help="last one (default: now, or the end of the data)"
     )
-    parser.add_argument("--days", type=_days, metavar="N", help=f"length, where --from is absent ({DAYS})")
     parser.add_argument("--every", type=span, metavar="SPAN", help="distance of evaluations, like 5m (6h)")
     parser.add_argument("--rule", action="append", default=[], metavar="NAME", help="only this rule; several times")
 
 
-def _days(text: str) -> int:
-    days = int(text) if re.fullmatch(r"[0-9]{1,6}", text) else 0
-    if not 0 < days <= _MOST_DAYS:
+def days(text: str) -> int:
+    """A number of days."""
+    found = int(text) if re.fullmatch(r"[0-9]{1,6}", text) else 0
+    if not 0 < found <= _MOST_DAYS:
         raise argparse.ArgumentTypeError(f"is {text}; it must be 1 to {_MOST_DAYS:,}")
-    return days
+    return found
 
 
 def span(text: str) -> timedelta:

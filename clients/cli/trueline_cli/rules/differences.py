@@ -1,4 +1,4 @@
-"""The difference between two rule sets as Markdown that fits a pull request, and for programs."""
+"""The difference between two rule sets: as tables, as Markdown that fits a pull request, and for programs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,40 @@ def plain(found: Backtest) -> dict[str, Any]:
     }
 
 
+def show(documents: Sequence[Mapping[str, Any]], found: Backtest | None) -> None:
+    """Print a difference for people: a line for each field, then one for each alert that differs; see `markdown`."""
+    from trueline_cli import style
+
+    table = style.table("change", "document", "field", "before", "after", fold=("document", "field", "before", "after"))
+    for one in documents:
+        what = (one["change"], f"{one['kind']} {one['name']}")
+        for field, each in one["fields"].items():
+            table.add_row(*what, field, _line(each["before"]), _line(each["after"]))
+            what = ("", "")
+        if not one["fields"]:
+            table.add_row(*what, "", "", "")
+    style.show(table if documents else "no rule changes")
+    if found is not None:
+        print()
+        show_firings(found)
+
+
+def show_firings(found: Backtest) -> None:
+    """Print what would have fired otherwise than the baseline, and what must be known of the values."""
+    from trueline_cli import style
+
+    table = style.table("change", "rule", "severity", "from", "to", fold=("rule", "from", "to"))
+    for one in found.changes:
+        rule, labels, *cells = _moved(one)
+        table.add_row(one.change.value, f"{rule} {labels}".strip(), *cells)
+    style.show(table if found.changes else "no decision appears, vanishes or moves")
+    left_out = found.total_changes - len(found.changes)
+    if left_out:
+        print(f"and {left_out:,} changes more than fit")
+    for note in found.notes:
+        print(f"! {note.origin.value} {note.source} {note.message}")
+
+
 def markdown(documents: Sequence[Mapping[str, Any]], found: Backtest | None) -> str:
     """A difference as Markdown.
 
@@ -47,7 +81,7 @@ def firing_lines(found: Backtest) -> list[str]:
     lines = ["No decision appears, vanishes or moves."]
     if found.changes:
         lines = ["| change | rule | severity | from | to |", "| --- | --- | --- | --- | --- |"]
-        lines += [f"| {one.change.value} | {_moved(one)} |" for one in found.changes]
+        lines += [f"| {one.change.value} | {_row(*_moved(one))} |" for one in found.changes]
     left_out = found.total_changes - len(found.changes)
     lines += ["", f"and {left_out:,} changes more than fit"] if left_out else []
     if found.notes:
@@ -62,12 +96,24 @@ def _fields(fields: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _code(value: Any) -> str:
     """A value within a line of Markdown, cut where it is long."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    line = " ".join(text.split()).replace("`", "'")
-    return f"`{line if len(line) <= _LONGEST_CODE else line[: _LONGEST_CODE - 1] + '…'}`"
+    line = _line(value).replace("`", "'")
+    return f"`{line}`"
 
 
-def _moved(change: FiringChange) -> str:
+def _line(value: Any) -> str:
+    """A value in a line, cut where it is long; nothing for what is not there."""
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_CODE else line[: _LONGEST_CODE - 1] + "…"
+
+
+def _row(rule: str, labels: str, *cells: str) -> str:
+    name = f"`{rule}` {labels and _code(labels)}".replace("|", "\\|").strip()
+    return " | ".join((name, *cells))
+
+
+def _moved(change: FiringChange) -> tuple[str, ...]:
+    """Rule and labels, then severity, begin and end, each of both sides where they differ."""
     from trueline_cli.rules.backtests import labels_text
     from trueline_cli.style import moment
 
@@ -78,11 +124,10 @@ def _moved(change: FiringChange) -> str:
     def both(tell: Callable[[Firing], str]) -> str:
         return " → ".join(dict.fromkeys(tell(one) for one in sides))
 
-    labels = labels_text(known)
-    cells = (
-        f"`{known.rule}` {labels and _code(labels)}".replace("|", "\\|").strip(),
+    return (
+        known.rule,
+        labels_text(known),
         both(lambda one: one.severity.value),
         both(lambda one: moment(one.since)),
         both(lambda one: "still fires" if one.until is None else moment(one.until)),
     )
-    return " | ".join(cells)

@@ -36,7 +36,7 @@ class Rules:
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the actions."""
-        from trueline_cli.rules import activating, backtests, decided, documents, simulations
+        from trueline_cli.rules import activating, backtests, decided, diffing, documents, simulations
 
         options.describe(
             parser,
@@ -52,6 +52,7 @@ class Rules:
             for name, about in _OF_THE_EXTRA.items():
                 _add_missing(verbs, name, about, error)
         backtests.add(verbs)
+        diffing.add(verbs)
         simulations.add(verbs)
         documents.add(verbs)
         activating.add(verbs)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -368,6 +369,34 @@ DECISION_KIND_CORRECTION: DecisionKind.ValueType  # 4
 """Late events changed what was judged, so that it should have been judged otherwise."""
 Global___DecisionKind: _TypeAlias = DecisionKind  # noqa: Y015
 
+class _DocumentChangeKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DocumentChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DocumentChangeKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DOCUMENT_CHANGE_KIND_UNSPECIFIED: _DocumentChangeKind.ValueType  # 0
+    """Not set."""
+    DOCUMENT_CHANGE_KIND_ADDED: _DocumentChangeKind.ValueType  # 1
+    """It is there only after the change."""
+    DOCUMENT_CHANGE_KIND_REMOVED: _DocumentChangeKind.ValueType  # 2
+    """It was there only before the change."""
+    DOCUMENT_CHANGE_KIND_CHANGED: _DocumentChangeKind.ValueType  # 3
+    """It says something else."""
+
+class DocumentChangeKind(_DocumentChangeKind, metaclass=_DocumentChangeKindEnumTypeWrapper):
+    """DocumentChangeKind says what became of a document."""
+
+DOCUMENT_CHANGE_KIND_UNSPECIFIED: DocumentChangeKind.ValueType  # 0
+"""Not set."""
+DOCUMENT_CHANGE_KIND_ADDED: DocumentChangeKind.ValueType  # 1
+"""It is there only after the change."""
+DOCUMENT_CHANGE_KIND_REMOVED: DocumentChangeKind.ValueType  # 2
+"""It was there only before the change."""
+DOCUMENT_CHANGE_KIND_CHANGED: DocumentChangeKind.ValueType  # 3
+"""It says something else."""
+Global___DocumentChangeKind: _TypeAlias = DocumentChangeKind  # noqa: Y015
+
 class _FiringChangeKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -568,6 +597,26 @@ class AlertRule(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class LabelFactsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
@@ -583,6 +632,7 @@ class AlertRule(_message.Message):
     ON_ERROR_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    LABEL_FACTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     description: _builtins.str
@@ -621,6 +671,12 @@ class AlertRule(_message.Message):
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Labels that its alerts have beside those of their facts."""
 
+    @_builtins.property
+    def label_facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Labels whose value is the text of a fact: label -> name of the fact in `facts`. They are as they were when the alert
+        opened or changed last, and no part of what identifies it.
+        """
+
     def __init__(
         self,
         *,
@@ -639,10 +695,11 @@ class AlertRule(_message.Message):
         on_error: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         limit: _builtins.int = ...,
+        label_facts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["for_duration", b"for_duration", "keep_firing_for", b"keep_firing_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical", b"critical", "description", b"description", "facts", b"facts", "for_duration", b"for_duration", "keep_firing_for", b"keep_firing_for", "labels", b"labels", "limit", b"limit", "name", b"name", "on_error", b"on_error", "on_missing", b"on_missing", "on_no_data", b"on_no_data", "owner", b"owner", "runbook", b"runbook", "summary", b"summary", "warning", b"warning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical", b"critical", "description", b"description", "facts", b"facts", "for_duration", b"for_duration", "keep_firing_for", b"keep_firing_for", "label_facts", b"label_facts", "labels", b"labels", "limit", b"limit", "name", b"name", "on_error", b"on_error", "on_missing", b"on_missing", "on_no_data", b"on_no_data", "owner", b"owner", "runbook", b"runbook", "summary", b"summary", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2369,7 +2426,7 @@ class LoggedDecision(_message.Message):
     """Of a transition: the alert's state after. Of a shadow difference: what the shadow says. Else empty."""
     reason: _builtins.str
     """What the evaluation came to: "true", "false", "unknown", "vanished" (the label set was gone), "no_rows" (the facts
-    had no label set) or "failed".
+    had no label set), "failed" or "over_limit" (there were more alerts than the rule's limit).
     """
     message: _builtins.str
     """The error of an evaluation that failed."""
@@ -2920,6 +2977,7 @@ class RuleSource(_message.Message):
     MAPPING_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     ON_BASE_FIELD_NUMBER: _builtins.int
+    BASE_ALONE_FIELD_NUMBER: _builtins.int
     mapping: _builtins.str
     """Name of the event mapping in force of the files; empty = the one loaded last."""
     revision: _builtins.str
@@ -2928,6 +2986,8 @@ class RuleSource(_message.Message):
     """Whether the files stand on top of the base, as ActivateRules would put them; else on the default pack alone, as in
     CheckRules. The event mapping is then that of the base.
     """
+    base_alone: _builtins.bool
+    """The base alone: the default pack and the operator's files; not together with files or a revision."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleFile]:
         """The files, in the order in which they are loaded."""
@@ -2939,14 +2999,151 @@ class RuleSource(_message.Message):
         mapping: _builtins.str = ...,
         revision: _builtins.str = ...,
         on_base: _builtins.bool = ...,
+        base_alone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "mapping", b"mapping", "on_base", b"on_base", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_alone", b"base_alone", "files", b"files", "mapping", b"mapping", "on_base", b"on_base", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RuleSource: _TypeAlias = RuleSource  # noqa: Y015
+
+@_typing.final
+class DiffRulesRequest(_message.Message):
+    """DiffRulesRequest names two rule sets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def before(self) -> Global___RuleSource:
+        """The rules before; absent = those in force."""
+
+    @_builtins.property
+    def after(self) -> Global___RuleSource:
+        """The rules after; absent = those in force."""
+
+    def __init__(
+        self,
+        *,
+        before: Global___RuleSource | None = ...,
+        after: Global___RuleSource | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffRulesRequest: _TypeAlias = DiffRulesRequest  # noqa: Y015
+
+@_typing.final
+class FieldChange(_message.Message):
+    """FieldChange is one field of a document that says something else."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Where it stands, e.g. "spec.warning"."""
+    @_builtins.property
+    def before(self) -> _struct_pb2.Value:
+        """What it said; null = it was not there."""
+
+    @_builtins.property
+    def after(self) -> _struct_pb2.Value:
+        """What it says; null = it is not there."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        before: _struct_pb2.Value | None = ...,
+        after: _struct_pb2.Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
+
+@_typing.final
+class DocumentChange(_message.Message):
+    """DocumentChange is a document that came, went, or says something else."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    change: Global___DocumentChangeKind.ValueType
+    """What became of it."""
+    kind: _builtins.str
+    """Its kind, e.g. "AlertRule"."""
+    name: _builtins.str
+    """Its name."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]:
+        """What says something else, of one that is there on both sides."""
+
+    def __init__(
+        self,
+        *,
+        change: Global___DocumentChangeKind.ValueType = ...,
+        kind: _builtins.str = ...,
+        name: _builtins.str = ...,
+        fields: _abc.Iterable[Global___FieldChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "fields", b"fields", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentChange: _TypeAlias = DocumentChange  # noqa: Y015
+
+@_typing.final
+class DiffRulesResponse(_message.Message):
+    """DiffRulesResponse says what a change of rules means."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_REVISION_FIELD_NUMBER: _builtins.int
+    AFTER_REVISION_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    TOTAL_CHANGES_FIELD_NUMBER: _builtins.int
+    before_revision: _builtins.str
+    """Revision of the rules before."""
+    after_revision: _builtins.str
+    """Revision of the rules after."""
+    total_changes: _builtins.int
+    """How many there are."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentChange]:
+        """The documents that differ, by kind and name. Cut at 3 MiB."""
+
+    def __init__(
+        self,
+        *,
+        before_revision: _builtins.str = ...,
+        after_revision: _builtins.str = ...,
+        changes: _abc.Iterable[Global___DocumentChange] | None = ...,
+        total_changes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "before_revision", b"before_revision", "changes", b"changes", "total_changes", b"total_changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffRulesResponse: _TypeAlias = DiffRulesResponse  # noqa: Y015
 
 @_typing.final
 class BacktestRulesRequest(_message.Message):

@@ -83,6 +83,11 @@ class RuleServiceStub:
                 request_serializer=trueline_dot_v1_dot_rule__service__pb2.BacktestRulesRequest.SerializeToString,
                 response_deserializer=trueline_dot_v1_dot_rule__service__pb2.BacktestRulesResponse.FromString,
                 _registered_method=True)
+        self.DiffRules = channel.unary_unary(
+                '/trueline.v1.RuleService/DiffRules',
+                request_serializer=trueline_dot_v1_dot_rule__service__pb2.DiffRulesRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_rule__service__pb2.DiffRulesResponse.FromString,
+                _registered_method=True)
         self.SimulateRules = channel.unary_unary(
                 '/trueline.v1.RuleService/SimulateRules',
                 request_serializer=trueline_dot_v1_dot_rule__service__pb2.SimulateRulesRequest.SerializeToString,
@@ -226,6 +231,14 @@ class RuleServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiffRules(self, request, context):
+        """DiffRules says what a change of rules means, by document: order, layout and the way a condition is written do not count.
+        Errors: RULES_DO_NOT_LOAD, UNKNOWN_REVISION, INVALID_FIELD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SimulateRules(self, request, context):
         """SimulateRules begins to run the whole way of an alert over the history of the tenant, on a clock of its own: alert
         rules, routes and groups, silences and maintenance of rule files, inhibitions, escalations, rate limits. It tells who
@@ -352,6 +365,11 @@ def add_RuleServiceServicer_to_server(servicer, server):
                     servicer.BacktestRules,
                     request_deserializer=trueline_dot_v1_dot_rule__service__pb2.BacktestRulesRequest.FromString,
                     response_serializer=trueline_dot_v1_dot_rule__service__pb2.BacktestRulesResponse.SerializeToString,
+            ),
+            'DiffRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffRules,
+                    request_deserializer=trueline_dot_v1_dot_rule__service__pb2.DiffRulesRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_rule__service__pb2.DiffRulesResponse.SerializeToString,
             ),
             'SimulateRules': grpc.unary_unary_rpc_method_handler(
                     servicer.SimulateRules,
@@ -607,6 +625,33 @@ class RuleService:
             '/trueline.v1.RuleService/BacktestRules',
             trueline_dot_v1_dot_rule__service__pb2.BacktestRulesRequest.SerializeToString,
             trueline_dot_v1_dot_rule__service__pb2.BacktestRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.RuleService/DiffRules',
+            trueline_dot_v1_dot_rule__service__pb2.DiffRulesRequest.SerializeToString,
+            trueline_dot_v1_dot_rule__service__pb2.DiffRulesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -90,6 +90,10 @@ class RuleServiceStub:
     too large), RULES_DO_NOT_LOAD, UNKNOWN_REVISION, UNKNOWN_RULE, TOO_MANY_OPERATIONS; of the operation:
     TOO_MANY_POINTS.
     """
+    DiffRules: _grpc.UnaryUnaryMultiCallable[_rule_service_pb2.DiffRulesRequest, _rule_service_pb2.DiffRulesResponse]
+    """DiffRules says what a change of rules means, by document: order, layout and the way a condition is written do not count.
+    Errors: RULES_DO_NOT_LOAD, UNKNOWN_REVISION, INVALID_FIELD.
+    """
     SimulateRules: _grpc.UnaryUnaryMultiCallable[_rule_service_pb2.SimulateRulesRequest, _rule_service_pb2.SimulateRulesResponse]
     """SimulateRules begins to run the whole way of an alert over the history of the tenant, on a clock of its own: alert
     rules, routes and groups, silences and maintenance of rule files, inhibitions, escalations, rate limits. It tells who
@@ -197,6 +201,10 @@ class RuleServiceAsyncStub(RuleServiceStub):
     Errors: INVALID_FIELD (an empty span, more than 100,000 instants, more than 200,000 values of KPIs, files that are
     too large), RULES_DO_NOT_LOAD, UNKNOWN_REVISION, UNKNOWN_RULE, TOO_MANY_OPERATIONS; of the operation:
     TOO_MANY_POINTS.
+    """
+    DiffRules: _aio.UnaryUnaryMultiCallable[_rule_service_pb2.DiffRulesRequest, _rule_service_pb2.DiffRulesResponse]  # type: ignore[assignment]
+    """DiffRules says what a change of rules means, by document: order, layout and the way a condition is written do not count.
+    Errors: RULES_DO_NOT_LOAD, UNKNOWN_REVISION, INVALID_FIELD.
     """
     SimulateRules: _aio.UnaryUnaryMultiCallable[_rule_service_pb2.SimulateRulesRequest, _rule_service_pb2.SimulateRulesResponse]  # type: ignore[assignment]
     """SimulateRules begins to run the whole way of an alert over the history of the tenant, on a clock of its own: alert
@@ -344,6 +352,16 @@ class RuleServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_FIELD (an empty span, more than 100,000 instants, more than 200,000 values of KPIs, files that are
         too large), RULES_DO_NOT_LOAD, UNKNOWN_REVISION, UNKNOWN_RULE, TOO_MANY_OPERATIONS; of the operation:
         TOO_MANY_POINTS.
+        """
+
+    @_abc_1.abstractmethod
+    def DiffRules(
+        self,
+        request: _rule_service_pb2.DiffRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rule_service_pb2.DiffRulesResponse, _abc.Awaitable[_rule_service_pb2.DiffRulesResponse]]:
+        """DiffRules says what a change of rules means, by document: order, layout and the way a condition is written do not count.
+        Errors: RULES_DO_NOT_LOAD, UNKNOWN_REVISION, INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod
