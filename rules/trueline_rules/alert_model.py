@@ -65,6 +65,7 @@ class AlertRule:
         on_no_data: "no_data", "ok", "keep" or "alerting".
         on_error: "error", "ok", "keep" or "alerting".
         labels: further labels of its alerts.
+        label_facts: label -> the fact whose text is its value; it wins over the labels of the row.
         limit: most alerts at once; beyond it the evaluation is an error.
         summary: what people read.
         asides: "warning" or "critical" -> the comment that stands directly behind it.
@@ -90,6 +91,7 @@ class AlertRule:
     every_us: int = 0
     live: bool = True
     written: Mapping[str, Written] = field(default_factory=dict, compare=False)
+    label_facts: Mapping[str, str] = field(default_factory=dict)
 
     def place_in(self, text: str, offset: int = 0) -> Place:
         """Where a character of "warning", "critical" or "summary" stands; the rule's name where that is not known."""

@@ -34,6 +34,12 @@ class CompiledRule:
     conditions: Mapping[str, Expression]
     sampled: Mapping[str, Type] = field(default_factory=dict)
 
+    @property
+    def looked_up(self) -> frozenset[str]:
+        """Facts of which labels are made and that no condition reads: they have no say in which alerts there are."""
+        read = {name for condition in self.conditions.values() for name in condition.facts}
+        return frozenset(self.rule.label_facts.values()) - read
+
     def spec_at(self, instant_us: int) -> AlertSpec:
         """What the state machine evaluates at an instant (µs since 1970, UTC), which is `$now` to the conditions."""
         now = _EPOCH + timedelta(microseconds=instant_us)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from trueline_rules.model import Metadata
+from trueline_rules.routing.matchers import Matcher
 
 
 class Reaches(StrEnum):
@@ -130,6 +131,8 @@ class EscalationPolicy:
         targets: what must happen by when.
         case: what it opens.
         basis: "seed", "assumed" or "agreed": where levels and their delays come from.
+        match: which alerts take it where their route names no policy; () = all, None = none.
+        order: policies that match are asked by this, the lowest first, then by name; the first one that holds is taken.
 
     """
 
@@ -142,3 +145,5 @@ class EscalationPolicy:
     targets: Targets = Targets()
     case: CaseKind = CaseKind.ALERT
     basis: str = "assumed"
+    match: tuple[Matcher, ...] | None = None
+    order: int = 0

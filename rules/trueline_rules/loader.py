@@ -10,6 +10,7 @@ from typing import Any
 from trueline_rules.digest import definition_of, revision_of
 from trueline_rules.documents import Document, parse_mapping, parse_rules
 from trueline_rules.errors import Problems
+from trueline_rules.escalation_model import EscalationPolicy
 from trueline_rules.files import find_files, read_text
 from trueline_rules.kinds import KINDS, Known
 from trueline_rules.kinds.fields import STANDARD_ROLES
@@ -103,10 +104,20 @@ def _merge(layers: Sequence[ReadLayer]) -> tuple[_Merged, dict[tuple[str, str], 
         for document in layer.documents:
             key = (document.kind, document.name)
             # Taken out first, so that what overrides stands where it was loaded: the last mapping is the one in force.
-            merged.pop(key, None)
-            merged[key] = document
+            merged[key] = _over(merged.pop(key, None), document)
             origins[key] = layer.origin
     return merged, {key: origins[key] for key in merged}
+
+
+def _over(below: Document | None, document: Document) -> Document:
+    """What overrides another document; a policy is matched as the one below it unless it says how.
+
+    Whoever writes other people into a policy would else have its alerts take another one.
+    """
+    before, model = (None if below is None else below.model), document.model
+    if isinstance(before, EscalationPolicy) and isinstance(model, EscalationPolicy) and model.match is None:
+        return dataclasses.replace(document, model=dataclasses.replace(model, match=before.match, order=before.order))
+    return document
 
 
 def _check_references(merged: _Merged, problems: Problems) -> None:

@@ -13,6 +13,9 @@ from trueline_rules.routing.templates import DEFAULT_TEXT, DEFAULT_TITLE, Templa
 ALL = ("...",)
 # `escalation: none`: the policy of the route around it does not hold for this one.
 NO_ESCALATION = "none"
+# `escalation: matched`, which is what holds where no route says anything: of the policies with `match` the first that
+# holds for the alert.
+MATCHED = "matched"
 
 MINUTE_US = 60_000_000
 DEFAULT_GROUP_BY = ("rule",)
@@ -58,7 +61,7 @@ class RouteNode:
         matchers: which alerts go this way; () only for the root.
         group_by: labels with the same values in a group; ALL; () = one group.
         channels: names of NotificationChannels; () = nobody is notified.
-        escalation: name of an EscalationPolicy; NO_ESCALATION = none.
+        escalation: name of an EscalationPolicy; NO_ESCALATION = none; MATCHED = the one that matches the alert.
         mute: intervals in which nobody is notified.
         active: intervals outside of which nobody is notified; () = always active.
         go_on: `continue`: alerts that match here go to later routes beside this one too.
@@ -101,8 +104,9 @@ class Destination:
     """Where an alert goes: one route with all that it inherits.
 
     Attributes:
-        path: names of the routes from the root on; of a route inside of a document its matchers. With the labels of a
-            group it identifies the group through all revisions that keep the route.
+        path: names of the routes from the root on; of a route inside of a document its matchers; then "policy:NAME" if
+            the policy was matched. With the labels of a group it identifies the group through all revisions that keep
+            the route, so that all alerts of a group have one policy.
         channels: names of NotificationChannels; () = nobody is notified.
         escalation: name of an EscalationPolicy; "" = none.
         group_by: labels, or ALL.

@@ -180,6 +180,7 @@ def _rule(message: pb.AlertRule) -> AlertRule:
         on_error=message.on_error,
         labels=dict(sorted(message.labels.items())),
         limit=message.limit,
+        label_facts=dict(sorted(message.label_facts.items())),
     )
 
 

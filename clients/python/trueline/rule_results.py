@@ -98,7 +98,14 @@ class RuleFact:
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """An alert rule in force; `warning` and `critical` are "" where there is none."""
+    """An alert rule in force; `warning` and `critical` are "" where there is none.
+
+    Attributes:
+        labels: that its alerts have beside those of their facts.
+        label_facts: label -> the fact, among `facts`, whose text is its value.
+        limit: most alerts at once.
+
+    """
 
     name: str
     description: str
@@ -115,6 +122,7 @@ class AlertRule:
     on_error: str
     labels: Mapping[str, str]
     limit: int
+    label_facts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ costs a call of the conditions for each row, and the machine's steps for the few
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trueline_rules.alerting.findings import judge
@@ -103,7 +103,7 @@ class ColumnEvaluation:
     message: str = ""
 
 
-def join_columns(facts: Mapping[str, VectorColumn]) -> FactTable:
+def join_columns(facts: Mapping[str, VectorColumn], looked_up: Collection[str] = ()) -> FactTable:
     """Join facts as `join_facts` does; where all that have labels have the same ones, without looking at a row.
 
     Raises:
@@ -112,13 +112,14 @@ def join_columns(facts: Mapping[str, VectorColumn]) -> FactTable:
     """
     labelled = [column for column in facts.values() if column.names]
     first = labelled[0] if labelled else None
-    if first is None or all(each.names == first.names and each.labels == first.labels for each in labelled):
+    alike = first is None or all(each.names == first.names and each.labels == first.labels for each in labelled)
+    if alike and not looked_up:
         labels = first.labels if first is not None else ((),)
         columns = {
             name: column.values if column.names else [_only(column)] * len(labels) for name, column in facts.items()
         }
         return FactTable(labels, columns)
-    rows = join_facts({name: column.vector() for name, column in facts.items()})
+    rows = join_facts({name: column.vector() for name, column in facts.items()}, looked_up)
     return FactTable(tuple(row.labels for row in rows), {name: [row.values[name] for row in rows] for name in facts})
 
 

@@ -23,7 +23,7 @@ class Finding:
     Attributes:
         check: which check found it: "never true", "always true", "hidden warning", "gap", "turned sign",
             "beyond target", "shadowed", "overlap", "units", "never missing", "not in SQL", "comment", "template",
-            "no events", "never evaluated", "unused", "unknown label".
+            "no events", "never evaluated", "unused", "unknown label", "misplaced label".
         document: "AlertRule churn_rate_high".
         place: of the words at fault, as near as the file tells.
         message: what, and the way out.

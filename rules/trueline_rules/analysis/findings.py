@@ -9,7 +9,7 @@ from trueline_rules.alert_rules import CompiledRule, compile_rule
 from trueline_rules.analysis.finding import Finding, find_at, find_in, judge
 from trueline_rules.analysis.overlaps import overlapping
 from trueline_rules.analysis.pushdown import not_pushed
-from trueline_rules.analysis.routing_labels import unknown_labels
+from trueline_rules.analysis.routing_labels import misplaced_labels, unknown_labels
 from trueline_rules.analysis.shadowing import shadowed
 from trueline_rules.analysis.thresholds import against_target, never_missing, thresholds
 from trueline_rules.analysis.units import mixed_units
@@ -48,6 +48,7 @@ def analyse(rules: RuleSet, *, stopped: Stopped = never) -> list[Finding]:
         *_never_evaluated(rules),
         *_unused(rules),
         *unknown_labels(rules),
+        *misplaced_labels(rules),
     ]
     return sorted(findings, key=lambda found: (found.place.file, found.place.line, found.place.column, found.check))
 

@@ -32,7 +32,7 @@ def overlapping(judged: Iterable[Judged]) -> Iterator[Finding]:
     for one in judged:
         if all(map(_is_plain, one.where.values())):
             rule = one.compiled.rule
-            key = (frozenset(rule.facts.values()), frozenset(rule.labels.items()))
+            key = (frozenset(rule.facts.values()), frozenset({**rule.labels, **rule.label_facts}.items()))
             groups.setdefault(key, []).append(_Candidate(one, *one.hull))
     for alike in groups.values():
         yield from _sweep(alike)

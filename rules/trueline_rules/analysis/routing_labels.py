@@ -1,4 +1,4 @@
-"""Labels that routes and their kin ask for although nothing gives them: such a matcher only sees an absent label."""
+"""Labels that routes and their kin ask for although no alert has them: nothing gives them, or they stand elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from trueline_rules.routing.alert_labels import OF_MISSES, emitted_labels
 from trueline_rules.routing.matchers import Matcher
 from trueline_rules.routing_model import ALL, RouteNode
 
+# Everybody routes by these, whatever the routes at hand ask for.
+_OF_ALERTS = frozenset({"severity", "kind"})
+
 
 def unknown_labels(rules: RuleSet) -> Iterator[Finding]:
     """Documents that name a label which no alert rule and no checkpoint gives, each label once."""
@@ -22,6 +25,16 @@ def unknown_labels(rules: RuleSet) -> Iterator[Finding]:
             for label in sorted(labels - known):
                 message = f"no alert has the label '{label}', which it asks for{hint(label, known)}"
                 yield Finding("unknown label", f"{kind} {document.metadata.name}", document.metadata.place, message)
+
+
+def misplaced_labels(rules: RuleSet) -> Iterator[Finding]:
+    """Alert rules with a label in their metadata that alerts are asked for, and that theirs do not have for it."""
+    asked = _OF_ALERTS.union(*(labels for _, found in _asked(rules.documents) for _, labels in found))
+    for name, rule in rules.alert_rules.items():
+        for label in sorted((asked & rule.metadata.labels.keys()) - {*rule.labels, *rule.label_facts}):
+            told = f"has '{label}' in metadata.labels, which say what the document is and are no labels of its alerts"
+            message = f"{told}; write it into spec.labels"
+            yield Finding("misplaced label", f"AlertRule {name}", rule.metadata.place, message)
 
 
 def _given(rules: RuleSet) -> frozenset[str]:
@@ -41,6 +54,8 @@ def _asked(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, li
     yield "Route", [(route, _of_route(route.node)) for route in routes]
     inhibitions = documents.get("Inhibition", {}).values()
     yield "Inhibition", [(one, _names((*one.sources, *one.targets))) for one in inhibitions]
+    policies = documents.get("EscalationPolicy", {}).values()
+    yield "EscalationPolicy", [(policy, _names(policy.match or ())) for policy in policies]
     for kind in ("Silence", "Maintenance"):
         yield kind, [(one, _names(one.matchers)) for one in documents.get(kind, {}).values()]
 

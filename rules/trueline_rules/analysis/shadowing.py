@@ -53,7 +53,7 @@ def _groups(judged: Iterable[Judged]) -> Iterable[list[Judged]]:
         # What never fires is told already.
         if any(one.where.values()):
             policies = (rule.on_missing, rule.on_no_data, rule.on_error, rule.limit, rule.every_us, rule.live)
-            key = (frozenset(rule.facts.values()), frozenset(rule.labels.items()), policies)
+            key = (frozenset(rule.facts.values()), frozenset({**rule.labels, **rule.label_facts}.items()), policies)
             groups.setdefault(key, []).append(one)
     return groups.values()
 

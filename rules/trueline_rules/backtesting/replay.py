@@ -112,7 +112,7 @@ def _rows(rule: CompiledRule, history: Mapping[str, History], instant_us: int) -
         if known.lookback_us is not None:
             operand = replace(operand, lookback_us=known.lookback_us)
         vectors[name] = vector_at(operand, known.series, instant_us)
-    return join_facts(vectors)
+    return join_facts(vectors, rule.looked_up)
 
 
 class _Tracker:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
@@ -26,9 +26,10 @@ _REMEMBERED = 256
 
 
 def snapshot(policy: EscalationPolicy) -> dict[str, Any]:
-    """Write a policy in plain values that JSON can hold; of its metadata the name is kept."""
-    written = asdict(policy)
-    del written["metadata"]
+    """Write a policy in plain values that JSON can hold: its name and what it does, not for whom it is."""
+    written = asdict(replace(policy, match=None))
+    for name in ("metadata", "match", "order"):
+        del written[name]
     plain: dict[str, Any] = json.loads(json.dumps({"name": policy.metadata.name, **written}))
     return plain
 

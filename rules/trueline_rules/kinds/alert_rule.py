@@ -14,7 +14,7 @@ from trueline_rules.kinds.fields import DOCUMENT_NAME
 from trueline_rules.kinds.kind import Kind, Known, Spec
 from trueline_rules.model import Metadata
 from trueline_rules.names import hint, quoted
-from trueline_rules.records import Key, ListOf, OneOf, Record, When, map_of
+from trueline_rules.records import Either, Key, ListOf, OneOf, Record, When, map_of
 from trueline_rules.scalars import Choice, Flag, Number, Text
 from trueline_rules.site import Path, Site
 from trueline_rules.spans import DELAY, WINDOW_OF_TIME, format_span, parse_span
@@ -25,7 +25,15 @@ MOST_ALERTS = 1_000
 LABEL = Text(
     "a label's name of letters, digits and '_' that starts with a letter", "[A-Za-z][A-Za-z0-9_]{0,62}", most=63
 )
-LABELS = map_of(LABEL, Text("a text", least=0, most=256), least=0, most=64, about="A label of alerts.")
+_VALUE = Text("a text", least=0, most=256)
+_OF_FACT = Record(
+    {"fact": Key(FACT_NAME, "Name of one of the rule's facts, whose text is the value.", required=True)},
+    noun="{fact: ...}",
+)
+LABELS = map_of(LABEL, _VALUE, least=0, most=64, about="A label of alerts.")
+_OWN_LABELS = map_of(
+    LABEL, Either(_VALUE, mapping=_OF_FACT), least=0, most=64, about="A label of alerts: a text, or {fact: ...}."
+)
 
 
 def _visible(text: str) -> str | None:
@@ -92,10 +100,10 @@ SPEC = Record(
             "What a failed evaluation does: tell of it (error), resolve (ok), keep the state, or alert.",
             default="error",
         ),
-        "labels": Key(LABELS, "Further labels of its alerts."),
+        "labels": Key(_OWN_LABELS, "Further labels of its alerts: texts, or the text that a fact has, {fact: name}."),
         "limit": Key(
             Number(least=1, most=100_000, whole=True),
-            f"Most alerts at once (absent = {MOST_ALERTS}); with more the evaluation is an error.",
+            f"Most alerts at once (absent = {MOST_ALERTS}); with more one alert tells how many there are.",
             default=MOST_ALERTS,
         ),
         "summary": Key(Text("a text", lines=True, most=1024, check=_visible), "What people read when it fires."),
@@ -109,6 +117,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
         site.problem(("spec", "every"), "says nothing beside live: false; the times are those of a Schedule", key=True)
     if not any(severity in spec for severity in SEVERITIES):
         site.problem(("spec",), "needs a condition: 'warning' or 'critical' or both", key=True)
+    labels = spec.get("labels", {})
     return AlertRule(
         metadata=metadata,
         facts={name: _source(written, ("spec", "facts", name), site) for name, written in spec["facts"].items()},
@@ -119,7 +128,8 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
         on_missing=spec.get("on_missing", "no_data"),
         on_no_data=spec.get("on_no_data", "no_data"),
         on_error=spec.get("on_error", "error"),
-        labels=spec.get("labels", {}),
+        labels={name: value for name, value in labels.items() if isinstance(value, str)},
+        label_facts={name: value["fact"] for name, value in labels.items() if not isinstance(value, str)},
         limit=spec.get("limit", MOST_ALERTS),
         summary=spec.get("summary", ""),
         every_us=parse_span(spec.get("every", "0s")).us,
@@ -138,7 +148,7 @@ def dump(rule: AlertRule) -> dict[str, Any]:
         "on_missing": rule.on_missing,
         "on_no_data": rule.on_no_data,
         "on_error": rule.on_error,
-        "labels": dict(rule.labels),
+        "labels": dict(rule.labels) | {name: {"fact": fact} for name, fact in rule.label_facts.items()},
         "limit": rule.limit,
     }
     written = {"warning": rule.warning, "critical": rule.critical, "summary": rule.summary}
@@ -151,7 +161,7 @@ def dump(rule: AlertRule) -> dict[str, Any]:
 
 def check(rule: AlertRule, site: Site, known: Known) -> None:
     """Note facts that nothing defines, facts that no condition reads, and conditions that do not compile."""
-    sound = True
+    sound = _check_label_facts(rule, site, known)
     for name, source in rule.facts.items():
         kind = SOURCES[source.kind]
         names = known.names.get(kind, frozenset())
@@ -175,8 +185,30 @@ def check(rule: AlertRule, site: Site, known: Known) -> None:
         else:
             read |= {name for condition in compiled.conditions.values() for name in condition.facts}
     if sound:
-        for name in sorted(set(rule.facts) - read):
-            site.problem(("spec", "facts", name), "is read by no condition; use it or take it out", key=True)
+        for name in sorted(set(rule.facts) - read - set(rule.label_facts.values())):
+            told = "is read by no condition and is no label; use it or take it out"
+            site.problem(("spec", "facts", name), told, key=True)
+
+
+def _check_label_facts(rule: AlertRule, site: Site, known: Known) -> bool:
+    """Note labels of facts that are not there, that are no texts, or that nobody may see; answers whether all are."""
+    sound = True
+    for label, name in rule.label_facts.items():
+        source = rule.facts.get(name)
+        found = None if source is None or source.kind != "fact" else known.fact_types.get(source.name)
+        if source is None:
+            message = f"is {quoted(name)}, but the rule has no fact of that name{hint(name, rule.facts)}"
+        elif source.kind != "fact" or (found is not None and found.type != "text"):
+            message = f"is {quoted(name)}, which is no text; a label is the value of a FactType with type: text"
+        elif source.operand.agg is not Agg.LAST:
+            message = f"is {quoted(name)}, of which {source.operand.agg} is taken; a label is the last value"
+        elif found is not None and found.sensitive:
+            message = f"is {quoted(name)}, which is sensitive; labels are told to everybody"
+        else:
+            continue
+        site.problem(("spec", "labels", label, "fact"), message)
+        sound = False
+    return sound
 
 
 def _tell(error: ExpressionError, path: Path, site: Site) -> None:

@@ -18,6 +18,7 @@ from trueline_rules.escalation_model import (
 )
 from trueline_rules.kinds.fields import DOCUMENT_NAME
 from trueline_rules.kinds.kind import Kind, Known, Spec
+from trueline_rules.kinds.matchers import MATCHER, MOST_MATCHERS, read_matchers, write_matchers
 from trueline_rules.kinds.times import (
     DATE,
     TIME_OF_DAY,
@@ -31,7 +32,7 @@ from trueline_rules.kinds.times import (
 from trueline_rules.model import Metadata
 from trueline_rules.names import hint, quoted
 from trueline_rules.records import Either, Key, ListOf, OneOf, Record, When
-from trueline_rules.routing_model import NO_ESCALATION
+from trueline_rules.routing_model import MATCHED, NO_ESCALATION
 from trueline_rules.scalars import Choice, Number, Text
 from trueline_rules.site import Path, Site
 from trueline_rules.spans import DELAY, WINDOW_OF_TIME, format_span, parse_span
@@ -42,6 +43,10 @@ MOST_REPEATS = 100
 ALWAYS = "always"
 TIMES = ("respond_within", "update_every", "resolve_within", "post_mortem", "post_mortem_within", "inform")
 BASES = ("seed", "assumed", "agreed")
+RESERVED = {
+    NO_ESCALATION: "by which routes say that there is none",
+    MATCHED: "by which routes say that the one that matches is taken",
+}
 _WORKING_DAYS = ("monday:friday",)
 
 _LEVEL = Record(
@@ -121,6 +126,17 @@ SPEC = Record(
         "hours": Key(Either(Choice((ALWAYS,)), mapping=_HOURS), "When the clocks run.", default=ALWAYS),
         "targets": Key(_TARGETS, "What must happen by when."),
         "basis": Key(Choice(BASES), "Where levels and their delays come from.", default="assumed"),
+        "match": Key(
+            ListOf(MATCHER, least=0, most=MOST_MATCHERS),
+            "Which alerts take it where their route names no policy, written as on routes; [] = all; absent = as the "
+            "policy of that name has it which it replaces, else only those whose route names it.",
+            empty=True,
+        ),
+        "order": Key(
+            Number(least=-1_000_000, most=1_000_000, whole=True),
+            "Policies with match are asked by this, the lowest first, then by name; the first one that holds is taken.",
+            default=0,
+        ),
     },
     rules=(When("case", ("backlog",), bars=("levels", "repeat", "acknowledge_timeout")),),
 )
@@ -128,10 +144,10 @@ SPEC = Record(
 
 def build(metadata: Metadata, spec: Spec, site: Site) -> EscalationPolicy:
     """Make an escalation policy."""
-    if metadata.name == NO_ESCALATION:
-        site.problem(
-            ("metadata", "name"), f"is {quoted(NO_ESCALATION)}, by which routes say that there is none; rename it"
-        )
+    if metadata.name in RESERVED:
+        site.problem(("metadata", "name"), f"is {quoted(metadata.name)}, {RESERVED[metadata.name]}; rename it")
+    if "order" in spec and "match" not in spec:
+        site.problem(("spec", "order"), "needs match: only policies that match are asked in order", key=True)
     case = CaseKind(spec.get("case", CaseKind.ALERT))
     if case is CaseKind.ALERT and "levels" not in spec:
         site.problem(
@@ -155,6 +171,8 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> EscalationPolicy:
         targets=_targets(spec.get("targets", {}), site),
         case=case,
         basis=spec.get("basis", "assumed"),
+        match=read_matchers(spec["match"]) if "match" in spec else None,
+        order=spec.get("order", 0),
     )
 
 
@@ -257,7 +275,10 @@ def dump(policy: EscalationPolicy) -> dict[str, Any]:
         spec["hours"] = _dump_hours(policy.hours)
     if policy.targets != Targets():
         spec["targets"] = _dump_targets(policy.targets)
-    return {key: value for key, value in spec.items() if value}
+    written = {key: value for key, value in spec.items() if value}
+    if policy.match is not None:
+        written["match"] = write_matchers(policy.match)
+    return written | ({"order": policy.order} if policy.order else {})
 
 
 def _dump_level(level: Level) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from trueline_rules.model import Metadata
 from trueline_rules.names import hint, quoted
 from trueline_rules.records import Key, ListOf, Record
 from trueline_rules.routing.tree import ROOT_NAME
-from trueline_rules.routing_model import ALL, NO_ESCALATION, Route, RouteNode, TimeInterval
+from trueline_rules.routing_model import ALL, MATCHED, NO_ESCALATION, Route, RouteNode, TimeInterval
 from trueline_rules.scalars import Flag, Text
 from trueline_rules.site import Path, Site
 from trueline_rules.spans import DELAY, WINDOW_OF_TIME, format_span, parse_span
@@ -66,7 +66,11 @@ def _shape(depth: int) -> Record:
             "Names of NotificationChannels; [] = nobody is notified.",
             empty=True,
         ),
-        "escalation": Key(DOCUMENT_NAME, f"Name of an EscalationPolicy; {NO_ESCALATION} = no escalation."),
+        "escalation": Key(
+            DOCUMENT_NAME,
+            f"Name of an EscalationPolicy; {NO_ESCALATION} = no escalation; {MATCHED} (the root) = the policy whose "
+            "match holds for the alert.",
+        ),
         "mute": Key(TIME_INTERVALS, "When nobody is notified.", empty=True),
         "active": Key(TIME_INTERVALS, "When alone somebody is notified; [] = always.", empty=True),
         "continue": Key(Flag(), "Whether later routes are asked too if this one matches.", default=False),
@@ -162,9 +166,10 @@ def _check(node: RouteNode, path: Path, site: Site, known: Known) -> None:
             message = f"is {quoted(name)}, but there is no NotificationChannel of that name{hint(name, channels)}"
             site.problem((*path, "channels", at), message)
     policies = known.names.get("EscalationPolicy", frozenset())
-    if node.escalation not in {None, NO_ESCALATION, *policies}:
-        told = f"is {quoted(str(node.escalation))}, but there is no EscalationPolicy of that name"
-        site.problem((*path, "escalation"), f"{told}{hint(str(node.escalation), {*policies, NO_ESCALATION})}")
+    words = {NO_ESCALATION, MATCHED, *policies}
+    if node.escalation is not None and node.escalation not in words:
+        told = f"is {quoted(node.escalation)}, but there is no EscalationPolicy of that name"
+        site.problem((*path, "escalation"), f"{told}{hint(node.escalation, words)}")
     for at, inner in enumerate(node.routes):
         _check(inner, (*path, "routes", at), site, known)
 

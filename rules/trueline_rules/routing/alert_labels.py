@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from trueline_rules.alert_model import AlertRule
-from trueline_rules.alerting.vectors import Labels
+from trueline_rules.alerting.vectors import Labels, Value
 
 # What each alert has: its kind of case, the name of its rule, and its severity; and what one has of which nobody knows
 # whether it should fire: state="no_data" or state="error".
@@ -15,7 +15,9 @@ OF_MISSES = ("checkpoint", "function", "journey", "measure", "part", "persona")
 ALERT = "alert"
 
 
-def alert_labels(rule: AlertRule, row: Labels, severity: str) -> dict[str, str]:
+def alert_labels(
+    rule: AlertRule, row: Labels, severity: str, values: Iterable[tuple[str, Value | None]] = ()
+) -> dict[str, str]:
     """The labels that routes, silences and inhibitions see of an alert.
 
     Args:
@@ -23,9 +25,12 @@ def alert_labels(rule: AlertRule, row: Labels, severity: str) -> dict[str, str]:
             kind: feature_request by itself.
         row: labels of the values that the rule judged.
         severity: "warning" or "critical".
+        values: of the facts by name; a label whose fact has no value is absent.
 
     """
-    labels = {**dict(row), "kind": ALERT, "severity": severity, **rule.labels, "rule": rule.metadata.name}
+    texts = {name: value for name, value in values if isinstance(value, str)}
+    of_facts = {label: texts.get(fact, "") for label, fact in rule.label_facts.items()}
+    labels = {**dict(row), "kind": ALERT, "severity": severity, **rule.labels, **of_facts, "rule": rule.metadata.name}
     return {name: value for name, value in labels.items() if value}
 
 
@@ -39,7 +44,7 @@ def emitted_labels(rules: Iterable[AlertRule], of_sources: Mapping[tuple[str, st
     """
     found = set(ALWAYS)
     for rule in rules:
-        found.update(rule.labels)
+        found.update(rule.labels, rule.label_facts)
         for source in rule.facts.values():
             kept = source.operand.by
             found.update(of_sources.get((source.kind, source.name), ()) if kept is None else kept)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from trueline_rules.escalation_model import EscalationPolicy
 from trueline_rules.model import Metadata
 from trueline_rules.routing.index import MatcherIndex
 from trueline_rules.routing.matchers import Matcher
@@ -14,6 +15,7 @@ from trueline_rules.routing_model import (
     DEFAULT_GROUP_INTERVAL_US,
     DEFAULT_GROUP_WAIT_US,
     DEFAULT_REPEAT_INTERVAL_US,
+    MATCHED,
     NO_ESCALATION,
     Destination,
     Route,
@@ -29,7 +31,7 @@ _BARE = RouteNode(
     group_interval_us=DEFAULT_GROUP_INTERVAL_US,
     repeat_interval_us=DEFAULT_REPEAT_INTERVAL_US,
     channels=(),
-    escalation=NO_ESCALATION,
+    escalation=MATCHED,
     mute=(),
     active=(),
 )
@@ -48,15 +50,16 @@ _Named = tuple[str, RouteNode]
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    """A route with what it inherits, and its children behind an index."""
+    """A route with what it inherits, and its children behind an index; `matched` = its policy is that of the alert."""
 
     destination: Destination
+    matched: bool
     go_on: bool
     children: tuple[_Branch, ...]
     index: MatcherIndex
 
-    def collect(self, labels: Mapping[str, str], found: list[Destination]) -> None:
-        """Add the destinations of an alert that came here: those of children, or this one if none matches."""
+    def collect(self, labels: Mapping[str, str], found: list[_Branch]) -> None:
+        """Add where an alert ends that came here: at children, or here if none matches."""
         before = len(found)
         for at in self.index.matching(labels):
             child = self.children[at]
@@ -64,26 +67,34 @@ class _Branch:
             if not child.go_on:
                 break
         if len(found) == before:
-            found.append(self.destination)
+            found.append(self)
 
-    def all(self) -> Iterator[Destination]:
-        """This destination and those below."""
-        yield self.destination
+    def all(self) -> Iterator[_Branch]:
+        """This branch and those below."""
+        yield self
         for child in self.children:
             yield from child.all()
 
 
 class RouteTree:
-    """All routes of a rule set, from the root."""
+    """All routes of a rule set, from the root, and the policies that alerts take where their route names none."""
 
-    def __init__(self, root: _Branch) -> None:
+    def __init__(self, root: _Branch, policies: Sequence[EscalationPolicy] = ()) -> None:
+        """`policies` are those with `match`, in the order in which they are asked."""
         self._root = root
+        self._policies = policies
+        self._index = MatcherIndex([policy.match or () for policy in policies])
+        self._made: dict[tuple[tuple[str, ...], str], Destination] = {}
 
     @classmethod
-    def of(cls, routes: Iterable[Route]) -> RouteTree:
+    def of(cls, routes: Iterable[Route], policies: Iterable[EscalationPolicy] = ()) -> RouteTree:
         """Make the tree of route documents: the one without matchers is the root, the others come below it by name.
 
         Without a root nobody is notified. Costs time in proportion to the number of routes.
+
+        Args:
+            routes: of a rule set.
+            policies: of the same; those without `match` are only taken where a route names them.
 
         Raises:
             ValueError: two documents have no matchers.
@@ -95,18 +106,38 @@ class RouteTree:
             raise ValueError(f"two routes have no matchers: {' and '.join(root.metadata.name for root in roots)}")
         root = roots[0] if roots else Route(Metadata(ROOT_NAME), RouteNode())
         below = [(route.metadata.name, route.node) for route in documents if route.node.matchers]
-        return cls(_grow((), root.metadata.name, root.node, [*below, *_inner(root.node)], _BARE))
+        asked = [policy for policy in policies if policy.match is not None]
+        asked.sort(key=lambda policy: (policy.order, policy.metadata.name))
+        return cls(_grow((), root.metadata.name, root.node, [*below, *_inner(root.node)], _BARE), asked)
 
     def destinations(self, labels: Mapping[str, str]) -> tuple[Destination, ...]:
         """Where an alert goes, in the order of the routes; at most one for each route, and at least one."""
-        found: list[Destination] = []
+        found: list[_Branch] = []
         self._root.collect(labels, found)
-        return tuple(found)
+        return tuple(self._with_policy(branch, labels) if branch.matched else branch.destination for branch in found)
 
     @property
     def all_destinations(self) -> tuple[Destination, ...]:
-        """Every route, whether an alert goes there or to one below."""
-        return tuple(self._root.all())
+        """Every route, whether an alert goes there or to one below, with each policy that it may come to there."""
+        found: list[Destination] = []
+        for branch in self._root.all():
+            found.append(branch.destination)
+            if branch.matched:
+                found += (self._made_with(branch, policy.metadata.name) for policy in self._policies)
+        return tuple(found)
+
+    def _with_policy(self, branch: _Branch, labels: Mapping[str, str]) -> Destination:
+        first = next(self._index.matching(labels), None)
+        return branch.destination if first is None else self._made_with(branch, self._policies[first].metadata.name)
+
+    def _made_with(self, branch: _Branch, policy: str) -> Destination:
+        """The destination for alerts that take a policy, which are groups of their own; made once."""
+        plain = branch.destination
+        known = self._made.get((plain.path, policy))
+        if known is None:
+            known = replace(plain, path=(*plain.path, f"policy:{policy}"), escalation=policy)
+            self._made[plain.path, policy] = known
+        return known
 
 
 def _grow(
@@ -117,6 +148,7 @@ def _grow(
     whole = replace(node, **left_out)
     return _Branch(
         destination=_destination(path, whole),
+        matched=whole.escalation == MATCHED,
         go_on=node.go_on,
         children=tuple(_grow(path, called, child, _inner(child), whole) for called, child in children),
         index=MatcherIndex([child.matchers for _, child in children]),
@@ -147,7 +179,7 @@ def _destination(path: tuple[str, ...], node: RouteNode) -> Destination:
     return Destination(
         path=path,
         channels=node.channels or (),
-        escalation="" if node.escalation in {None, NO_ESCALATION} else str(node.escalation),
+        escalation="" if node.escalation in {None, NO_ESCALATION, MATCHED} else str(node.escalation),
         group_by=node.group_by or (),
         # A group is looked at every interval, and so cannot repeat at another time.
         timing=Timing(wait, interval, -(-repeat // interval) * interval),

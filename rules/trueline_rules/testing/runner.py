@@ -127,7 +127,7 @@ def _play(case: TestCase, rule: CompiledRule, watch: Watching, interval_us: int)
 
 def _rows(rule: CompiledRule, series: Mapping[str, Sequence[Series]], instant_us: int) -> tuple[Row, ...]:
     vectors = {name: vector_at(source.operand, series[name], instant_us) for name, source in rule.rule.facts.items()}
-    return join_facts(vectors)
+    return join_facts(vectors, rule.looked_up)
 
 
 def _difference(expected: Expectation, instances: Sequence[Instance], rule: CompiledRule) -> str:

@@ -135,7 +135,8 @@ class Corrections:
             return []
         now = _EPOCH + timedelta(microseconds=at_us)
         try:
-            table = join_columns({name: values.columns[source] for name, source in rule.rule.facts.items()})
+            columns = {name: values.columns[source] for name, source in rule.rule.facts.items()}
+            table = join_columns(columns, rule.looked_up)
             rows = {labels: table.row(number) for number, labels in enumerate(table.labels)}
             should = {labels: rule.severity(row.values, now) for labels, row in rows.items()}
         except (AlertingError, FactValueError):

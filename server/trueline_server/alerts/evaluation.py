@@ -164,7 +164,8 @@ def _table(rule: CompiledRule, values: InstantValues) -> FactTable | Failure:
         if source in values.failures:
             return Failure(f"fact {name} cannot be read: {values.failures[source]}")
     try:
-        return join_columns({name: values.columns[source] for name, source in rule.rule.facts.items()})
+        columns = {name: values.columns[source] for name, source in rule.rule.facts.items()}
+        return join_columns(columns, rule.looked_up)
     except AlertingError as error:
         return Failure(str(error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,10 @@ class Routing:
     maintenances: tuple[Maintenance, ...]
     policies: dict[str, EscalationPolicy]
     directory: Directory
+
+    def channels_of(self, labels: Mapping[str, str]) -> frozenset[str]:
+        """The channels of all routes that an alert with these labels goes to."""
+        return frozenset(channel for one in self.tree.destinations(labels) for channel in one.channels)
 
 
 class _ByRevision:
@@ -53,11 +58,12 @@ def _made(key: _ByRevision) -> Routing:
     def of(kind: str) -> dict[str, Any]:
         return dict(documents.get(kind, {}))
 
+    policies = of("EscalationPolicy")
     return Routing(
-        tree=RouteTree.of(of("Route").values()),
+        tree=RouteTree.of(of("Route").values(), policies.values()),
         inhibitions=tuple(of("Inhibition").values()),
         silences=tuple(of("Silence").values()),
         maintenances=tuple(of("Maintenance").values()),
-        policies=of("EscalationPolicy"),
+        policies=policies,
         directory=Directory.of(of("OnCallSchedule"), of("NotificationChannel").values()),
     )

@@ -76,7 +76,7 @@ def wanted_cases(tenant: str, rule: CompiledRule, instance: Instance, hidden: fr
             WantedCase(
                 alert,
                 severity,
-                alert_labels(written, instance.labels, severity),
+                alert_labels(written, instance.labels, severity, instance.values),
                 title,
                 _told(rule, instance, hidden),
                 {**_details(rule, instance, hidden), "state": instance.state.value},
@@ -93,7 +93,7 @@ def wanted_cases(tenant: str, rule: CompiledRule, instance: Instance, hidden: fr
             WantedCase(
                 error if state == "error" else no_data,
                 severity,
-                {**alert_labels(written, instance.labels, severity), STATE_LABEL: state},
+                {**alert_labels(written, instance.labels, severity, instance.values), STATE_LABEL: state},
                 f"{_OVER_LIMIT if counted else _TITLE[state]}: {title}",
                 text,
                 {**_details(rule, instance, hidden), "state": state},

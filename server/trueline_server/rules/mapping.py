@@ -63,6 +63,7 @@ def map_rule_to_proto(rule: AlertRule, rules: RuleSet) -> pb.AlertRule:
         on_no_data=rule.on_no_data,
         on_error=rule.on_error,
         labels=rule.labels,
+        label_facts=rule.label_facts,
         limit=rule.limit,
     )
 

@@ -89,7 +89,8 @@ def push_down(rule: CompiledRule, rules: RuleSet, others: Mapping[str, Vector]) 
         others: the other facts, as they were given or read.
 
     """
-    sources = {name: source for name, source in rule.rule.facts.items() if name not in others}
+    known = {*others, *rule.looked_up}
+    sources = {name: source for name, source in rule.rule.facts.items() if name not in known}
     subjects = sorted({rules.fact_types[source.name].subject for source in sources.values()})
     if len(subjects) > 1:
         return f"its facts are about several kinds of subject: {', '.join(subjects)}"

@@ -193,7 +193,8 @@ class RuleService:
 
     def _judge(self, asked: Asked, rule: CompiledRule, live: LiveValues, now: datetime, most: int) -> _Judged:
         """Judge all rows, in the warehouse where that decides alike, else one by one; `live` has the values given."""
-        missing = {name: source for name, source in rule.rule.facts.items() if name not in live.vectors}
+        known = {*live.vectors, *rule.looked_up}
+        missing = {name: source for name, source in rule.rule.facts.items() if name not in known}
         bulk = {name: source for name, source in missing.items() if is_read_in_bulk(source)}
         self._facts.read(asked, {name: source for name, source in missing.items() if name not in bulk}, live)
         note = ""
@@ -204,8 +205,9 @@ class RuleService:
                 return _Judged(found.counts, found.rows, pushed_down=True)
             note = found
             self._facts.read(asked, bulk, live)
+        rows = join_facts(live.vectors, rule.looked_up)
         ranked = sorted(
-            ((DECISIONS.index(rule.severity(row.values, now)), row) for row in join_facts(live.vectors)),
+            ((DECISIONS.index(rule.severity(row.values, now)), row) for row in rows),
             key=lambda each: (each[0], each[1].labels),
         )
         critical, warning, unknown, none = (sum(rank == one for rank, _ in ranked) for one in range(len(DECISIONS)))

@@ -42,7 +42,8 @@ def _waits(record: Recording) -> Iterator[Entry]:
     for rule, transition in record.waits:
         waits = transition.after.state is State.PENDING
         known = transition.after if waits else transition.before
-        labels = alert_labels(rule.rule, known.labels, "" if known.severity is None else known.severity.value)
+        severity = "" if known.severity is None else known.severity.value
+        labels = alert_labels(rule.rule, known.labels, severity, known.values)
         needed = span_text(rule.rule.for_us)
         if waits:
             text = f"its condition holds; it fires once it has for {needed}"

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 from trueline_server.alerts.cases import AlertCases, AlertChange
+from trueline_server.alerts.routing import routing_of
 from trueline_server.cases.model import Case
 from trueline_stores.warehouse.client import Warehouse
 
-from tests.integration.alerts.alert_world import AlertWorld, Shelf, alert, rules_of
+from tests.integration.alerts.alert_world import AlertWorld, Shelf, alert, document, rules_of
 
 
 @dataclass
@@ -56,7 +57,7 @@ def shop(warehouse: Warehouse, tmp_path: Path) -> Iterator[CaseWorld]:
 
 
 def test_a_rule_over_its_limit_is_one_alert_as_severe_as_it_can_be(shop: CaseWorld) -> None:
-    """Four plans burn where two alerts are allowed: one alert, critical, that counts them; it ends when they are few."""
+    """Four plans burn where two alerts are allowed: one critical alert that counts them, until they are few."""
     shop.world.shelf.active = rules_of(
         alert("busy", "n: {metric: by_plan}", "warning: n >= 2\n  critical: n >= 4\n  limit: 2\n  summary: Busy")
     )
@@ -80,3 +81,70 @@ def test_not_knowing_is_as_severe_as_the_rule(shop: CaseWorld, condition: str, s
         shop.minute(minute, {})
     (case,) = shop.open()
     assert (case.severity, case.labels["severity"], case.labels["state"]) == (severity, severity, "no_data")
+
+
+ACCOUNTS = (
+    document("FactType", "burn", "subject: account\n  type: number"),
+    document("FactType", "persona", "subject: account\n  type: text"),
+    document("FactType", "health", "subject: account\n  type: text"),
+    alert(
+        "burning",
+        "n: {fact: burn}, tier: {fact: tier}, persona: {fact: persona}, health: {fact: health}",
+        "warning: n > 1\n  critical: n > 5\n"
+        "  labels: {tier: {fact: tier}, persona: {fact: persona}, health: {fact: health}}",
+    ),
+    document("NotificationChannel", "log", "type: log"),
+    document("Route", "default", "channels: [log]"),
+    *(
+        document("EscalationPolicy", name, f"levels: [{{name: L1, notify: [{{channel: log}}]}}]\n  {match}")
+        for name, match in (
+            ("gold", "match: [tier=gold, severity=critical]\n  order: 1"),
+            ("agencies", "match: [persona=agency]\n  order: 2"),
+            ("unwell", "match: ['health=~\"at_risk|critical\"']\n  order: 3"),
+            ("others", "match: []\n  order: 4"),
+        )
+    ),
+)
+
+
+def test_facts_of_an_account_choose_the_policy(shop: CaseWorld) -> None:
+    """Tier, persona and health of an account are labels of its alert; they choose its policy, and make no alerts of
+    their own. When the tier has changed, the same alert goes another way from its next change on."""
+    world = shop.world
+    rules = world.shelf.active = rules_of(*ACCOUNTS)
+    world.put("burn", a=9.0, b=9.0, c=2.0, d=2.0)
+    world.put("tier", a="gold", b="free", c="gold", lonely="gold")
+    world.put("persona", b="agency", lonely="agency")
+    world.put("health", c="at_risk")
+    shop.minute(1, {"pro": 1})
+    for minute in range(2, 5):
+        shop.minute(minute, {})
+
+    def ways() -> dict[str, tuple[str, str]]:
+        found = {}
+        for case in shop.open():
+            (destination,) = routing_of(rules).tree.destinations(case.labels)
+            found[case.labels["account"]] = case.id, destination.escalation
+        return found
+
+    first = ways()
+    assert {account: policy for account, (_, policy) in first.items()} == {
+        "a": "gold",
+        "b": "agencies",
+        "c": "unwell",
+        "d": "others",
+    }
+    world.put("tier", a="free", c="gold")
+    world.put("burn", a=2.0, c=9.0)
+    for minute in range(5, 9):
+        shop.minute(minute, {})
+    after = ways()
+    assert {account: policy for account, (_, policy) in after.items()} == {
+        "a": "others",
+        "b": "agencies",
+        "c": "gold",
+        "d": "others",
+    }
+    assert {account: name for account, (name, _) in after.items()} == {
+        account: name for account, (name, _) in first.items()
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -83,15 +84,15 @@ vectors = st.one_of(
 )
 
 
-@given(st.dictionaries(st.sampled_from(["a", "b", "c"]), vectors, min_size=1))
-def test_columns_join_as_rows_do(facts: dict[str, Vector]) -> None:
+@given(st.dictionaries(st.sampled_from(["a", "b", "c"]), vectors, min_size=1), st.sampled_from([(), ("c",)]))
+def test_columns_join_as_rows_do(facts: dict[str, Vector], looked_up: tuple[str, ...]) -> None:
     """The join of columns has the rows of the join of vectors, and fails where that fails."""
     columns = {name: VectorColumn.of(vector) for name, vector in facts.items()}
     try:
-        expected = join_facts(facts)
-    except AlertingError:
-        with pytest.raises(AlertingError, match="share no label"):
-            join_columns(columns)
+        expected = join_facts(facts, looked_up)
+    except AlertingError as error:
+        with pytest.raises(AlertingError, match=re.escape(str(error))):
+            join_columns(columns, looked_up)
         return
-    table = join_columns(columns)
+    table = join_columns(columns, looked_up)
     assert tuple(table.row(number) for number in range(len(table.labels))) == expected

@@ -95,6 +95,24 @@ def test_nothing_shared() -> None:
         join_facts({"tier": Vector.of({_l(account="1"): "pro"}), "errors": Vector.of({_l(svc="a"): 1.0})})
 
 
+def test_what_is_looked_up_makes_no_rows() -> None:
+    """A tier is known of each row that the other facts make, and of no other; one that nobody put in is missing."""
+    errors = Vector.of({_l(svc="a"): 1.0, _l(svc="b"): 2.0})
+    tiers = Vector.of({_l(svc="b"): "gold", _l(svc="c"): "free"})
+    assert join_facts({"errors": errors, "tier": tiers}, {"tier"}) == (
+        Row(_l(svc="a"), {"errors": 1.0, "tier": None}),
+        Row(_l(svc="b"), {"errors": 2.0, "tier": "gold"}),
+    )
+    assert join_facts({"errors": errors, "here": _scalar("eu")}, {"here"})[1].values == {"errors": 2.0, "here": "eu"}
+
+
+def test_what_cannot_be_looked_up() -> None:
+    """A fact by account says nothing about a service."""
+    facts = {"errors": Vector.of({_l(svc="a"): 1.0}), "tier": Vector.of({_l(account="1"): "pro"})}
+    with pytest.raises(AlertingError, match=re.escape('tier is known by account, which {svc="a"} does not have')):
+        join_facts(facts, {"tier"})
+
+
 _services = st.dictionaries(st.sampled_from("abcde").map(lambda svc: _l(svc=svc)), st.floats(-9, 9), max_size=5)
 
 

@@ -234,10 +234,34 @@ def test_labels_of_alerts() -> None:
     }
 
 
+def test_labels_of_facts() -> None:
+    """A label may be what a fact says: of this alert, over the row's label, and absent where the fact has no value."""
+    texts = (
+        document("FactType", "  subject: account\n  type: text\n", "tier"),
+        document(
+            "AlertRule",
+            "  facts: {a: {kpi: churn_rate}, tier: {fact: tier}}\n  warning: a > 1\n"
+            "  labels: {level: {fact: tier}, team: x}\n",
+        ),
+    )
+    rule = load(*texts).alert_rules["a"]
+    row = (("account", "7"), ("level", "row"))
+    said = {"account": "7", "kind": "alert", "rule": "a", "severity": "warning", "team": "x"}
+    assert alert_labels(rule, row, "warning", [("a", 2.0), ("tier", "gold")]) == {**said, "level": "gold"}
+    assert alert_labels(rule, row, "warning", [("a", 2.0), ("tier", None)]) == said
+    (found,) = load(*texts, document("Route", "  matchers: [level=gold]\n")).documents["Route"]["a"].node.matchers
+    assert found.matches({"level": "gold"})
+
+
+def tree_of(*texts: str) -> RouteTree:
+    """The routes and policies of the pack with these documents."""
+    documents: Any = load(*texts).documents
+    return RouteTree.of(documents["Route"].values(), documents["EscalationPolicy"].values())
+
+
 def test_the_pack_sends_each_severity_up_its_policy() -> None:
     """Every destination of the pack has a channel or opens a backlog item, and its policies are the seeds'."""
-    routes: Any = load().documents["Route"].values()
-    tree = RouteTree.of(routes)
+    tree = tree_of()
 
     def policy(**labels: str) -> str:
         (found,) = tree.destinations({"kind": "alert", "rule": "r", **labels})
@@ -249,11 +273,15 @@ def test_the_pack_sends_each_severity_up_its_policy() -> None:
         "standard",
     ]
     assert policy(kind="feature_request", severity="critical") == "feature_requests"
+    assert policy(kind="checkpoint_miss", severity="critical") == "standard"
     assert {found.channels for found in tree.all_destinations} == {("log",), ()}
 
 
 def test_a_route_of_ones_own_comes_before_those_of_the_pack() -> None:
-    """It takes alerts before the pack's severities do, and has what the root has."""
-    routes: Any = load(document("Route", "  matchers: [team=billing]\n", "zoo")).documents["Route"].values()
-    (found,) = RouteTree.of(routes).destinations({"team": "billing", "severity": "critical"})
-    assert (found.path, found.channels, found.escalation) == (("default", "zoo"), ("log",), "standard")
+    """It has what the root has, the policy that matches the alert too, so that nobody has to name one for a team."""
+    tree = tree_of(document("Route", "  matchers: [team=billing]\n", "zoo"))
+    found = [tree.destinations({"team": "billing", "severity": each})[0] for each in ("critical", "warning")]
+    assert [(each.path, each.channels, each.escalation) for each in found] == [
+        (("default", "zoo", "policy:critical"), ("log",), "critical"),
+        (("default", "zoo", "policy:standard"), ("log",), "standard"),
+    ]

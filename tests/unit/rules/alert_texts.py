@@ -172,6 +172,23 @@ TOGETHER = (
         TIER + "---\n" + alert("  facts: {t: {fact: tier, agg: §max, over: 5m}}\n  warning: t == null\n"),
         "is max, which needs numbers; tier is a text",
     ),
+    Broken(
+        "label of no fact",
+        METRIC + "---\n" + alert(PLAIN + "  labels: {tier: {fact: §b}}\n"),
+        "is 'b', but the rule has no fact of that name",
+    ),
+    Broken(
+        "label of a number",
+        METRIC + "---\n" + alert(PLAIN + "  labels: {size: {fact: §a}}\n"),
+        "is 'a', which is no text; a label is the value of a FactType with type: text",
+    ),
+    Broken(
+        "label that nobody may see",
+        TIER.replace("type: text", "type: text\n  sensitive: true")
+        + "---\n"
+        + alert("  facts: {t: {fact: tier}}\n  warning: t == null\n  labels: {tier: {fact: §t}}\n"),
+        "is 't', which is sensitive; labels are told to everybody",
+    ),
     Broken("unknown name", METRIC + "---\n" + alert(PLAIN.replace("a < 5", "§b < 5")), "unknown fact 'b'"),
     Broken("deep in an expression", METRIC + "---\n" + alert(PLAIN.replace("a < 5", "a < 5 and §x > 1")), "fact 'x'"),
     Broken(
