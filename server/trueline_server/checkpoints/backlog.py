@@ -29,7 +29,7 @@ class BacklogItem:
     `severity` of the case is the priority. Its `details`, of those from checkpoints: policy, cell, checkpoint (the last
     that missed), first_checkpoint, misses (how many), value, target, direction, unit, missed_by, action, runbook,
     escalation (id of its case, absent if there is none), priority_by (who set the priority, absent if nobody did),
-    resolved_by_checkpoint (absent while it is open, or if somebody resolved it).
+    resolved_by_checkpoint (absent while it is open, or if somebody called it done and no checkpoint has passed since).
     """
 
     case: Case

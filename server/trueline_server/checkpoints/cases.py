@@ -12,9 +12,18 @@ from trueline_rules.checkpoints.results import CellResult, Outcome
 from trueline_server.alerts.cases import AlertChange, Hears
 from trueline_server.cases import store as case_store
 from trueline_server.cases.model import SYSTEM, Case, CaseKind, EventKind, NewCase, NewEvent
-from trueline_server.checkpoints.misses import Judged, escalates_anew, linked, mended, missed_again, new_case
+from trueline_server.checkpoints.misses import (
+    Judged,
+    escalates_anew,
+    is_done,
+    linked,
+    mended,
+    missed_again,
+    new_case,
+    not_done,
+)
 from trueline_server.checkpoints.model import Checkpoint
-from trueline_server.checkpoints.store import open_cases
+from trueline_server.checkpoints.store import items_called_done, open_cases
 
 
 @dataclass(slots=True)
@@ -24,6 +33,7 @@ class _Effects:
     Attributes:
         kind: of the cases.
         known: the open ones, by cell.
+        done: those that somebody called done and that no checkpoint has passed since, by cell.
         opened, changed, over: by cell.
         events: what happened to cases that are open already.
 
@@ -31,6 +41,7 @@ class _Effects:
 
     kind: CaseKind
     known: dict[str, Case]
+    done: dict[str, Case] = field(default_factory=dict)
     opened: dict[str, NewCase] = field(default_factory=dict)
     changed: dict[str, Case] = field(default_factory=dict)
     over: dict[str, Case] = field(default_factory=dict)
@@ -41,7 +52,9 @@ class _Effects:
         cell = judged.cell.name
         known = self.known.get(cell)
         outcome = judged.result.outcome
-        if known is None:
+        if known is None and cell in self.done:
+            self._look_at_done(self.done[cell], judged, opens=opens)
+        elif known is None:
             if outcome is Outcome.FAIL and opens:
                 self.opened[cell] = new_case(self.kind, judged)
         elif outcome is Outcome.FAIL:
@@ -53,6 +66,16 @@ class _Effects:
             # Nobody knows whether it is mended.
             facts = {"checkpoint": judged.checkpoint.id}
             self.events.append(NewEvent(known.id, EventKind.NOTE, judged.told, SYSTEM, facts))
+
+    def _look_at_done(self, item: Case, judged: Judged, *, opens: bool) -> None:
+        """Open an item again that was not done, or say that it was."""
+        cell = judged.cell.name
+        if judged.result.outcome is Outcome.FAIL and opens:
+            self.changed[cell], events = not_done(item, judged)
+            self.events += events
+        elif judged.result.outcome is Outcome.PASS:
+            self.over[cell], event = is_done(item, judged)
+            self.events.append(event)
 
     def end(self, cell: str, told: str, checkpoint: Checkpoint, now_us: int) -> None:
         """Resolve the case of a cell."""
@@ -72,8 +95,9 @@ class _Effects:
 class CheckpointCases:
     """Keeps one item of the backlog and one escalation open for each miss, and resolves both once it is mended.
 
-    A miss is the same as long as one of its two is open: an escalation that somebody resolved is opened again only if
-    the miss became more urgent or the item of the backlog was resolved, too.
+    A miss is the same until a checkpoint passes. An item that somebody called done is open again at the next miss, with
+    the owner and the priority that people gave it. An escalation that somebody resolved is followed by another one only
+    if the miss became more urgent, or if its item was called done, which was not so.
     """
 
     def __init__(self, hears: Hears) -> None:
@@ -89,6 +113,7 @@ class CheckpointCases:
             _Effects(kind, open_cases(connection, tenant, kind, checkpoint.policy))
             for kind in (CaseKind.BACKLOG, CaseKind.ESCALATION)
         )
+        backlog.done = items_called_done(connection, tenant, checkpoint.policy, backlog.known)
         for result in checkpoint.cells:
             judged = Judged(checkpoint, policy, result, now_us)
             anew = escalates_anew(backlog.known.get(result.cell.name), result)

@@ -11,7 +11,7 @@ from trueline_rules.checkpoints.results import CellResult
 
 from trueline_server.alerts.fingerprints import fingerprint_of
 from trueline_server.cases import changes
-from trueline_server.cases.model import SYSTEM, Case, CaseKind, EventKind, NewCase, NewEvent
+from trueline_server.cases.model import SYSTEM, Case, CaseKind, CaseState, EventKind, NewCase, NewEvent
 from trueline_server.checkpoints.model import Checkpoint
 
 # Labels of every miss, as alerts have them: kind of case, rule, severity.
@@ -92,6 +92,28 @@ def missed_again(case: Case, judged: Judged) -> tuple[Case, list[NewEvent]]:
         version=case.version + 1,
     )
     return after, events
+
+
+def called_done(item: Case) -> bool:
+    """Whether somebody said that an item is done, and no checkpoint has said so since."""
+    return not item.is_open and "resolved_by_checkpoint" not in item.details
+
+
+def not_done(item: Case, judged: Judged) -> tuple[Case, list[NewEvent]]:
+    """The item of a miss that was called done and is missed all the same: open again. What people set stays."""
+    again = replace(
+        item, state=CaseState.OPEN, acknowledged_us=None, acknowledged_by="", resolved_us=None, ends_us=None
+    )
+    after, events = missed_again(again, judged)
+    text = "open again: it was called done, and its target is missed all the same"
+    return after, [NewEvent(item.id, EventKind.OPENED, text, SYSTEM, {"severity": after.severity}), *events]
+
+
+def is_done(item: Case, judged: Judged) -> tuple[Case, NewEvent]:
+    """The item of a miss that was called done, and is: what is missed after this is another miss."""
+    details = {**item.details, "resolved_by_checkpoint": judged.checkpoint.id}
+    after = replace(item, details=details, changed_us=judged.now_us, version=item.version + 1)
+    return after, NewEvent(item.id, EventKind.NOTE, judged.told, SYSTEM, {"checkpoint": judged.checkpoint.id})
 
 
 def mended(case: Case, told: str, checkpoint: Checkpoint, now_us: int) -> tuple[Case, NewEvent]:

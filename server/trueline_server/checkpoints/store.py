@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
@@ -11,6 +11,7 @@ from trueline_stores.state.case_tables import CASES, CHECKPOINTS
 
 from trueline_server.cases import store as case_store
 from trueline_server.cases.model import Case, CaseKind
+from trueline_server.checkpoints.misses import called_done
 from trueline_server.checkpoints.model import Checkpoint
 from trueline_server.checkpoints.stored import read_result, store_result
 
@@ -99,6 +100,27 @@ def open_cases(connection: Connection, tenant: str, kind: CaseKind, policy: str)
     found = case_store.find_open(connection, tenant, kind, keys)
     # Others open items, too, and may call what made them the same.
     return {found[key].details["cell"]: found[key] for key in keys if found[key].details.get("policy") == policy}
+
+
+def items_called_done(connection: Connection, tenant: str, policy: str, opened: Collection[str]) -> dict[str, Case]:
+    """Of each cell of a policy without an open item the last one, if that was called done, see misses.called_done.
+
+    Args:
+        connection: in a transaction.
+        tenant: whose.
+        policy: of the checkpoints.
+        opened: names of the cells with an open item.
+
+    """
+    last = (
+        select(func.max(CASES.c.number))
+        .where(CASES.c.tenant == tenant, CASES.c.kind == CaseKind.BACKLOG.value, CASES.c.rule == policy)
+        .group_by(CASES.c.key)
+    )
+    ids = [f"{CaseKind.BACKLOG.value}-{number}" for number in connection.execute(last).scalars()]
+    items = case_store.find_cases(connection, tenant, ids).values()
+    of_cells = {str(item.details["cell"]): item for item in items if item.details.get("policy") == policy}
+    return {cell: item for cell, item in of_cells.items() if cell not in opened and called_done(item)}
 
 
 def _checkpoint(row: RowMapping, cells: Sequence[Any]) -> Checkpoint:

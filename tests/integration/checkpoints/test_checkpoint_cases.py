@@ -154,7 +154,7 @@ def test_a_cell_that_is_gone_leaves_nothing_open(world: CheckpointWorld) -> None
 
 
 def test_an_escalation_that_somebody_resolved_comes_back_only_if_it_is_worse(world: CheckpointWorld) -> None:
-    """The item of the backlog stands for the miss; once that is resolved too, the next miss is a new one."""
+    """The item of the backlog stands for the miss; people hear of it again if that was called done and was not."""
     world.put("nps", agency=28.0)
     world.run()
     _resolve(world, "escalation-1")
@@ -165,7 +165,48 @@ def test_an_escalation_that_somebody_resolved_comes_back_only_if_it_is_worse(wor
     _resolve(world, "escalation-2")
     world.backlog.update(world.tenant, "backlog-1", BacklogChange(state=CaseState.RESOLVED), by="ann")
     found = world.run().cells[0]
-    assert (found.backlog, found.escalation) == ("backlog-2", "escalation-3")
+    assert (found.backlog, found.escalation) == ("backlog-1", "escalation-3")
+
+
+def test_an_item_that_was_called_done_is_open_again(world: CheckpointWorld) -> None:
+    """The same item, with the owner and the priority that people gave it, and the same escalation beside it."""
+    world.put("nps", agency=28.0)
+    world.run()
+    given = BacklogChange(owner="bob", priority=Priority.CRITICAL, state=CaseState.ACKNOWLEDGED)
+    world.backlog.update(world.tenant, "backlog-1", given, by="bob")
+    world.backlog.update(world.tenant, "backlog-1", BacklogChange(state=CaseState.RESOLVED), by="bob")
+    world.clock.turn(WEEK_S)
+    found = world.run().cells[0]
+    assert (found.backlog, found.escalation) == ("backlog-1", "escalation-1")
+    (item,) = world.cases_of(BACKLOG)
+    assert (item.state, item.owner, item.severity, item.acknowledged_by, item.resolved_us, item.ends_us) == (
+        CaseState.OPEN,
+        "bob",
+        "critical",
+        "",
+        None,
+        None,
+    )
+    assert (item.details["misses"], item.details["priority_by"]) == (2, "bob")
+    assert [event.kind for event in world.timeline(item.id)][-3:] == ["resolved", "opened", "note"]
+    assert world.heard == [("escalation-1", "high", True)]
+
+
+def test_an_item_that_was_done_stays_done(world: CheckpointWorld) -> None:
+    """A checkpoint that passes says so of an item that somebody called done, so that a later miss is another one."""
+    world.put("nps", agency=28.0)
+    world.run()
+    world.backlog.update(world.tenant, "backlog-1", BacklogChange(state=CaseState.RESOLVED), by="bob")
+    world.put("nps", agency=44.0)
+    passed = world.run()
+    (item,) = world.cases_of(BACKLOG)
+    assert (item.state, item.details["resolved_by_checkpoint"]) == (CaseState.RESOLVED, passed.id)
+    assert world.timeline(item.id)[-1].text.startswith("checkpoint-2: 44 exceeds the target 40")
+    version = item.version
+    world.run()
+    assert world.cases_of(BACKLOG)[0].version == version
+    world.put("nps", agency=28.0)
+    assert world.run().cells[0].backlog == "backlog-2"
 
 
 def _resolve(world: CheckpointWorld, case_id: str) -> None:
