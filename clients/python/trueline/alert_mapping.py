@@ -123,7 +123,8 @@ def group(message: pb.AlertGroup) -> AlertGroup:
         firing=message.firing,
         resolved=message.resolved,
         suppressed=message.suppressed,
-        escalation=_escalation(message.escalation) if message.HasField("escalation") else None,
+        escalations=tuple(map(_escalation, message.escalations)),
+        escalations_total=message.escalations_total,
         alerts=tuple(message.alerts),
     )
 
@@ -220,6 +221,9 @@ def _escalation(message: pb.Escalation) -> Escalation:
         acknowledged_by=message.acknowledged_by,
         acknowledged_until=instant(message, "acknowledged_until"),
         deadlines=tuple(Deadline(each.name, instant(each, "due")) for each in message.deadlines),
+        alerts=tuple(message.alerts),
+        alerts_total=message.alerts_total,
+        begun_at=instant(message, "begun_at"),
     )
 
 

@@ -60,6 +60,8 @@ class NotifyReason(StrEnum):
     SOME_RESOLVED = "some_resolved"
     REPEAT = "repeat"
     ESCALATION = "escalation"
+    MOVED = "moved"
+    DEADLINE_MISSED = "deadline_missed"
 
 
 class SuppressionKind(StrEnum):
@@ -170,10 +172,10 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """How far the escalation of a group is.
+    """How far alerts of a group are escalated that were told together.
 
     Attributes:
-        policy: as it was when the group opened.
+        policy: as it was when the escalation began.
         level, told_at: told last; "" and None if none was.
         next_level, next_at: told next; "" and None if none is.
         round: which round through all levels, from 1; 0 before the first.
@@ -181,6 +183,8 @@ class Escalation:
         exhausted: all rounds are through, and nobody has acknowledged.
         acknowledged_until: when the acknowledgement runs out; None = it does not.
         deadlines: those to come, the next first.
+        alerts: ids of the alerts that it is about, at most 100; alerts_total is how many.
+        begun_at: when it began; its clocks count from then.
 
     """
 
@@ -196,6 +200,9 @@ class Escalation:
     acknowledged_by: str
     acknowledged_until: datetime | None
     deadlines: tuple[Deadline, ...]
+    alerts: tuple[str, ...]
+    alerts_total: int
+    begun_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +216,8 @@ class AlertGroup:
         next_flush: when it is looked at next; None = not any more.
         sent_at: when receivers were last told of it; None = never.
         firing, resolved, suppressed: how many of its alerts fire, are over and not yet told, fire and are not told.
-        escalation: None if it has none.
+        escalations: those that are not over, the oldest first, at most 20; escalations_total is how many. Of
+            `get_alert` those about the alert.
         alerts: ids, at most 100.
 
     """
@@ -224,7 +232,8 @@ class AlertGroup:
     firing: int
     resolved: int
     suppressed: int
-    escalation: Escalation | None
+    escalations: tuple[Escalation, ...]
+    escalations_total: int
     alerts: tuple[str, ...]
 
 

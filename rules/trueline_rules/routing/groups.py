@@ -29,6 +29,7 @@ class Member:
     Attributes:
         since_us: since when it fires, in event time.
         changed_us: when it last changed, in event time.
+        case: id of what sees to it; an alert that fires anew is a case of its own, and so is news.
 
     """
 
@@ -38,6 +39,7 @@ class Member:
     firing: bool
     since_us: int
     changed_us: int
+    case: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,13 @@ class Sent:
     Attributes:
         at_us: when they were last notified.
         firing: fingerprint -> severity, of all that they take for firing.
+        cases: fingerprint -> case, of the same.
 
     """
 
     at_us: int
     firing: Mapping[str, str]
+    cases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,12 @@ def flush(group: Group, timing: Timing, now_us: int, suppressed: Mapping[str, Su
     sent = group.sent
     if reason is not None:
         kept_back = {one.fingerprint: told[one.fingerprint] for one, _ in held if one.fingerprint in told}
-        sent = Sent(now_us, {one.fingerprint: one.severity for one in firing} | kept_back)
+        cases = {name: case for name, case in _cases(group).items() if name in kept_back}
+        sent = Sent(
+            now_us,
+            {one.fingerprint: one.severity for one in firing} | kept_back,
+            {one.fingerprint: one.case for one in firing} | cases,
+        )
     elif sent is not None and sent.at_us > now_us:
         # Sent before the clock was set back: else the repeat would be late by as much.
         sent = replace(sent, at_us=now_us)
@@ -191,9 +200,13 @@ def _reason(
 ) -> tuple[NotifyReason | None, tuple[str, ...]]:
     """Why a notification goes out, and which alerts make it so; `alone` = no other alert fires, suppressed."""
     told = group.sent.firing if group.sent is not None else {}
+    cases = _cases(group)
     back = tuple(one.fingerprint for one in firing if one.fingerprint in group.withheld)
     fresh = tuple(
-        one.fingerprint for one in firing if one.fingerprint not in told and one.fingerprint not in group.withheld
+        one.fingerprint
+        for one in firing
+        if one.fingerprint not in group.withheld
+        and (one.fingerprint not in told or cases.get(one.fingerprint, one.case) != one.case)
     )
     changed = tuple(one.fingerprint for one in firing if told.get(one.fingerprint, one.severity) != one.severity)
     gone = tuple(one.fingerprint for one in resolved)
@@ -212,3 +225,8 @@ def _reason(
     if firing and last is not None and last.firing and now_us - last.at_us >= timing.repeat_interval_us:
         return NotifyReason.REPEAT, ()
     return None, ()
+
+
+def _cases(group: Group) -> Mapping[str, str]:
+    """The cases of the alerts that the receivers take for firing."""
+    return group.sent.cases if group.sent is not None else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -51,7 +51,7 @@ class AlertDetails:
         case: the alert.
         timeline: the oldest first, the last MOST_EVENTS.
         earlier_events: how many came before.
-        groups: that it is in, or that still wait for something because of it.
+        groups: that it is in, or that still wait for something because of it, with the escalations about it.
         notifications: that tell of it, the newest first.
         suppressed: why it is not told, for each group in which that is so.
 
@@ -78,7 +78,7 @@ def details_of(connection: Connection, case: Case) -> AlertDetails:
         case=case,
         timeline=timeline,
         earlier_events=int(total) - len(timeline),
-        groups=groups,
+        groups=[_own(group, case) for group in groups],
         notifications=_notifications(connection, case, sorted(mentioned)),
         suppressed=_suppressed(connection, case, groups, timeline),
     )
@@ -124,8 +124,18 @@ def _groups(connection: Connection, case: Case, timeline: Iterable[CaseEvent]) -
     inside = groups_of(connection, case.tenant, [case.key]).get(case.key, set())
     found = read_groups(connection, case.tenant, inside | set(_mentioned(timeline)))
     # A later alert about the same may be in the group that an earlier one was in.
-    about = [group for group in found.values() if case.id in group.cases.values() or not group.cases]
+    about = [
+        group
+        for group in found.values()
+        if any(one.case == case.id for one in group.group.members.values())
+        or any(case.id in each.cases for each in group.escalations)
+    ]
     return sorted(about, key=lambda group: (group.group.opened_us, group.id))
+
+
+def _own(group: StoredGroup, case: Case) -> StoredGroup:
+    """A group with those of its escalations that are about an alert."""
+    return replace(group, escalations=tuple(each for each in group.escalations if case.id in each.cases))
 
 
 def _mentioned(timeline: Iterable[CaseEvent]) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
-from trueline_rules.alerting.vectors import Labels, labels_of
+from trueline_rules.alerting.vectors import Labels
 from trueline_rules.model import RuleSet
-from trueline_rules.routing.groups import Flushed, Member, NotifyReason, add_all, flush, group_labels
+from trueline_rules.routing.groups import Flushed, Member, add_all, due, flush, group_labels
 from trueline_rules.routing_model import Destination
 
 from trueline_server.alerts.cases import AlertChange
@@ -18,18 +18,18 @@ from trueline_server.alerts.groups import (
     StoredGroup,
     group_id,
     groups_of,
-    new_group,
+    look_at,
+    member_of,
     read_groups,
     withheld_groups,
     write_group,
 )
-from trueline_server.alerts.messages import MOST_ALERTS, NewNotification, content_of, message_key
-from trueline_server.alerts.queueing import queue
 from trueline_server.alerts.routing import Routing, routing_of
 from trueline_server.alerts.suppressing import Suppressing
+from trueline_server.alerts.telling import tell_route
 from trueline_server.cases import store
-from trueline_server.cases.model import SYSTEM, CaseState, EventKind, NewEvent
-from trueline_server.timers.store import Timer, set_timer
+from trueline_server.cases.model import CaseState
+from trueline_server.timers.store import Timer, set_timer, set_timers
 from trueline_server.timers.wheel import TimerWheel
 
 GROUP_TIMER, SILENCE_TIMER = "group", "silence"
@@ -57,22 +57,20 @@ class Dispatcher:
         self._suppressing = suppressing
         self._escalating = escalating
         wheel.handle(GROUP_TIMER, self.flush)
-        wheel.handle(SILENCE_TIMER, lambda connection, timer, now_us: self.hurry(connection, timer.tenant, now_us))
+        wheel.handle(SILENCE_TIMER, self._silence_ends)
 
     def take(self, connection: Connection, tenant: str, alerts: Sequence[AlertChange], now_us: int) -> None:
         """Take alerts that were opened, changed, acknowledged or resolved; their cases are written already."""
-        routing = routing_of(self._rules(tenant))
+        rules = self._rules(tenant)
         self._suppressing.changed(tenant)
-        moves = self._moves(connection, tenant, routing, alerts)
-        cases = {change.case.key: change.case.id for change in alerts}
+        moves = self._moves(connection, tenant, routing_of(rules), alerts)
         by = next((c.case.acknowledged_by for c in alerts if c.case.state is CaseState.ACKNOWLEDGED), "")
         known = read_groups(connection, tenant, moves)
         for name, move in moves.items():
             before = known.get(name)
-            after = _put(before, move, tenant, routing, now_us)
+            after = _put(before, move, tenant, rules.revision, now_us)
             if after is None:
                 continue
-            after = replace(after, cases={**after.cases, **{key: cases[key] for key in move.members}})
             write_group(connection, before, after)
             if before is None or before.group.over:
                 set_timer(connection, Timer(tenant, GROUP_TIMER, name, after.group.next_flush_us))
@@ -85,18 +83,20 @@ class Dispatcher:
         stored = read_groups(connection, timer.tenant, [timer.subject]).get(timer.subject)
         if stored is None:
             return
+        if not due(stored.group, stored.destination.timing, now_us):
+            # All timers were hastened, for the clock may have been set back: this one has time.
+            set_timer(connection, Timer(stored.tenant, GROUP_TIMER, stored.id, stored.group.next_flush_us))
+            return
         rules = self._rules(stored.tenant)
+        if stored.revision != rules.revision:
+            stored = self._route_again(connection, stored, rules, now_us)
         why = self._suppressing.why(connection, stored.tenant, rules, stored.destination, now_us)
         found = {one.fingerprint: why(dict(one.labels)) for one in stored.group.members.values() if one.firing}
         suppressed = {name: reason for name, reason in found.items() if reason is not None}
         flushed = flush(stored.group, stored.destination.timing, now_us, suppressed)
+        told = tell_route(connection, stored, flushed, routing_of(rules), now_us)
         after = replace(stored, group=flushed.group, flushes=stored.flushes + 1)
-        self._notify(connection, stored, flushed, now_us)
-        self._tell(connection, stored, flushed, now_us)
-        if flushed.reason is not None:
-            fresh = [one for one in flushed.firing if one.fingerprint in flushed.causes]
-            told = frozenset(stored.destination.channels)
-            after = self._escalating.begin(connection, after, fresh, told, now_us)
+        after = self._escalating.look(connection, after, flushed.firing, told, now_us)
         self._look_again(connection, stored.tenant, flushed)
         write_group(connection, stored, after)
         if not after.group.over:
@@ -105,14 +105,30 @@ class Dispatcher:
     def hurry(self, connection: Connection, tenant: str, now_us: int) -> None:
         """Look at all groups with suppressed alerts now: a silence began, changed or ended."""
         self._suppressing.changed(tenant)
-        for name in withheld_groups(connection, tenant):
-            set_timer(connection, Timer(tenant, GROUP_TIMER, name, now_us))
+        names = withheld_groups(connection, tenant)
+        look_at(connection, tenant, names, now_us)
+        set_timers(connection, [Timer(tenant, GROUP_TIMER, name, now_us) for name in names])
 
     def silences_changed(self, connection: Connection, tenant: str, ends_us: Sequence[int], now_us: int) -> None:
         """Silences were put in or ended; `ends_us` is when those that were put in will end."""
         self.hurry(connection, tenant, now_us)
         for end_us in ends_us:
             set_timer(connection, Timer(tenant, SILENCE_TIMER, str(end_us), end_us))
+
+    def _silence_ends(self, connection: Connection, timer: Timer, now_us: int) -> None:
+        """The timer of the end of a silence, which is its subject."""
+        if int(timer.subject) > now_us:
+            set_timer(connection, Timer(timer.tenant, SILENCE_TIMER, timer.subject, int(timer.subject)))
+        else:
+            self.hurry(connection, timer.tenant, now_us)
+
+    def _route_again(self, connection: Connection, stored: StoredGroup, rules: RuleSet, now_us: int) -> StoredGroup:
+        """A group as the rules in force have it: other files may send its alerts elsewhere, or tell them to others."""
+        write_group(connection, stored, replace(stored, revision=rules.revision))
+        firing = [one.case for one in stored.group.members.values() if one.firing]
+        cases = store.find_cases(connection, stored.tenant, firing)
+        self.take(connection, stored.tenant, [AlertChange(case, True) for case in cases.values()], now_us)
+        return read_groups(connection, stored.tenant, [stored.id])[stored.id]
 
     def _look_again(self, connection: Connection, tenant: str, flushed: Flushed) -> None:
         """Have what is suppressed looked at when that ends by itself; what stands in a file tells nobody of its end."""
@@ -127,7 +143,7 @@ class Dispatcher:
         moves: defaultdict[str, _Move] = defaultdict(_Move)
         for change in alerts:
             labels = change.case.labels
-            member, there = _member(change), set()
+            member, there = member_of(change.case, firing=change.firing), set()
             for destination in routing.tree.destinations(labels) if change.firing else ():
                 own = group_labels(destination, labels)
                 name = group_id(tenant, destination.path, own)
@@ -139,83 +155,14 @@ class Dispatcher:
                 moves[name].members[member.fingerprint] = replace(member, firing=False)
         return moves
 
-    def _notify(self, connection: Connection, stored: StoredGroup, flushed: Flushed, now_us: int) -> None:
-        if flushed.reason is None or not stored.destination.channels:
-            return
-        told = [*flushed.firing, *flushed.resolved]
-        shown = told[:MOST_ALERTS]
-        cases = store.find_cases(connection, stored.tenant, [stored.cases[one.fingerprint] for one in shown])
-        content = content_of(
-            stored,
-            flushed.reason.value,
-            [(one, cases.get(stored.cases[one.fingerprint])) for one in shown],
-            total=len(told),
-            suppressed=flushed.suppressed,
-            now_us=now_us,
-            status="firing" if flushed.firing else "resolved",
-        )
-        occasion = f"flush/{stored.group.opened_us}/{stored.flushes}"
-        new = [
-            NewNotification(
-                id=message_key(stored.tenant, stored.id, occasion, channel),
-                channel=channel,
-                person="",
-                group_id=stored.id,
-                reason=flushed.reason.value,
-                content=content,
-            )
-            for channel in stored.destination.channels
-        ]
-        queue(connection, stored.tenant, new, now_us)
 
-    def _tell(self, connection: Connection, stored: StoredGroup, flushed: Flushed, now_us: int) -> None:
-        """Put into the timelines who was told and why, and what newly is not told and why."""
-        events = []
-        route = "/".join(stored.destination.path)
-        channels = list(stored.destination.channels)
-        if flushed.reason is not None and channels:
-            causes = frozenset(flushed.causes)
-            about = [one for one in (*flushed.firing, *flushed.resolved) if one.fingerprint in causes]
-            # A repeat is about all of them; the first ones tell of it.
-            about = about or list(flushed.firing[:MOST_ALERTS])
-            told = {"group": stored.id, "route": route, "reason": flushed.reason.value, "channels": channels}
-            text = f"told {', '.join(channels)}: {_REASONS[flushed.reason]}"
-            events += [_event(stored, one, EventKind.NOTIFIED, text, told) for one in about]
-        for one, why in flushed.suppressed:
-            if one.fingerprint not in stored.group.withheld:
-                details: dict[str, object] = {
-                    "group": stored.id,
-                    "route": route,
-                    "kind": why.kind.value,
-                    "by": why.by,
-                }
-                if why.until_us is not None:
-                    details["until_us"] = why.until_us
-                text = f"not told on route {route}: {why.kind.value} by {why.by}"
-                events.append(_event(stored, one, EventKind.SUPPRESSED, text, details))
-        for one in flushed.unsent:
-            over = {"group": stored.id, "route": route, "kind": "resolved_in_time"}
-            text = f"not told on route {route}: it was over before anybody had to be told"
-            events.append(_event(stored, one, EventKind.SUPPRESSED, text, over))
-        store.insert_events(connection, stored.tenant, events, now_us)
-
-
-_REASONS = {
-    NotifyReason.FIRST: "the first alerts of the group",
-    NotifyReason.NEW_ALERTS: "new alerts in the group",
-    NotifyReason.UNSUPPRESSED: "nothing suppresses it any more",
-    NotifyReason.SEVERITY_CHANGED: "its severity changed",
-    NotifyReason.ALL_RESOLVED: "all alerts of the group are resolved",
-    NotifyReason.SOME_RESOLVED: "some alerts of the group are resolved",
-    NotifyReason.REPEAT: "it still fires",
-}
-
-
-def _put(before: StoredGroup | None, move: _Move, tenant: str, routing: Routing, now_us: int) -> StoredGroup | None:
+def _put(before: StoredGroup | None, move: _Move, tenant: str, revision: str, now_us: int) -> StoredGroup | None:
     """A group with what it gets; None if there is none and nothing to open one for."""
     if before is not None and not before.group.over:
-        group = add_all(before.group, move.members.values(), before.destination.timing, now_us)
-        return before if group is None else replace(before, group=group)
+        destination = before.destination if move.opening is None else move.opening[0]
+        members = [_as_known(before, member) for member in move.members.values()]
+        group = add_all(before.group, members, destination.timing, now_us)
+        return before if group is None else replace(before, group=group, destination=destination)
     if move.opening is None:
         return None
     destination, labels = move.opening
@@ -223,22 +170,12 @@ def _put(before: StoredGroup | None, move: _Move, tenant: str, routing: Routing,
     group = add_all(known, move.members.values(), destination.timing, now_us)
     if group is None or group.over:
         return None
-    policy = routing.policies.get(destination.escalation)
-    opened = new_group(tenant, destination, labels, policy, group)
-    return opened if before is None else replace(opened, escalation=before.escalation)
+    name = group_id(tenant, destination.path, labels)
+    waiting = () if before is None else before.escalations
+    return StoredGroup(tenant, name, labels, destination, revision, group, escalations=waiting)
 
 
-def _member(change: AlertChange) -> Member:
-    case = change.case
-    return Member(
-        fingerprint=case.key,
-        labels=labels_of(case.labels),
-        severity=case.severity,
-        firing=change.firing,
-        since_us=case.starts_us,
-        changed_us=case.changed_us if case.ends_us is None else case.ends_us,
-    )
-
-
-def _event(stored: StoredGroup, member: Member, kind: EventKind, text: str, details: Mapping[str, object]) -> NewEvent:
-    return NewEvent(stored.cases[member.fingerprint], kind, text, SYSTEM, details)
+def _as_known(stored: StoredGroup, member: Member) -> Member:
+    """What leaves a group leaves it as it was known there, not as what it has become."""
+    known = stored.group.members.get(member.fingerprint)
+    return member if member.firing or known is None else replace(known, firing=False, changed_us=member.changed_us)

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
-from trueline_rules.alerting.vectors import Labels
-from trueline_rules.escalation.snapshot import snapshot
-from trueline_rules.escalation.state import EscalationState
-from trueline_rules.escalation_model import EscalationPolicy
+from trueline_rules.alerting.vectors import Labels, labels_of
 from trueline_rules.routing.groups import Group, Member, Sent
 from trueline_rules.routing_model import Destination, TimeInterval, Timing
 from trueline_stores.state.case_tables import ALERT_GROUPS, GROUP_MEMBERS
+
+from trueline_server.alerts.escalation import Escalation, read_escalations, write_escalations
+from trueline_server.cases.model import Case
 
 _BYTES = 16
 _CHUNK = 500
@@ -30,12 +30,11 @@ class StoredGroup:
         tenant: whose.
         id: digest of tenant, route and labels.
         labels: that its alerts share.
-        destination: as it was when the group was opened.
-        policy: of its escalation as it was then, see escalation/snapshot.py; None = it has none.
+        destination: as the rules had it when the group was looked at last.
+        revision: of these rules.
         group: of the pure machine.
-        cases: id of the case, by fingerprint.
         flushes: how often it was flushed.
-        escalation: where its escalation stands; None = it did not begin.
+        escalations: those that are not over, the oldest first.
 
     """
 
@@ -43,11 +42,15 @@ class StoredGroup:
     id: str
     labels: Labels
     destination: Destination
-    policy: Mapping[str, Any] | None
+    revision: str
     group: Group
-    cases: Mapping[str, str]
     flushes: int = 0
-    escalation: EscalationState | None = None
+    escalations: tuple[Escalation, ...] = ()
+
+    @property
+    def escalated(self) -> frozenset[str]:
+        """The cases that a live escalation is about."""
+        return frozenset().union(*(each.cases for each in self.escalations if each.live))
 
 
 def group_id(tenant: str, path: Sequence[str], labels: Labels) -> str:
@@ -66,9 +69,10 @@ def read_groups(connection: Connection, tenant: str, ids: Collection[str]) -> di
         own = GROUP_MEMBERS.c
         for row in connection.execute(select(GROUP_MEMBERS).where(own.tenant == tenant, own.group_id.in_(part))):
             members[row.group_id].append(row)
+        escalations = read_escalations(connection, tenant, part)
         rows = ALERT_GROUPS.c
         for row in connection.execute(select(ALERT_GROUPS).where(rows.tenant == tenant, rows.id.in_(part))):
-            found[row.id] = _stored(row, members[row.id])
+            found[row.id] = _stored(row, members[row.id], escalations.get(row.id, ()))
     return found
 
 
@@ -92,6 +96,15 @@ def withheld_groups(connection: Connection, tenant: str) -> list[str]:
     return [row.id for row in found if row.withheld]
 
 
+def look_at(connection: Connection, tenant: str, ids: Iterable[str], now_us: int) -> None:
+    """Have groups be due now, before their time."""
+    rows = ALERT_GROUPS.c
+    for name in ids:
+        connection.execute(
+            update(ALERT_GROUPS).where(rows.tenant == tenant, rows.id == name).values(next_flush_us=now_us)
+        )
+
+
 def firing_alerts(connection: Connection, tenant: str) -> list[tuple[str, Mapping[str, str]]]:
     """Fingerprint and labels of all alerts that fire, those first that have fired longest."""
     own = GROUP_MEMBERS.c
@@ -100,20 +113,21 @@ def firing_alerts(connection: Connection, tenant: str) -> list[tuple[str, Mappin
 
 
 def write_group(connection: Connection, before: StoredGroup | None, after: StoredGroup) -> None:
-    """Write a group and those of its members that changed; one that is over and waits for nothing is deleted."""
+    """Write a group, and what changed of its members and escalations; one that waits for nothing is deleted."""
     key = (ALERT_GROUPS.c.tenant == after.tenant, ALERT_GROUPS.c.id == after.id)
-    waits = after.escalation is not None and not after.escalation.ended
-    if after.group.over and not waits:
+    known = () if before is None else before.escalations
+    write_escalations(connection, after.tenant, after.id, known, after.escalations)
+    if after.group.over and all(each.over for each in after.escalations):
         connection.execute(delete(ALERT_GROUPS).where(*key))
     elif before is None:
         connection.execute(insert(ALERT_GROUPS), [_group_row(after)])
     else:
         connection.execute(update(ALERT_GROUPS).where(*key).values(_group_row(after)))
-    known = before.group.members if before is not None else {}
-    gone = [fingerprint for fingerprint in known if fingerprint not in after.group.members]
-    changed = [one for name, one in after.group.members.items() if known.get(name) != one]
+    there = before.group.members if before is not None else {}
+    gone = [fingerprint for fingerprint in there if fingerprint not in after.group.members]
+    changed = [one for name, one in after.group.members.items() if there.get(name) != one]
     _delete_members(
-        connection, after.tenant, after.id, [*gone, *(m.fingerprint for m in changed if m.fingerprint in known)]
+        connection, after.tenant, after.id, [*gone, *(m.fingerprint for m in changed if m.fingerprint in there)]
     )
     if changed:
         connection.execute(insert(GROUP_MEMBERS), [_member_row(after, member) for member in changed])
@@ -128,29 +142,34 @@ def _delete_members(connection: Connection, tenant: str, group: str, fingerprint
         )
 
 
-def new_group(
-    tenant: str, destination: Destination, labels: Labels, policy: EscalationPolicy | None, group: Group
-) -> StoredGroup:
-    """A group that is opened: its destination and policy stay as they are now."""
-    kept = None if policy is None else snapshot(policy)
-    return StoredGroup(tenant, group_id(tenant, destination.path, labels), labels, destination, kept, group, {})
+def member_of(case: Case, *, firing: bool) -> Member:
+    """A case as a member of a group."""
+    return Member(
+        fingerprint=case.key,
+        labels=labels_of(case.labels),
+        severity=case.severity,
+        firing=firing,
+        since_us=case.starts_us,
+        changed_us=case.changed_us if case.ends_us is None else case.ends_us,
+        case=case.id,
+    )
 
 
 def _group_row(stored: StoredGroup) -> dict[str, Any]:
     group = stored.group
-    sent = None if group.sent is None else {"at_us": group.sent.at_us, "firing": dict(group.sent.firing)}
+    told = group.sent
+    sent = None if told is None else {"at_us": told.at_us, "firing": dict(told.firing), "cases": dict(told.cases)}
     return {
         "tenant": stored.tenant,
         "id": stored.id,
         "route": "/".join(stored.destination.path),
         "labels": [list(pair) for pair in stored.labels],
-        "destination": {"destination": asdict(stored.destination), "policy": stored.policy},
+        "destination": {"destination": asdict(stored.destination), "revision": stored.revision},
         "opened_us": group.opened_us,
         "next_flush_us": group.next_flush_us,
         "flushes": stored.flushes,
         "sent": sent,
         "withheld": sorted(group.withheld),
-        "escalation": None if stored.escalation is None else stored.escalation.to_dict(),
     }
 
 
@@ -159,7 +178,7 @@ def _member_row(stored: StoredGroup, member: Member) -> dict[str, Any]:
         "tenant": stored.tenant,
         "group_id": stored.id,
         "fingerprint": member.fingerprint,
-        "case_id": stored.cases[member.fingerprint],
+        "case_id": member.case,
         "labels": dict(member.labels),
         "severity": member.severity,
         "firing": member.firing,
@@ -168,13 +187,13 @@ def _member_row(stored: StoredGroup, member: Member) -> dict[str, Any]:
     }
 
 
-def _stored(row: Any, members: Iterable[Any]) -> StoredGroup:
-    members = list(members)
+def _stored(row: Any, members: Iterable[Any], escalations: Iterable[Escalation]) -> StoredGroup:
+    sent = row.sent
     group = Group(
         opened_us=row.opened_us,
         next_flush_us=row.next_flush_us,
         members={each.fingerprint: _member(each) for each in members},
-        sent=None if row.sent is None else Sent(row.sent["at_us"], row.sent["firing"]),
+        sent=None if sent is None else Sent(sent["at_us"], sent["firing"], sent.get("cases", {})),
         withheld=frozenset(row.withheld),
     )
     return StoredGroup(
@@ -182,17 +201,16 @@ def _stored(row: Any, members: Iterable[Any]) -> StoredGroup:
         id=row.id,
         labels=tuple((name, value) for name, value in row.labels),
         destination=_destination(row.destination["destination"]),
-        policy=row.destination["policy"],
+        revision=row.destination.get("revision", ""),
         group=group,
-        cases={each.fingerprint: each.case_id for each in members},
         flushes=row.flushes,
-        escalation=None if row.escalation is None else EscalationState.from_dict(row.escalation),
+        escalations=tuple(escalations),
     )
 
 
 def _member(row: Any) -> Member:
     labels = tuple(sorted(row.labels.items()))
-    return Member(row.fingerprint, labels, row.severity, row.firing, row.since_us, row.changed_us)
+    return Member(row.fingerprint, labels, row.severity, row.firing, row.since_us, row.changed_us, row.case_id)
 
 
 def _destination(kept: Mapping[str, Any]) -> Destination:

@@ -14,6 +14,7 @@ from trueline_rules.routing.groups import NotifyReason
 from trueline_rules.routing_model import SuppressedBy
 
 from trueline_server.alerts.details import AlertDetails, Suppressed
+from trueline_server.alerts.escalation import Escalation
 from trueline_server.alerts.groups import StoredGroup
 from trueline_server.alerts.silences import KnownSilence
 from trueline_server.cases.model import Case, CaseEvent, CaseKind, CaseState, EventKind
@@ -24,6 +25,8 @@ from trueline_server.transport.times import timestamp_of
 
 # Ids that stand in a group; of the others it tells how many they are.
 MOST_IDS = 100
+# Of the escalations of a group, the newest.
+MOST_ESCALATIONS = 20
 
 STATES: Mapping[CaseState, case_pb2.CaseState.ValueType] = {
     state: case_pb2.CaseState.Value(f"CASE_STATE_{state.name}") for state in CaseState
@@ -38,7 +41,9 @@ NOTIFICATION_STATES: Mapping[NotificationState, pb.NotificationState.ValueType] 
 }
 _EVENTS = {kind: case_pb2.CaseEventKind.Value(f"CASE_EVENT_KIND_{kind.name}") for kind in EventKind}
 _REASONS = {reason.value: pb.NotifyReason.Value(f"NOTIFY_REASON_{reason.name}") for reason in NotifyReason} | {
-    "escalation": pb.NOTIFY_REASON_ESCALATION
+    "escalation": pb.NOTIFY_REASON_ESCALATION,
+    "moved": pb.NOTIFY_REASON_MOVED,
+    "deadline_missed": pb.NOTIFY_REASON_DEADLINE_MISSED,
 }
 _SUPPRESSIONS = {kind: pb.SuppressionKind.Value(f"SUPPRESSION_KIND_{kind.name}") for kind in SuppressedBy}
 _OUTCOMES = {outcome: pb.DeliveryOutcome.Value(f"DELIVERY_OUTCOME_{outcome.name}") for outcome in Outcome}
@@ -103,7 +108,7 @@ def map_details_to_proto(details: AlertDetails) -> pb.GetAlertResponse:
 
 
 def map_group_to_proto(stored: StoredGroup) -> pb.AlertGroup:
-    """A group, with its escalation if that has begun."""
+    """A group, with its escalations."""
     group = stored.group
     firing = sum(member.firing for member in group.members.values())
     return pb.AlertGroup(
@@ -117,8 +122,9 @@ def map_group_to_proto(stored: StoredGroup) -> pb.AlertGroup:
         firing=firing,
         resolved=len(group.members) - firing,
         suppressed=len(group.withheld & group.members.keys()),
-        escalation=None if stored.escalation is None else _map_escalation(stored.escalation),
-        alerts=sorted(set(stored.cases.values()), key=lambda case: (len(case), case))[:MOST_IDS],
+        escalations=[_map_escalation(each) for each in stored.escalations[-MOST_ESCALATIONS:]],
+        escalations_total=len(stored.escalations),
+        alerts=_ids(one.case for one in group.members.values()),
     )
 
 
@@ -181,7 +187,8 @@ def texts_of(details: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _map_escalation(state: EscalationState) -> pb.Escalation:
+def _map_escalation(escalation: Escalation) -> pb.Escalation:
+    state = escalation.state
     policy = policy_of(state.policy)
     names = [level.name for level in policy.levels]
     told, step = state.told, state.step
@@ -200,6 +207,9 @@ def _map_escalation(state: EscalationState) -> pb.Escalation:
         acknowledged_until=_time(state.rearm_us),
         deadlines=_map_deadlines(state),
         levels=len(names),
+        alerts=_ids(escalation.cases),
+        alerts_total=len(escalation.cases),
+        begun_at=timestamp_of(state.opened_us),
     )
 
 
@@ -216,6 +226,11 @@ def _map_suppressed(suppressed: Suppressed) -> pb.Suppression:
         group_id=suppressed.group_id,
         since=timestamp_of(suppressed.since_us),
     )
+
+
+def _ids(cases: Iterable[str]) -> list[str]:
+    """Ids of alerts in order, at most MOST_IDS."""
+    return sorted(set(cases), key=lambda case: (len(case), case))[:MOST_IDS]
 
 
 def _time(instant_us: int | None) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from trueline_rules.escalation.actions import DeadlineMissed
 from trueline_rules.routing.groups import Member
 from trueline_rules.routing_model import Suppression
 
@@ -18,6 +19,8 @@ from trueline_server.cases.model import Case
 # Alerts that a message tells one by one; of the others it tells how many they are.
 MOST_ALERTS = 100
 _KEY_BYTES = 16
+# What a message says of an alert; MOVED: it fires on, and another route tells of it.
+FIRING, RESOLVED, MOVED = "firing", "resolved", "moved"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -57,8 +60,8 @@ def content_of(
     total: int,
     suppressed: Sequence[tuple[Member, Suppression]],
     now_us: int,
-    status: str,
     escalation: Mapping[str, Any] | None = None,
+    deadline: DeadlineMissed | None = None,
 ) -> dict[str, Any]:
     """The content of a message about a group.
 
@@ -69,23 +72,25 @@ def content_of(
         total: how many alerts it is about.
         suppressed: those that fire and are not told.
         now_us: the server's clock.
-        status: "firing" if any fires, else "resolved".
-        escalation: policy, level, try and round, where a level is told.
+        escalation: its id; policy, level, try and round, where a level is told.
+        deadline: that was missed.
 
     """
+    alerts = [_alert(member, case) for member, case in told]
+    found = {alert["status"] for alert in alerts}
     return {
         "reason": reason,
-        "status": status,
+        "status": next(status for status in (FIRING, RESOLVED, MOVED) if status in found),
         "tenant": stored.tenant,
         "group": {"id": stored.id, "route": "/".join(stored.destination.path), "labels": dict(stored.labels)},
-        "alerts": [_alert(member, case) for member, case in told],
+        "alerts": alerts,
         "alerts_total": total,
         "suppressed": [
-            {"case": stored.cases.get(member.fingerprint, ""), "kind": why.kind.value, "by": why.by}
-            for member, why in suppressed[:MOST_ALERTS]
+            {"case": member.case, "kind": why.kind.value, "by": why.by} for member, why in suppressed[:MOST_ALERTS]
         ],
         "suppressed_total": len(suppressed),
         "escalation": escalation,
+        "deadline": None if deadline is None else {"name": deadline.which, "due": written(deadline.at_us)},
         "at": written(now_us),
     }
 
@@ -100,7 +105,7 @@ def _alert(member: Member, case: Case | None) -> dict[str, Any]:
     return {
         "case": "" if case is None else case.id,
         "fingerprint": member.fingerprint,
-        "status": "firing" if member.firing else "resolved",
+        "status": _status(member, case),
         "severity": member.severity,
         "rule": "" if case is None else case.rule,
         "labels": dict(member.labels),
@@ -111,3 +116,10 @@ def _alert(member: Member, case: Case | None) -> dict[str, Any]:
         "ends_at": None if case is None or case.ends_us is None else written(case.ends_us),
         "runbook": details.get("runbook", ""),
     }
+
+
+def _status(member: Member, case: Case | None) -> str:
+    """What an alert is to a group: one that fires elsewhere is not resolved."""
+    if member.firing:
+        return FIRING
+    return MOVED if case is not None and case.is_open else RESOLVED

@@ -139,7 +139,7 @@ class AlertService:
                 return known
             case = _found(connection, asked.tenant, asked.alert)
             for group in _with_deadline(connection, case, meets):
-                deadlines.meet(connection, group, meets, now_us)
+                deadlines.meet(connection, group, case.id, meets, now_us)
             details = {"meets": meets} if meets else {}
             event = NewEvent(case.id, EventKind.NOTE, asked.note, asked.by, details)
             store.insert_events(connection, asked.tenant, [event], now_us)
@@ -194,9 +194,9 @@ def _with_deadline(connection: Connection, case: Case, name: str) -> list[Stored
     if not name:
         return []
     groups = groups_about(connection, case)
-    found = [group for group in groups if name in deadlines.names(group)]
+    found = [group for group in groups if name in deadlines.names(group, case.id)]
     if not found:
-        known = sorted({each for group in groups for each in deadlines.names(group)})
+        known = sorted({each for group in groups for each in deadlines.names(group, case.id)})
         way_out = f"it waits for {', '.join(known)}" if known else "it waits for none"
         raise invalid_field("meets", f"is '{name[:64]}', which is no deadline of {case.id}; {way_out}")
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from trueline_server.cases.model import SYSTEM, Case, CaseState, EventKind, NewEvent
+from trueline_server.cases.model import SYSTEM, Case, CaseState, EventKind, NewEvent, is_worse
 from trueline_server.errors import TruelineError
 
 Changed = tuple[Case, NewEvent]
@@ -49,9 +49,14 @@ def resolve(case: Case, by: str, now_us: int, text: str = "", *, ends_us: int | 
 
 
 def change_severity(case: Case, severity: str, now_us: int, text: str = "") -> Changed:
-    """It became worse, or better."""
+    """It became worse, or better. Who had it had something less bad: of what became worse nobody has said so yet."""
     after = _next(case, now_us, severity=severity)
     details = {"from": case.severity, "to": severity}
+    if case.state is CaseState.ACKNOWLEDGED and is_worse(severity, case.severity):
+        after = replace(after, state=CaseState.OPEN, acknowledged_us=None, acknowledged_by="")
+        details["taken_from"] = case.acknowledged_by
+        taken = f"nobody has it any more: {case.acknowledged_by} had it as {case.severity}"
+        text = f"{text}; {taken}" if text else taken
     return after, NewEvent(case.id, EventKind.SEVERITY_CHANGED, text, SYSTEM, details)
 
 

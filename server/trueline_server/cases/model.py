@@ -10,6 +10,15 @@ from typing import Any
 # Who acts where nobody does.
 SYSTEM = "trueline"
 
+# Severities that have a rank; others count least.
+WORST_FIRST = ("critical", "high", "warning", "medium", "low", "info")
+
+
+def is_worse(severity: str, than: str) -> bool:
+    """Whether a severity is worse than another one."""
+    ranks = {name: rank for rank, name in enumerate(WORST_FIRST)}
+    return ranks.get(severity, len(ranks)) < ranks.get(than, len(ranks))
+
 
 class CaseKind(StrEnum):
     """What a case is about. The value is what its ids begin with."""

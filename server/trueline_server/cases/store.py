@@ -46,6 +46,17 @@ def find_cases(connection: Connection, tenant: str, ids: Collection[str]) -> dic
     return found
 
 
+def find_open_ids(connection: Connection, tenant: str, ids: Collection[str]) -> set[str]:
+    """Those of some ids whose case is not resolved."""
+    found: set[str] = set()
+    listed = list(ids)
+    for start in range(0, len(listed), _CHUNK):
+        part = listed[start : start + _CHUNK]
+        query = select(CASES.c.id).where(CASES.c.tenant == tenant, CASES.c.id.in_(part), CASES.c.open_key.is_not(None))
+        found |= set(connection.execute(query).scalars())
+    return found
+
+
 def find_open(connection: Connection, tenant: str, kind: CaseKind, keys: Collection[str]) -> dict[str, Case]:
     """The open cases of a kind by key."""
     found: dict[str, Case] = {}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-RESOLVED = "resolved"
-_WORST_FIRST = ("critical", "high", "warning", "medium", "low", "info")
+from trueline_server.cases.model import WORST_FIRST
+
+# MOVED: it fires on, and another route tells of it.
+RESOLVED, MOVED = "resolved", "moved"
 
 
 def alerts_in(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -22,8 +24,8 @@ def cases_of(content: Mapping[str, Any]) -> list[str]:
 
 
 def is_resolve(content: Mapping[str, Any]) -> bool:
-    """Whether it only tells that something is over."""
-    return content.get("status") == RESOLVED
+    """Whether it only tells that something is over, or over for whoever is told."""
+    return text_of(content, "status") in {RESOLVED, MOVED}
 
 
 def common_labels(content: Mapping[str, Any]) -> dict[str, str]:
@@ -67,5 +69,5 @@ def worst_severity(content: Mapping[str, Any]) -> str:
 def worst_of(severities: Iterable[str]) -> str:
     """The worst of severities; one that is not known counts least."""
     given = {each for each in severities if each}
-    known = [each for each in _WORST_FIRST if each in given]
+    known = [each for each in WORST_FIRST if each in given]
     return known[0] if known else min(given, default="")

@@ -10,6 +10,7 @@ from typing import Any
 from trueline_rules.routing.templates import Template
 
 from trueline_server.notifications.content import (
+    MOVED,
     RESOLVED,
     alerts_in,
     common_labels,
@@ -35,6 +36,7 @@ _REASONS = {
     "repeat": "Nothing changed; this is a reminder.",
     "severity_changed": "A severity changed.",
     "unsuppressed": "It was suppressed until now and still fires.",
+    "moved": "It fires on and goes another way now: its severity or its routes have changed.",
 }
 
 
@@ -74,7 +76,7 @@ def values_of(content: Mapping[str, Any], message: Message) -> dict[str, str | i
     """What places of templates name, beside labels; see trueline_rules.routing.templates.VALUES."""
     alerts = alerts_in(content)
     first = alerts[0] if alerts else {}
-    firing = sum(text_of(each, "status") != RESOLVED for each in alerts)
+    firing = sum(text_of(each, "status") not in {RESOLVED, MOVED} for each in alerts)
     rules = {text_of(each, "rule") for each in alerts}
     alone = len(rules) == 1
     return {
@@ -125,10 +127,12 @@ def _render_part(content: Mapping[str, Any], message: Message, title: Template, 
         return Rendered(one_line(told) or "Trueline", _tidy("\n".join([text_of(content, "text"), *facts])), False, "")
     values, maps = values_of(content, message), {"labels": common_labels(content), "group": _group_labels(content)}
     told = one_line(title.render(values, maps)) or "Trueline"
-    level = str(values["level"])
+    level, missed = str(values["level"]), text_of(section(content, "deadline"), "name")
     if level and level not in told:
         # Whoever is called by an escalation must see that it is one, whatever the template leaves out.
         told = one_line(f"{level}: {told}")
+    if missed:
+        told = one_line(f"{missed} was missed: {told}")
     lines = _tidy(text.render(values, maps))
     return Rendered(told, fit(lines, _MOST_CHARACTERS), is_resolve(content), worst_severity(content))
 
@@ -140,13 +144,18 @@ def _tidy(text: str) -> str:
 
 
 def _alerts(content: Mapping[str, Any]) -> list[str]:
-    reason = _REASONS.get(text_of(content, "reason"), "")
+    reason = _REASONS.get(text_of(content, "reason"), "") or _missed(content)
     alerts = alerts_in(content)
     lines = [reason] if reason else []
     lines += [fit("\n".join(line for each in alerts for line in _alert(each)), _ALERTS_CHARACTERS)]
     more = number_of(content, "alerts_total") - len(alerts)
     lines += [f"and {more} more alerts"] if more > 0 else []
     return lines + _suppressed(content)
+
+
+def _missed(content: Mapping[str, Any]) -> str:
+    deadline = section(content, "deadline")
+    return f"{text_of(deadline, 'name')} was due by {text_of(deadline, 'due')}." if deadline else ""
 
 
 def _alert(alert: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ for the first that says something; as soon as anything happens, it is put back t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select, update
@@ -45,6 +46,7 @@ class Leaps:
         routing = routing_of(rules)
         # What begins and ends by itself could make a look say something that it does not say now.
         self._still = not (routing.silences or routing.maintenances)
+        self._policies = frozenset(routing.policies)
         self._leaps: dict[str, _Leap] = {}
 
     def ahead(self, connection: Connection, now_us: int) -> None:
@@ -61,8 +63,9 @@ class Leaps:
             timing, first_us = stored.destination.timing, stored.group.next_flush_us
             if stored.group.over or first_us - now_us != timing.group_interval_us or self._has_hours(stored):
                 continue
-            next_us = self._next(stored.group, timing, self._suppressed(connection, stored, now_us))
-            if next_us > first_us:
+            suppressed = self._suppressed(connection, stored, now_us)
+            next_us = self._next(stored.group, timing, suppressed)
+            if next_us > first_us and not self._escalates(stored, suppressed):
                 leap = self._leaps[name] = _Leap(first_us, timing.group_interval_us, next_us, stored.flushes)
                 self._move(connection, name, leap, next_us)
 
@@ -87,6 +90,12 @@ class Leaps:
         why = self._suppressing.why(connection, self._tenant, self._rules, stored.destination, now_us)
         found = {one.fingerprint: why(dict(one.labels)) for one in stored.group.members.values() if one.firing}
         return {name: reason for name, reason in found.items() if reason is not None}
+
+    def _escalates(self, stored: StoredGroup, suppressed: Mapping[str, Suppression]) -> bool:
+        """Whether an escalation begins at the next look, or the end of one is told."""
+        loud = {one.case for one in stored.group.members.values() if one.firing and one.fingerprint not in suppressed}
+        begins = stored.destination.escalation in self._policies and not loud <= stored.escalated
+        return begins or any(not each.live and not each.closed for each in stored.escalations)
 
     @staticmethod
     def _has_hours(stored: StoredGroup) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from trueline_server.notifications.content import alerts_in, number_of, section, text_of, worst_of
-from trueline_server.notifications.model import Notification
+from trueline_server.notifications.model import Notification, NotificationState
 from trueline_server.simulation.around import MOST_NAMED, Around
 from trueline_server.simulation.delivering import Held, Sent
 from trueline_server.simulation.model import Entry, EntryKind
 from trueline_server.simulation.wording import (
     NO_CHANNEL,
     NOT_WANTED,
+    OUTDATED,
     RATE_LIMIT,
     alike,
     span_text,
@@ -55,6 +56,8 @@ def unsent_entries(unsent: Iterable[Notification], around: Around) -> Iterator[E
     """The notifications that never go."""
     for part in unsent:
         reason = NOT_WANTED if part.channel in around.channels else NO_CHANNEL
+        if part.reason == "escalation" and part.state is NotificationState.DROPPED:
+            reason = OUTDATED
         at_us = part.created_us if part.finished_us is None else part.finished_us
         yield _entry(at_us, EntryKind.UNSENT, [part], around, text=part.error, reason=reason)
 

@@ -11,7 +11,7 @@ from trueline_server.notifications.model import Notification
 
 # Why nobody is told, as `reason` of an entry; suppressions have the names that the parts give them.
 RATE_LIMIT, RESOLVED_IN_TIME, NO_CHANNELS = "rate_limit", "resolved_in_time", "no_channels"
-TOO_SHORT, NOT_WANTED, NO_CHANNEL = "too_short", "not_wanted", "no_channel"
+TOO_SHORT, NOT_WANTED, NO_CHANNEL, OUTDATED = "too_short", "not_wanted", "no_channel", "outdated"
 _SECOND_US = 1_000_000
 _UNTOLD = {
     "silenced": "silenced by {by}",
@@ -29,6 +29,7 @@ _REASONS = {
     "all_resolved": "all of the group are resolved",
     "some_resolved": "some of the group are resolved",
     "repeat": "it still fires",
+    "moved": "it goes another way now",
 }
 
 
@@ -47,8 +48,11 @@ def why_untold(kind: str, by: str) -> str:
 
 def why_told(part: Notification) -> str:
     """Why a notification goes out."""
+    deadline = text_of(section(part.content, "deadline"), "name")
+    if deadline:
+        return f"{deadline} was missed"
     escalation = section(part.content, "escalation")
-    if not escalation:
+    if not text_of(escalation, "level"):
         return _REASONS.get(part.reason, part.reason)
     tries, rounds = number_of(escalation, "try"), number_of(escalation, "round")
     again = f", {tries}. time" if tries > 1 else ""

@@ -15,7 +15,8 @@ from trueline_server.timers.store import Timer, clear_timer, due_timers, find_ti
 
 _log = logging.getLogger(__name__)
 
-# Does what a timer is for, at an instant; it may set the timer again. What it writes and the removal of the timer are
+# Does what a timer is for, at an instant; it may set the timer again, and does if it was called before its time. What
+# it writes and the removal of the timer are
 # one transaction. It runs again if it raises, so it does nothing outside of the transaction.
 Handler = Callable[[Connection, Timer, int], None]
 
@@ -48,7 +49,13 @@ class TimerWheel:
         self._handlers[kind] = handler
 
     def start(self) -> None:
-        """Begin to run timers on a thread."""
+        """Begin to run timers on a thread.
+
+        Raises:
+            StoreError: the state database failed.
+
+        """
+        self.hasten()
         self._thread = threading.Thread(target=self._run, name="trueline-timers", daemon=True)
         self._thread.start()
 
@@ -57,6 +64,14 @@ class TimerWheel:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
+
+    def hasten(self) -> None:
+        """Have each handler look in the next tick, and set its timer again if it has time.
+
+        When the clock is set back, what is waited for may be hours too far; while nothing ran, it may have been.
+        """
+        with self._state.writing() as connection:
+            hasten_timers(connection, self._clock())
 
     def tick(self) -> int:
         """Run everything that is due by the clock; answers how many timers that were. The thread calls it; tests may.
@@ -71,9 +86,7 @@ class TimerWheel:
         done = rounds = 0
         now_us = self._clock()
         if now_us < self._seen_us - SET_BACK_US:
-            # What is waited for may be hours too far now: each handler looks, and sets its timer anew.
-            with self._state.writing() as connection:
-                hasten_timers(connection, now_us)
+            self.hasten()
         self._seen_us = now_us
         while not self._stopping.is_set() and rounds < _MOST_ROUNDS:
             with self._state.reading() as connection:

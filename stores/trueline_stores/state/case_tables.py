@@ -91,8 +91,8 @@ TIMERS = Table(
     Index("timers_by_due", "due_us"),
 )
 
-# The alerts of one route with the same labels, and what was last said of them. `destination` and `escalation` are as
-# they were when the group was opened: rule files that change later do not change who was promised what.
+# The alerts of one route with the same labels, and what was last said of them. `destination` is as the rules had it
+# when the group was looked at last, with the revision of these.
 ALERT_GROUPS = Table(
     "alert_groups",
     METADATA,
@@ -106,7 +106,22 @@ ALERT_GROUPS = Table(
     Column("flushes", Integer, nullable=False),
     Column("sent", JSON, nullable=True),
     Column("withheld", JSON, nullable=False),
-    Column("escalation", JSON, nullable=True),
+)
+
+# The escalations of a group, each about alerts that were told together. `state` holds the policy as it was when the
+# escalation began: rule files that change later do not change who was promised what. One whose group is over waits
+# for a post-mortem.
+ESCALATIONS = Table(
+    "escalations",
+    METADATA,
+    Column("tenant", String(128), primary_key=True),
+    Column("group_id", String(32), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("cases", JSON, nullable=False),
+    Column("told", JSON, nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Column("state", JSON, nullable=False),
 )
 
 # The alerts of a group, until they are over and that was said.
@@ -240,6 +255,7 @@ CASE_TABLES = (
     CASE_REQUESTS,
     TIMERS,
     ALERT_GROUPS,
+    ESCALATIONS,
     GROUP_MEMBERS,
     NOTIFICATIONS,
     DELIVERIES,

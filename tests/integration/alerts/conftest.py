@@ -1,4 +1,4 @@
-"""A fresh AlertService for each test, with a client of its tenant."""
+"""A fresh AlertService for each test, with a client of its tenant; or only what dispatches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trueline import TruelineClient
 
-from tests.integration.alerts.dispatch_world import OPS, ROOT, document, rules_of
+from tests.integration.alerts.dispatch_world import OPS, ROOT, DispatchWorld, Make, document, rules_of
 from tests.integration.alerts.service_world import ServiceWorld
 
 URGENT = document(
@@ -45,6 +45,20 @@ starts: 2024-06-01T00:00:00Z
 ends: 2024-06-10T00:00:00Z
 """,
 )
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Makes a dispatcher's world of rule documents."""
+    made: list[DispatchWorld] = []
+
+    def one(*documents: str) -> DispatchWorld:
+        made.append(DispatchWorld(tmp_path, rules_of(OPS, *(documents or (ROOT,)))))
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.state.close()
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from trueline_rules.loader import load_texts
 from trueline_rules.model import RuleSet
 from trueline_rules.routing_model import Silence
@@ -32,8 +32,9 @@ def document(kind: str, name: str, spec: str) -> str:
     return HEAD.format(kind, name, "\n".join(f"  {line}" for line in spec.strip().splitlines()))
 
 
-ROOT = document("Route", "default", "channels: [ops]\ngroup_by: [rule]")
+ROOT = document("Route", "default", "channels: [ops]\ngroup_by: [rule]\nescalation: none")
 OPS = document("NotificationChannel", "ops", "type: log")
+_MARKS = {"firing": "", "resolved": "-", "moved": "~"}
 # Rules whose alerts are raised here, so that `equal` may name their labels.
 RULES = [
     document("Metric", "looks", "events: [look]\naggregation: count\ngroup_by: [properties.plan]\nwindow: 1m"),
@@ -55,6 +56,8 @@ class DispatchWorld:
     rules: RuleSet
     clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     silences: list[Silence] = field(default_factory=list)
+    # Whether what is queued goes at once; else it waits, as for a rate limit.
+    carrying: bool = True
 
     def __post_init__(self) -> None:
         self._open()
@@ -70,9 +73,10 @@ class DispatchWorld:
         return self.silences
 
     def restart(self) -> None:
-        """Forget what is in memory."""
+        """Forget what is in memory, and begin as a server does."""
         self.state.close()
         self._open()
+        self.wheel.hasten()
 
     def turn(self, seconds: float) -> None:
         """Turn the clock in steps of ten seconds, and run what is due after each."""
@@ -81,6 +85,14 @@ class DispatchWorld:
             self.clock.turn(min(10, left))
             left -= 10
             self.wheel.tick()
+            self._carry()
+
+    def _carry(self) -> None:
+        if self.carrying:
+            waits = NOTIFICATIONS.c.state == "queued"
+            gone = {"state": "sent", "sent_as": NOTIFICATIONS.c.id, "finished_us": self.clock()}
+            with self.state.writing() as connection:
+                connection.execute(update(NOTIFICATIONS).where(waits).values(gone))
 
     def fire(self, *names: str, rule: str = "busy", severity: str = "warning", **labels: str) -> list[Case]:
         """Alerts begin to fire, one for each name of a plan."""
@@ -149,20 +161,20 @@ class DispatchWorld:
         self.dispatcher.take(connection, TENANT, alerts, self.clock())
 
     def told(self) -> list[tuple[int, str, str, list[str]]]:
-        """What was queued, in order: seconds since the start, channel, reason, what each alert is."""
+        """What was queued and not dropped, in order: seconds since the start, channel, reason, what each alert is.
+
+        An alert is told as its plan: "pro" fires, "-pro" is resolved, "~pro" goes another way.
+        """
+        columns = NOTIFICATIONS.c
+        kept = select(NOTIFICATIONS).where(columns.state != "dropped")
         with self.state.reading() as connection:
-            rows = connection.execute(
-                select(NOTIFICATIONS).order_by(NOTIFICATIONS.c.created_us, NOTIFICATIONS.c.channel)
-            ).all()
+            rows = connection.execute(kept.order_by(columns.created_us, columns.channel, columns.reason)).all()
         return [
             (
                 (row.created_us - START) // 1_000_000,
                 row.channel,
                 row.reason,
-                [
-                    ("" if alert["status"] == "firing" else "-") + alert["labels"].get("plan", "")
-                    for alert in row.content["alerts"]
-                ],
+                [_MARKS[alert["status"]] + alert["labels"].get("plan", "") for alert in row.content["alerts"]],
             )
             for row in rows
         ]
@@ -171,3 +183,7 @@ class DispatchWorld:
         """Kind and text of what happened to a case."""
         with self.state.reading() as connection:
             return [(each.kind.value, each.text) for each in store.events_of(connection, TENANT, case.id)]
+
+
+# Makes a world of rule documents.
+Make = Callable[..., DispatchWorld]

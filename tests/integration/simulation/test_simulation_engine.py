@@ -24,7 +24,7 @@ BAD = '{metric: failed, labels: {plan: pro}, values: "0x5 30x20 0x10"}'
 
 
 def test_an_alert_on_its_whole_way() -> None:
-    """It waits, fires, is told to the route and level by level, nobody answers, and it is over."""
+    """It waits, fires, is told to the route and level by level, nobody answers; all hear that it is over."""
     found = simulated(rules_of(*SHOP), series(BAD, more="until: 1h\n"))
     assert told(found) == [
         (360, "pending", "failing plan=pro", ""),
@@ -39,14 +39,16 @@ def test_an_alert_on_its_whole_way() -> None:
         (1470, "sent", "L2: [firing] critical: failing", "bob"),
         (1470, "exhausted", "failing plan=pro", ""),
         (1620, "resolved", "failing plan=pro", ""),
+        (1770, "sent", "[resolved] critical: failing", "ada"),
         (1770, "sent", "[resolved] critical: failing", "wall"),
+        (1770, "unsent", "failing plan=pro", "bob"),
     ]
     summary = found.summary
     assert (summary.opened, summary.resolved, summary.open, summary.exhausted) == (1, 1, 0, 1)
     assert summary.deadlines == {"respond": 1}
     assert summary.levels == (LevelCount("shop", "L1", 2), LevelCount("shop", "L2", 1))
     assert {one.channel: one.messages for one in summary.recipients} == {
-        "ada_mail": 2,
+        "ada_mail": 3,
         "bob_mail": 1,
         "log": 0,
         "wall": 2,
@@ -78,7 +80,7 @@ def test_a_silence_and_its_end() -> None:
         (1200, "silence_ended", "silence 1 of bob", "bob"),
     ]
     assert why(found, Kind.UNTOLD) == [(570, "silenced", "silenced by silence 1 of bob")]
-    assert [at for at, *_ in told(found, Kind.SENT)] == [1200, 1200, 1500, 1800]
+    assert [at for at, *_ in told(found, Kind.SENT)] == [1200, 1200, 1500, 1800, 1800]
     assert found.summary.untold == {"silenced": 1}
 
 
@@ -96,12 +98,12 @@ def test_a_rate_limit() -> None:
     route = ROUTE + "  group_by: [plan]\n  routes: [{matchers: [plan=free], group_wait: 1m}]\n"
     short = BAD.replace("30x20", "30x7")
     found = simulated(rules_of(*SHOP[:-1], route), series(short, short.replace("pro", "free")))
-    assert [at for at, *_ in told(found, Kind.HELD)] == [600]
+    assert [at for at, *_ in told(found, Kind.HELD)] == [600, 900]
     to_ada = [(at, words) for at, reason, words in why(found, Kind.SENT) if reason == "escalation"]
     assert [at for at, _ in to_ada] == [570, 630]
     assert to_ada[1][1].endswith("; waited 30s for the rate limit")
     ada = next(one for one in found.summary.recipients if one.person == "ada")
-    assert (ada.held, ada.longest_wait_us) == (1, 30_000_000)
+    assert (ada.held, ada.longest_wait_us) == (2, 30_000_000)
 
 
 def test_a_level_does_not_repeat_what_the_route_just_said() -> None:
@@ -203,7 +205,11 @@ def test_an_alert_that_fires_for_days() -> None:
     long = '{metric: failed, labels: {plan: pro}, values: "30x4332"}'
     found = simulated(rules_of(*METRICS, FAILING, NO_ORDERS, CHANNELS[2]), series(long, other))
     assert {at % 300 for at, *_ in told(found, Kind.SENT)} == {210}
-    reasons = [(at, reason) for at, reason, _ in why(found, Kind.SENT) if reason != "escalation"]
+    reasons = [
+        (at, reason) for at, reason, _ in why(found, Kind.SENT) if reason not in {"escalation", "deadline_missed"}
+    ]
     repeats = [(210 + 14_400 * times, "repeat") for times in range(1, 19)]
     # The second alert fires at 72h 05m; the group is looked at next at 72h 08m 30s.
     assert reasons == [(210, "first"), *repeats[:17], (259_410, "repeat"), (259_710, "new_alerts")]
+    # Whom to inform and the end are due an hour and four hours after the first one was told.
+    assert [at for at, reason, _ in why(found, Kind.SENT) if reason == "deadline_missed"] == [3810, 14_610]

@@ -36,7 +36,7 @@ def add(verbs: Any) -> None:
         verbs,
         "groups",
         "alerts that are told together, and their escalations",
-        "The groups of alerts that are not over: where they are told, how many fire, how\nfar the escalation is.",
+        "The groups of alerts that are not over: where they are told, how many fire, how\nfar the escalations are.",
         ("trueline alerts groups", "trueline alerts groups --route default/billing"),
     )
     groups.add_argument("--route", default="", metavar="ROUTE", help="only of this one, as groups shows it")

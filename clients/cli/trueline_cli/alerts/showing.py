@@ -32,6 +32,8 @@ _REASONS = {
     "some_resolved": "some alerts of the group are over",
     "repeat": "it still fires",
     "escalation": "escalation",
+    "moved": "it goes another way now",
+    "deadline_missed": "a deadline was missed",
 }
 _SUPPRESSIONS = {
     "silenced": "silence {by}",
@@ -130,7 +132,7 @@ def why_lines(found: AlertDetails, now: datetime) -> list[str]:
 
 
 def group_lines(group: AlertGroup, now: datetime) -> list[str]:
-    """A group, and how far its escalation is."""
+    """A group, and how far its escalations are."""
     about_it = f" ({label_words(group.labels)})" if group.labels else ""
     parts = [f"{group.firing} firing"]
     parts += [f"{group.resolved} over"] if group.resolved else []
@@ -139,14 +141,17 @@ def group_lines(group: AlertGroup, now: datetime) -> list[str]:
     lines = [f"route {group.route}{about_it}{channels}: {', '.join(parts)}"]
     if group.next_flush is not None:
         lines.append(f"  next look {_from_now(group.next_flush, now)}")
-    if group.escalation is not None:
-        lines += [f"  {line}" for line in escalation_lines(group.escalation, now)]
+    if group.escalations_total > len(group.escalations):
+        lines.append(f"  {group.escalations_total:,} escalations, the newest of which are")
+    lines += [f"  {line}" for escalation in group.escalations for line in escalation_lines(escalation, now)]
     return lines
 
 
 def escalation_lines(escalation: Escalation, now: datetime) -> list[str]:
     """How far an escalation is, and what must happen by when."""
     words = f"escalation {escalation.policy}"
+    if escalation.alerts_total > 1:
+        words += f" of {escalation.alerts_total:,} alerts"
     if escalation.level:
         words += f": level {escalation.level} told {_from_now(escalation.told_at, now)}"
     if escalation.round > 1:

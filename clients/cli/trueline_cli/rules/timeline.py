@@ -52,6 +52,7 @@ _UNTOLD = {
     "no_channels": "on a route that tells nobody",
     "too_short": "did not hold long enough",
     "not_wanted": "not wanted by their channel",
+    "outdated": "taken or over before they went out",
     "no_channel": "whose channel is not there",
 }
 

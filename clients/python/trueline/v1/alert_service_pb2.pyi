@@ -73,6 +73,10 @@ class _NotifyReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NotifyRe
     """Nothing changed for repeat_interval."""
     NOTIFY_REASON_ESCALATION: _NotifyReason.ValueType  # 8
     """A level of the escalation policy has its turn."""
+    NOTIFY_REASON_MOVED: _NotifyReason.ValueType  # 9
+    """Alerts fire on, and another route tells of them: their labels or the rules have changed."""
+    NOTIFY_REASON_DEADLINE_MISSED: _NotifyReason.ValueType  # 10
+    """A deadline of the escalation policy was missed, other than that of the response."""
 
 class NotifyReason(_NotifyReason, metaclass=_NotifyReasonEnumTypeWrapper):
     """NotifyReason says why a group of alerts was notified."""
@@ -95,6 +99,10 @@ NOTIFY_REASON_REPEAT: NotifyReason.ValueType  # 7
 """Nothing changed for repeat_interval."""
 NOTIFY_REASON_ESCALATION: NotifyReason.ValueType  # 8
 """A level of the escalation policy has its turn."""
+NOTIFY_REASON_MOVED: NotifyReason.ValueType  # 9
+"""Alerts fire on, and another route tells of them: their labels or the rules have changed."""
+NOTIFY_REASON_DEADLINE_MISSED: NotifyReason.ValueType  # 10
+"""A deadline of the escalation policy was missed, other than that of the response."""
 Global___NotifyReason: _TypeAlias = NotifyReason  # noqa: Y015
 
 class _SuppressionKind:
@@ -472,7 +480,9 @@ Global___Deadline: _TypeAlias = Deadline  # noqa: Y015
 
 @_typing.final
 class Escalation(_message.Message):
-    """Escalation says how far the escalation of a group is."""
+    """Escalation says how far alerts of a group are escalated that were told together. What comes to the group later has an
+    escalation of its own, with clocks of its own.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -488,8 +498,11 @@ class Escalation(_message.Message):
     ACKNOWLEDGED_UNTIL_FIELD_NUMBER: _builtins.int
     DEADLINES_FIELD_NUMBER: _builtins.int
     LEVELS_FIELD_NUMBER: _builtins.int
+    ALERTS_FIELD_NUMBER: _builtins.int
+    ALERTS_TOTAL_FIELD_NUMBER: _builtins.int
+    BEGUN_AT_FIELD_NUMBER: _builtins.int
     policy: _builtins.str
-    """The policy, as it was when the group opened."""
+    """The policy, as it was when the escalation began."""
     level: _builtins.str
     """Name of the level that was told last; empty = none was."""
     next_level: _builtins.str
@@ -502,6 +515,8 @@ class Escalation(_message.Message):
     """Who acknowledged it."""
     levels: _builtins.int
     """Number of levels of the policy."""
+    alerts_total: _builtins.int
+    """How many it is about."""
     @_builtins.property
     def told_at(self) -> _timestamp_pb2.Timestamp:
         """When it was told; absent = none was."""
@@ -522,6 +537,14 @@ class Escalation(_message.Message):
     def deadlines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Deadline]:
         """Those to come, the next first."""
 
+    @_builtins.property
+    def alerts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The alerts that it is about, resolved ones among them; at most 100."""
+
+    @_builtins.property
+    def begun_at(self) -> _timestamp_pb2.Timestamp:
+        """When it began; its clocks count from then."""
+
     def __init__(
         self,
         *,
@@ -537,10 +560,13 @@ class Escalation(_message.Message):
         acknowledged_until: _timestamp_pb2.Timestamp | None = ...,
         deadlines: _abc.Iterable[Global___Deadline] | None = ...,
         levels: _builtins.int = ...,
+        alerts: _abc.Iterable[_builtins.str] | None = ...,
+        alerts_total: _builtins.int = ...,
+        begun_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "acknowledged_until", b"acknowledged_until", "next_at", b"next_at", "told_at", b"told_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "acknowledged_until", b"acknowledged_until", "begun_at", b"begun_at", "next_at", b"next_at", "told_at", b"told_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "acknowledged_by", b"acknowledged_by", "acknowledged_until", b"acknowledged_until", "deadlines", b"deadlines", "exhausted", b"exhausted", "level", b"level", "levels", b"levels", "next_at", b"next_at", "next_level", b"next_level", "policy", b"policy", "round", b"round", "told_at", b"told_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "acknowledged_by", b"acknowledged_by", "acknowledged_until", b"acknowledged_until", "alerts", b"alerts", "alerts_total", b"alerts_total", "begun_at", b"begun_at", "deadlines", b"deadlines", "exhausted", b"exhausted", "level", b"level", "levels", b"levels", "next_at", b"next_at", "next_level", b"next_level", "policy", b"policy", "round", b"round", "told_at", b"told_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -582,8 +608,9 @@ class AlertGroup(_message.Message):
     FIRING_FIELD_NUMBER: _builtins.int
     RESOLVED_FIELD_NUMBER: _builtins.int
     SUPPRESSED_FIELD_NUMBER: _builtins.int
-    ESCALATION_FIELD_NUMBER: _builtins.int
+    ESCALATIONS_FIELD_NUMBER: _builtins.int
     ALERTS_FIELD_NUMBER: _builtins.int
+    ESCALATIONS_TOTAL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     route: _builtins.str
@@ -594,13 +621,15 @@ class AlertGroup(_message.Message):
     """How many are over and not yet told to be."""
     suppressed: _builtins.int
     """How many of those that fire were suppressed at its last flush."""
+    escalations_total: _builtins.int
+    """How many escalations there are."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The labels that all its alerts have."""
 
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Where it is notified, as it was when it opened."""
+        """Where it is notified."""
 
     @_builtins.property
     def opened_at(self) -> _timestamp_pb2.Timestamp:
@@ -615,8 +644,8 @@ class AlertGroup(_message.Message):
         """When receivers were last told of it; absent = never."""
 
     @_builtins.property
-    def escalation(self) -> Global___Escalation:
-        """The escalation; absent if its route has none, or it has not begun."""
+    def escalations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Escalation]:
+        """Its escalations that are not over, the oldest first, at most the newest 20; of GetAlert those about the alert."""
 
     @_builtins.property
     def alerts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -635,12 +664,13 @@ class AlertGroup(_message.Message):
         firing: _builtins.int = ...,
         resolved: _builtins.int = ...,
         suppressed: _builtins.int = ...,
-        escalation: Global___Escalation | None = ...,
+        escalations: _abc.Iterable[Global___Escalation] | None = ...,
         alerts: _abc.Iterable[_builtins.str] | None = ...,
+        escalations_total: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["escalation", b"escalation", "next_flush", b"next_flush", "opened_at", b"opened_at", "sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_flush", b"next_flush", "opened_at", b"opened_at", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "channels", b"channels", "escalation", b"escalation", "firing", b"firing", "id", b"id", "labels", b"labels", "next_flush", b"next_flush", "opened_at", b"opened_at", "resolved", b"resolved", "route", b"route", "sent_at", b"sent_at", "suppressed", b"suppressed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "channels", b"channels", "escalations", b"escalations", "escalations_total", b"escalations_total", "firing", b"firing", "id", b"id", "labels", b"labels", "next_flush", b"next_flush", "opened_at", b"opened_at", "resolved", b"resolved", "route", b"route", "sent_at", b"sent_at", "suppressed", b"suppressed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -692,7 +722,7 @@ class Notification(_message.Message):
     alerts_total: _builtins.int
     """How many it tells of."""
     status: _builtins.str
-    """"firing" or "resolved"; empty where it tells of no alerts."""
+    """"firing", "resolved", or "moved" of alerts that another route tells of; empty where it tells of no alerts."""
     @_builtins.property
     def due(self) -> _timestamp_pb2.Timestamp:
         """Not before, while it is queued."""

@@ -176,8 +176,8 @@ class TimelineEntry(_message.Message):
     """How many alerts there are."""
     reason: _builtins.str
     """Why a message goes out: first, new_alerts, unsuppressed, severity_changed, all_resolved, some_resolved, repeat,
-    escalation. Why nobody is told: silenced, maintenance, inhibited, muted, inactive, resolved_in_time, no_channels,
-    too_short, rate_limit, not_wanted, no_channel.
+    escalation, moved, deadline_missed. Why nobody is told: silenced, maintenance, inhibited, muted, inactive,
+    resolved_in_time, no_channels, too_short, rate_limit, not_wanted, no_channel, outdated.
     """
     route: _builtins.str
     """The route that led to it; empty = several, or none."""

@@ -1,0 +1,90 @@
+"""The escalations of groups as values and as rows: which alerts one is about, whom it told, and where it stands."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+from trueline_rules.escalation.state import EscalationState
+from trueline_rules.routing.groups import Member
+from trueline_stores.state.case_tables import ESCALATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """An escalation is about the alerts of a group that were told together and that no other one is about.
+
+    Attributes:
+        id: among those of its group.
+        cases: ids of the alerts; they stay the same from the beginning to the end.
+        state: of the pure machine, with the policy as it was at the beginning; all its clocks began then.
+        told: channel -> person ("" = nobody's), of everybody whom a level told.
+        closed: whether it is over and those who were told know it.
+
+    """
+
+    id: str
+    cases: frozenset[str]
+    state: EscalationState
+    told: Mapping[str, str] = field(default_factory=dict)
+    closed: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether one of its alerts still fires in its group."""
+        return self.state.resolved_us is None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do, neither to tell its end nor to wait for a post-mortem."""
+        return self.closed and self.state.ended
+
+    def is_about(self, member: Member) -> bool:
+        """Whether an alert of the group is one of its own."""
+        return member.case in self.cases
+
+    def moved(self, state: EscalationState) -> Escalation:
+        """The same, further on."""
+        return replace(self, state=state)
+
+
+def read_escalations(connection: Connection, tenant: str, groups: Collection[str]) -> Mapping[str, list[Escalation]]:
+    """The escalations of groups that are not over, the oldest first."""
+    own = ESCALATIONS.c
+    found: defaultdict[str, list[Escalation]] = defaultdict(list)
+    query = select(ESCALATIONS).where(own.tenant == tenant, own.group_id.in_(groups))
+    for row in connection.execute(query.order_by(own.opened_us, own.id)):
+        state = EscalationState.from_dict(row.state)
+        found[row.group_id].append(Escalation(row.id, frozenset(row.cases), state, dict(row.told), row.closed))
+    return found
+
+
+def write_escalations(
+    connection: Connection, tenant: str, group: str, before: Iterable[Escalation], after: Iterable[Escalation]
+) -> None:
+    """Write the escalations of a group that changed; those that are over are deleted."""
+    known = {each.id: each for each in before}
+    kept = {each.id: each for each in after if not each.over}
+    own = ESCALATIONS.c
+    for name, each in known.items():
+        if kept.get(name) != each:
+            connection.execute(delete(ESCALATIONS).where(own.tenant == tenant, own.group_id == group, own.id == name))
+    rows = [_row(tenant, group, each) for name, each in kept.items() if known.get(name) != each]
+    if rows:
+        connection.execute(insert(ESCALATIONS), rows)
+
+
+def _row(tenant: str, group: str, escalation: Escalation) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "group_id": group,
+        "id": escalation.id,
+        "opened_us": escalation.state.opened_us,
+        "cases": sorted(escalation.cases),
+        "told": dict(escalation.told),
+        "closed": escalation.closed,
+        "state": escalation.state.to_dict(),
+    }
