@@ -35,10 +35,16 @@ class CaseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom a level tells: those on call in a schedule, a person (all their channels), or a channel."""
+    """Whom a level tells: those on call in a schedule, a person, or a channel.
+
+    Attributes:
+        every: whether people are told on all of their channels; else on the first one.
+
+    """
 
     kind: Reaches
     name: str
+    every: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

@@ -26,6 +26,7 @@ class Channel(Protocol):
 class Directory:
     """The schedules and channels of a rule set; an instance is what `due` calls `reach`.
 
+    A person is told on the first of their channels, in the order of the rule files, or on all where the target says so.
     Cases keep their policy, not the directory: who is on call and how they are reached is looked up when it is due.
     """
 
@@ -60,7 +61,9 @@ class Directory:
         return self._people(people, target) if people else Reached((), "nobody is on call")
 
     def _people(self, people: tuple[str, ...], target: Target) -> Reached:
-        found = {name: Recipient(name, person, target) for person in people for name in self.people.get(person, ())}
+        most = None if target.every else 1
+        channels = {person: self.people.get(person, ())[:most] for person in people}
+        found = {name: Recipient(name, person, target) for person, names in channels.items() for name in names}
         if found:
             return Reached(tuple(found.values()))
         return Reached((), f"{' and '.join(people)} {'have' if len(people) > 1 else 'has'} no channel")

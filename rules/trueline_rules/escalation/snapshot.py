@@ -64,7 +64,7 @@ def _read(text: str) -> EscalationPolicy:
 
 
 def _level(kept: Mapping[str, Any]) -> Level:
-    notify = tuple(Target(Reaches(target["kind"]), target["name"]) for target in kept["notify"])
+    notify = tuple(Target(Reaches(found["kind"]), found["name"], found.get("every", False)) for found in kept["notify"])
     return Level(**{**kept, "notify": notify})
 
 

@@ -58,8 +58,13 @@ _LEVEL = Record(
                 Record(
                     {
                         "schedule": Key(DOCUMENT_NAME, "Name of an OnCallSchedule: whoever is on call then."),
-                        "person": Key(PERSON, "A person: all NotificationChannels with this `person`."),
+                        "person": Key(PERSON, "A person: the first NotificationChannel with this `person`."),
                         "channel": Key(DOCUMENT_NAME, "Name of a NotificationChannel."),
+                        "by": Key(
+                            Choice(("first", "all")),
+                            "On which of their channels people are told: on the first, or on all of them.",
+                            default="first",
+                        ),
                     },
                     rules=(OneOf(tuple(Reaches)),),
                 ),
@@ -183,7 +188,7 @@ def _levels(written: Sequence[Spec], site: Site) -> tuple[Level, ...]:
         level = Level(
             name=spec["name"],
             after_us=_us(spec, "after") or 0,
-            notify=tuple(Target(Reaches(kind), name) for target in spec["notify"] for kind, name in target.items()),
+            notify=tuple(_target(written, (*path, "notify", at), site) for at, written in enumerate(spec["notify"])),
             repeat=spec.get("repeat", 0),
             every_us=_us(spec, "every") or 0,
         )
@@ -196,6 +201,13 @@ def _levels(written: Sequence[Spec], site: Site) -> tuple[Level, ...]:
             _check_order(levels[-1], level, spec, path, site)
         levels.append(level)
     return tuple(levels)
+
+
+def _target(spec: Spec, path: Path, site: Site) -> Target:
+    kind = next(kind for kind in Reaches if kind in spec)
+    if "by" in spec and kind is Reaches.CHANNEL:
+        site.problem((*path, "by"), "says nothing beside channel, which is the one that is told; take it out", key=True)
+    return Target(kind, spec[kind], spec.get("by") == "all")
 
 
 def _check_order(before: Level, level: Level, spec: Spec, path: Path, site: Site) -> None:
@@ -285,7 +297,9 @@ def _dump_level(level: Level) -> dict[str, Any]:
     written: dict[str, Any] = {
         "name": level.name,
         "after": format_span(level.after_us),
-        "notify": [{str(target.kind): target.name} for target in level.notify],
+        "notify": [
+            {str(target.kind): target.name} | ({"by": "all"} if target.every else {}) for target in level.notify
+        ],
     }
     return written | ({"repeat": level.repeat, "every": format_span(level.every_us)} if level.repeat else {})
 

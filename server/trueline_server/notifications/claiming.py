@@ -7,11 +7,11 @@ it goes, so whoever sends it after a crash sends the same with the same key.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from trueline_rules.escalation.rate_limits import earliest
 from trueline_rules.routing_model import NotificationChannel
 from trueline_stores.state.case_tables import DELIVERIES, NOTIFICATIONS
@@ -19,13 +19,8 @@ from trueline_stores.state.case_tables import DELIVERIES, NOTIFICATIONS
 from trueline_server.notifications.content import is_resolve
 from trueline_server.notifications.ending import kill, write_all
 from trueline_server.notifications.lanes import LaneKey
-from trueline_server.notifications.model import (
-    MAY_HAVE_ARRIVED,
-    Message,
-    Notification,
-    NotificationState,
-    Outcome,
-)
+from trueline_server.notifications.model import Message, Notification, NotificationState, Outcome
+from trueline_server.notifications.sent_lately import channels_with, sent_instants
 from trueline_server.notifications.settings import SendingSettings
 from trueline_server.notifications.store import notification_of
 
@@ -72,7 +67,7 @@ def waiting_lanes(connection: Connection) -> list[LaneKey]:
 def claim(
     connection: Connection,
     lane: LaneKey,
-    channel: NotificationChannel | None,
+    channels: Mapping[str, NotificationChannel],
     stuck: Collection[str],
     *,
     failing: bool,
@@ -84,13 +79,15 @@ def claim(
     Args:
         connection: in a writing transaction.
         lane: tenant and name of the channel.
-        channel: as the rules have it; None = they have none of this name, so all that waits for it dies.
+        channels: of the tenant, by name; where there is none of the lane's name, all that waits for it dies. The limits
+            of one with a person count what that person is told on all of theirs.
         stuck: keys of messages that those of other groups may overtake.
         failing: whether the channel fails at the moment.
         settings: how patiently.
         now_us: the instant.
 
     """
+    channel = channels.get(lane[1])
     if channel is None:
         told = f"there is no NotificationChannel named {lane[1]}; add one and send this again"
         _kill_all(connection, lane, told, now_us)
@@ -106,7 +103,8 @@ def claim(
             break
         _drop(connection, unwanted, now_us)
     key = parts[0].sent_as or _key(parts)
-    free_us = earliest(channel.limits, _sent_instants(connection, lane, channel, key, now_us), now_us)
+    sent_us = sent_instants(connection, lane[0], channels_with(channel, channels), channel, parts, now_us=now_us)
+    free_us = earliest(channel.limits, sent_us, now_us)
     if free_us > now_us:
         _hold_back(connection, lane, channel, free_us)
         return NotYet(free_us)
@@ -201,27 +199,11 @@ def _claimed(
     return Claim(message, channel, int(inserted[0]))
 
 
-def _sent_instants(
-    connection: Connection, lane: LaneKey, channel: NotificationChannel, key: str, now_us: int
-) -> list[int]:
-    """When other messages last went; a repetition of this one is no further message."""
-    if not channel.limits:
-        return []
-    rows = DELIVERIES.c
-    query = select(func.max(rows.at_us)).where(
-        rows.tenant == lane[0],
-        rows.channel == lane[1],
-        rows.at_us > now_us - max(limit.per_us for limit in channel.limits),
-        rows.outcome.in_([each.value for each in MAY_HAVE_ARRIVED]),
-        rows.notification_id != key,
-    )
-    return [int(at_us) for (at_us,) in connection.execute(query.group_by(rows.notification_id))]
-
-
 def _hold_back(connection: Connection, lane: LaneKey, channel: NotificationChannel, until_us: int) -> None:
     """Say of all that waits why it does."""
     limits = ", ".join(f"{limit.count} in {limit.per_us // 1_000_000} s" for limit in channel.limits)
-    told = f"waits for the rate limit of the channel ({limits}); all that waits goes as one message"
+    counted = f", which counts all that {channel.person} is told" if channel.person else ""
+    told = f"waits for the rate limit of the channel ({limits}){counted}; all that waits goes as one message"
     earlier = _COLUMNS.due_us < until_us
     connection.execute(update(NOTIFICATIONS).where(*_of(lane), earlier).values(due_us=until_us, error=told))
 

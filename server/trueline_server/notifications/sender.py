@@ -157,9 +157,9 @@ class Sender:
             pauses: list[tuple[LaneKey, int]] = []
             with self._state.writing() as connection:
                 for key, stuck, failing in ready:
-                    channel = self._channels_of(key[0]).get(key[1])
+                    channels = self._channels_of(key[0])
                     found = claim(
-                        connection, key, channel, stuck, failing=failing, settings=self._settings, now_us=now_us
+                        connection, key, channels, stuck, failing=failing, settings=self._settings, now_us=now_us
                     )
                     if isinstance(found, Claim):
                         claims.append((key, found))

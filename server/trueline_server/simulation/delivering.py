@@ -85,7 +85,7 @@ class SimulatedDelivery:
         """Send what one channel may carry; answers when it may carry more."""
         channel = self._channels.get(lane[1])
         while True:
-            found = claim(connection, lane, channel, (), failing=False, settings=_SETTINGS, now_us=now_us)
+            found = claim(connection, lane, self._channels, (), failing=False, settings=_SETTINGS, now_us=now_us)
             if not isinstance(found, Claim):
                 if found.until_us is not None:
                     self._note_held(connection, lane, found.until_us, now_us)

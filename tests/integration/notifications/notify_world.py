@@ -99,9 +99,11 @@ class World:
         """Add a webhook."""
         self.channels[name] = channel(name, ChannelType.WEBHOOK, url=url, **more)
 
-    def put(self, to: str, content: Mapping[str, Any], *, group_id: str = "g1", person: str = "") -> str:
-        """Queue a notification; answers its id."""
-        self.clock.turn(0.001)
+    def put(
+        self, to: str, content: Mapping[str, Any], *, group_id: str = "g1", person: str = "", after_s: float = 0.001
+    ) -> str:
+        """Queue a notification so many seconds after the last one; answers its id."""
+        self.clock.turn(after_s)
         at_us = self.clock()
         new = hashlib.sha256(f"{to} {at_us}".encode()).hexdigest()[:32]
         row = {

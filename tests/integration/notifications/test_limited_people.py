@@ -55,6 +55,44 @@ def test_what_waits_says_why(world: World, receiver: HttpReceiver) -> None:
     assert [each.key for each in world.store.deliveries(TENANT, third)] == [request.key]
 
 
+def test_limits_are_those_of_the_person(world: World, receiver: HttpReceiver) -> None:
+    """What ada was told on one channel counts on her others, and nobody else's does."""
+    for name, person in (("mail", "ada"), ("chat", "ada"), ("bobs", "bob"), ("team", "")):
+        world.webhook(name, receiver.url, person=person, limits=HUMANE)
+    world.put("mail", alerts("a"), person="ada")
+    assert world.run() == 1
+    held = world.put("chat", alerts("b"), person="ada")
+    others = [world.put("bobs", alerts("c"), person="bob"), world.put("team", alerts("d"))]
+    assert world.run() == 2
+    assert world.states(*others) == [NotificationState.SENT] * 2
+    assert world.get(held).error.startswith("waits for the rate limit of the channel (1 in 60 s")
+    assert ", which counts all that ada is told;" in world.get(held).error
+    world.clock.turn(60)
+    assert world.run() == 1
+    # Four more in the quarter of an hour, whatever the channels.
+    for number in range(20):
+        world.put(("mail", "chat")[number % 2], alerts(f"more {number}"), person="ada")
+        world.clock.turn(30)
+        world.run()
+    assert len([each for each in receiver.requests if each.json["person"] == "ada"]) == 5
+
+
+def test_what_is_said_on_two_channels_counts_once(world: World, receiver: HttpReceiver) -> None:
+    """A level that tells ada on both of her channels at the same time does so at once, as often as one alone would."""
+    for name in ("mail", "chat"):
+        world.webhook(name, receiver.url, person="ada", limits=HUMANE)
+    for number in range(5):
+        put = [
+            world.put(name, alerts(f"page {number}"), person="ada", after_s=after_s)
+            for name, after_s in (("mail", 60), ("chat", 0))
+        ]
+        assert world.run() == 2
+        assert world.states(*put) == [NotificationState.SENT] * 2
+    world.put("mail", alerts("page 6"), person="ada", after_s=60)
+    world.put("chat", alerts("page 6"), person="ada", after_s=0)
+    assert world.run() == 0
+
+
 def test_bundle_that_fails_goes_again_as_it_was(world: World, receiver: HttpReceiver) -> None:
     """What is queued meanwhile does not join it: the same key says the same."""
     world.webhook("ada", receiver.url, person="ada", limits=HUMANE)

@@ -60,7 +60,7 @@ def policies(draw: st.DrawFn) -> EscalationPolicy:
         every_us = draw(minutes) if repeat else 0
         waited = levels[-1].repeat * levels[-1].every_us if levels else 0
         after_us = waited + draw(minutes) if levels else draw(st.just(0) | minutes)
-        target = Target(draw(st.sampled_from(Reaches)), draw(st.sampled_from("abc")))
+        target = Target(draw(st.sampled_from(Reaches)), draw(st.sampled_from("abc")), draw(st.booleans()))
         levels.append(Level(f"level {place}", after_us, (target,), repeat, every_us))
     rounds = draw(st.integers(0, 3))
     required = draw(st.booleans())

@@ -52,6 +52,12 @@ POLICIES = [
         "  levels:\n  - {name: L1, notify: [{person: ada, §chanel: log}]}\n",
         "did you mean 'channel'?",
     ),
+    _policy(
+        "channel by all",
+        "  levels:\n  - {name: L1, notify: [{channel: log, §by: all}]}\n",
+        "says nothing beside channel, which is the one that is told; take it out",
+        False,
+    ),
     _policy("target twice", "  levels:\n  - {name: L1, notify: [{person: a}, §{person: a}]}\n", "repeats"),
     _policy(
         "delay without a unit", "  levels:\n  - {name: L1, after: §5, notify: [{channel: log}]}\n", "write 5s, 5m, 5h"

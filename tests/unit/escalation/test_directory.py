@@ -28,17 +28,19 @@ DAY = 86_400_000_000
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "at", "channels"),
+    ("kind", "name", "every", "at", "channels"),
     [
-        ("channel", "log", 0, ["log"]),
-        ("channel", "ada-mail", 0, ["ada-mail"]),
-        ("person", "ada", 0, ["ada-mail", "ada-chat"]),
-        ("schedule", "ops", DAY, ["ada-mail", "ada-chat", "bob-mail"]),
+        ("channel", "log", False, 0, ["log"]),
+        ("channel", "ada-chat", False, 0, ["ada-chat"]),
+        ("person", "ada", False, 0, ["ada-mail"]),
+        ("person", "ada", True, 0, ["ada-mail", "ada-chat"]),
+        ("schedule", "ops", False, DAY, ["ada-mail", "bob-mail"]),
+        ("schedule", "ops", True, DAY, ["ada-mail", "ada-chat", "bob-mail"]),
     ],
 )
-def test_a_target_reaches_its_channels(kind: str, name: str, at: int, channels: list[str]) -> None:
-    """All channels of all people behind it, with the person and the target beside each."""
-    target = Target(Reaches(kind), name)
+def test_a_target_reaches_its_channels(kind: str, name: str, every: bool, at: int, channels: list[str]) -> None:
+    """The first channel of each person behind it, or all of them, with the person and the target beside each."""
+    target = Target(Reaches(kind), name, every)
     found = DIRECTORY(target, at)
     assert [recipient.channel for recipient in found.recipients] == channels
     assert all(recipient.target == target for recipient in found.recipients)
