@@ -56,7 +56,7 @@ POLICIES = [
         "channel by all",
         "  levels:\n  - {name: L1, notify: [{channel: log, §by: all}]}\n",
         "says nothing beside channel, which is the one that is told; take it out",
-        False,
+        seen=False,
     ),
     _policy("target twice", "  levels:\n  - {name: L1, notify: [{person: a}, §{person: a}]}\n", "repeats"),
     _policy(
