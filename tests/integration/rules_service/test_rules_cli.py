@@ -226,13 +226,15 @@ def test_differences_of_a_shadow(cli: Cli, life: LifeServer, tenant: str, client
     assert cli("shadow", "--end")[1] == "there was nothing in the shadow\n"
     client.activate_rules({"a.yaml": LOW}, stage=RuleStage.SHADOW)
     life.differ(tenant, "none", "warning", NOON, plan="pro", country="GB")
+    revision = life.book.shadow_of(tenant).revision  # type: ignore[union-attr]
+    life.log.count_shadow(tenant, "low", revision, evaluations=1_005, different=2)
     status, out, _ = cli("shadow")
     assert status == 0
-    assert ["low", "1", "1"] in [line.split() for line in out.splitlines()]
+    assert ["low", "1,005", "1,003", "2", "1"] in [line.split() for line in out.splitlines()]
     assert "low country=GB plan=pro" in out
     assert "active rules: none, shadow: warning" in out
     assert json.loads(cli("shadow", "--output", "json")[1])["counts"] == [
-        {"rule": "low", "evaluations": 1, "differences": 1}
+        {"rule": "low", "evaluations": 1005, "differences": 1, "different": 2}
     ]
     assert cli("shadow", "--end")[1].startswith("✓ the shadow ended: revision ")
     assert client.rule_revisions().shadow is None
