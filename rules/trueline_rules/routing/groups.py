@@ -149,7 +149,9 @@ def due(group: Group, timing: Timing, now_us: int) -> bool:
     return now_us >= group.next_flush_us or group.next_flush_us - now_us > longest
 
 
-def flush(group: Group, timing: Timing, now_us: int, suppressed: Mapping[str, Suppression]) -> Flushed:
+def flush(
+    group: Group, timing: Timing, now_us: int, suppressed: Mapping[str, Suppression], *, repeats: bool = True
+) -> Flushed:
     """Say what a group tells now, and why; the group that comes of it holds once that is written down.
 
     Args:
@@ -158,6 +160,7 @@ def flush(group: Group, timing: Timing, now_us: int, suppressed: Mapping[str, Su
         now_us: the server's clock.
         suppressed: by fingerprint, those of its members that must not be told now. That an alert is resolved is told
             nevertheless, if it was told as firing.
+        repeats: whether the same may be said again now; else it is at the first flush at which it may.
 
     """
     told = group.sent.firing if group.sent is not None else {}
@@ -166,7 +169,7 @@ def flush(group: Group, timing: Timing, now_us: int, suppressed: Mapping[str, Su
     held = tuple((one, suppressed[one.fingerprint]) for one in members if one.firing and one.fingerprint in suppressed)
     resolved = tuple(one for one in members if not one.firing and one.fingerprint in told)
     unsent = tuple(one for one in members if not one.firing and one.fingerprint not in told)
-    reason, causes = _reason(group, timing, now_us, firing, resolved, alone=not held)
+    reason, causes = _reason(group, timing, now_us, firing, resolved, alone=not held, repeats=repeats)
     sent = group.sent
     if reason is not None:
         kept_back = {one.fingerprint: told[one.fingerprint] for one, _ in held if one.fingerprint in told}
@@ -197,6 +200,7 @@ def _reason(
     resolved: tuple[Member, ...],
     *,
     alone: bool,
+    repeats: bool,
 ) -> tuple[NotifyReason | None, tuple[str, ...]]:
     """Why a notification goes out, and which alerts make it so; `alone` = no other alert fires, suppressed."""
     told = group.sent.firing if group.sent is not None else {}
@@ -222,7 +226,8 @@ def _reason(
         if causes:
             return reason, causes
     last = group.sent
-    if firing and last is not None and last.firing and now_us - last.at_us >= timing.repeat_interval_us:
+    again = last is not None and bool(last.firing) and now_us - last.at_us >= timing.repeat_interval_us
+    if firing and again and repeats:
         return NotifyReason.REPEAT, ()
     return None, ()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from trueline_rules.escalation.business_time import opens
 from trueline_rules.escalation.directory import Directory
 from trueline_rules.escalation_model import EscalationPolicy
 from trueline_rules.model import RuleSet
@@ -27,6 +28,11 @@ class Routing:
     maintenances: tuple[Maintenance, ...]
     policies: dict[str, EscalationPolicy]
     directory: Directory
+
+    def is_open(self, policy: str, now_us: int) -> bool:
+        """Whether the business hours of a policy, "" = none, are running: outside of them nothing is said again."""
+        known = self.policies.get(policy)
+        return known is None or opens(now_us, known.hours) <= now_us
 
     def channels_of(self, labels: Mapping[str, str]) -> frozenset[str]:
         """The channels of all routes that an alert with these labels goes to."""

@@ -47,6 +47,7 @@ class Leaps:
         # What begins and ends by itself could make a look say something that it does not say now.
         self._still = not (routing.silences or routing.maintenances)
         self._policies = frozenset(routing.policies)
+        self._with_hours = frozenset(name for name, policy in routing.policies.items() if policy.hours is not None)
         self._leaps: dict[str, _Leap] = {}
 
     def ahead(self, connection: Connection, now_us: int) -> None:
@@ -97,9 +98,9 @@ class Leaps:
         begins = stored.destination.escalation in self._policies and not loud <= stored.escalated
         return begins or any(not each.live and not each.closed for each in stored.escalations)
 
-    @staticmethod
-    def _has_hours(stored: StoredGroup) -> bool:
-        return bool(stored.destination.mute or stored.destination.active)
+    def _has_hours(self, stored: StoredGroup) -> bool:
+        destination = stored.destination
+        return bool(destination.mute or destination.active or destination.escalation in self._with_hours)
 
     def _move(self, connection: Connection, name: str, leap: _Leap, at_us: int) -> None:
         flushes = leap.flushes + (at_us - leap.first_us) // leap.interval_us

@@ -186,12 +186,12 @@ targets: {respond_within: 15m}
 """,
 )
 BOSS = document("NotificationChannel", "boss", "type: log")
+BEN = document("NotificationChannel", "ben_mail", "type: log\nperson: ben")
 ESCALATING = document("Route", "default", "escalation: people\ngroup_by: [rule]")
 
 
 def _world_of_people(make: Make) -> DispatchWorld:
-    ben = document("NotificationChannel", "ben_mail", "type: log\nperson: ben")
-    return make(ESCALATING, POLICY, BOSS, ben)
+    return make(ESCALATING, POLICY, BOSS, BEN)
 
 
 def test_levels_are_told_one_after_the_other(make: Make) -> None:
@@ -208,6 +208,34 @@ def test_levels_are_told_one_after_the_other(make: Make) -> None:
     assert ("escalated", "level L2 told: ben") in told
     assert ("deadline_missed", "the time to respond was missed") in told
     assert ("escalated", "all levels were told, and nobody has acknowledged") in told
+
+
+def test_repeats_wait_for_business_hours(make: Make) -> None:
+    """What begins on a Saturday is told once; on Monday at nine it is told again, and goes to the first level."""
+    hours = POLICY + "  hours: {time_zone: UTC, from: '09:00', until: '17:00'}\n"
+    route = ESCALATING.replace("group_by", "channels: [log]\n  repeat_interval: 2h\n  group_by")
+    world = make(route, hours, BOSS, BEN)
+
+    def sleep(seconds: int) -> None:
+        for _ in range(seconds // 300):
+            world.clock.turn(300)
+            world.wheel.tick()
+
+    world.fire("pro")
+    world.turn(600)
+    monday_s = 45 * 3600
+    sleep(monday_s - 1200)
+    assert [(at, channel, reason) for at, channel, reason, _ in world.told()] == [(30, "log", "first")]
+    world.fire("free")
+    world.turn(590)
+    # What is new is told at once.
+    assert [(reason, plans) for *_, reason, plans in world.told()[1:]] == [("new_alerts", ["free", "pro"])]
+    world.turn(10)
+    assert next(at for at, channel, *_ in world.told() if channel == "ops") == monday_s
+    sleep(26 * 3600)
+    repeats = [at - monday_s for at, _, reason, _ in world.told() if reason == "repeat"]
+    assert len(repeats) > 3
+    assert all(at % (24 * 3600) <= 8 * 3600 for at in repeats)
 
 
 def test_an_acknowledgement_stops_it_until_it_runs_out(make: Make) -> None:

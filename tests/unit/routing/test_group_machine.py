@@ -74,6 +74,19 @@ def test_nothing_new_says_nothing_until_the_repeat() -> None:
     assert reasons[47] is NotifyReason.REPEAT
 
 
+def test_a_repeat_may_have_to_wait() -> None:
+    """While nothing may be said again it is not; once it may, the next flush says it. What is new is told anyway."""
+    group, at_us = told(member()), 0
+    for look in range(60):
+        at_us = 30 * SECOND + (look + 1) * 5 * MINUTE
+        flushed = flush(group, TIMING, at_us, {}, repeats=False)
+        assert flushed.reason is None
+        group = flushed.group
+    assert flush(group, TIMING, at_us + 5 * MINUTE, {}).reason is NotifyReason.REPEAT
+    more = put(group, member("b"), at_us + MINUTE)
+    assert flush(more, TIMING, at_us + 5 * MINUTE, {}, repeats=False).reason is NotifyReason.NEW_ALERTS
+
+
 def test_a_new_alert_is_told_at_the_next_flush() -> None:
     """All that fires is told again, and the new alert is the cause."""
     flushed = flush(put(told(member("a")), member("b"), MINUTE), TIMING, 6 * MINUTE, {})
