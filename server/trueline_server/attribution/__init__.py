@@ -1,0 +1,1 @@
+"""Attribution: which touch earned a conversion."""
