@@ -28,7 +28,6 @@ from trueline_server.alerts.routing import Routing, routing_of
 from trueline_server.alerts.suppressing import Suppressing
 from trueline_server.alerts.telling import tell_route
 from trueline_server.cases import store
-from trueline_server.cases.model import CaseState
 from trueline_server.timers.store import Timer, set_timer, set_timers
 from trueline_server.timers.wheel import TimerWheel
 
@@ -64,7 +63,6 @@ class Dispatcher:
         rules = self._rules(tenant)
         self._suppressing.changed(tenant)
         moves = self._moves(connection, tenant, routing_of(rules), alerts)
-        by = next((c.case.acknowledged_by for c in alerts if c.case.state is CaseState.ACKNOWLEDGED), "")
         known = read_groups(connection, tenant, moves)
         for name, move in moves.items():
             before = known.get(name)
@@ -74,7 +72,7 @@ class Dispatcher:
             write_group(connection, before, after)
             if before is None or before.group.over:
                 set_timer(connection, Timer(tenant, GROUP_TIMER, name, after.group.next_flush_us))
-            followed = self._escalating.follow(connection, after, by, now_us)
+            followed = self._escalating.follow(connection, after, now_us)
             if followed is not after:
                 write_group(connection, after, followed)
 
@@ -93,7 +91,9 @@ class Dispatcher:
         why = self._suppressing.why(connection, stored.tenant, rules, stored.destination, now_us)
         found = {one.fingerprint: why(dict(one.labels)) for one in stored.group.members.values() if one.firing}
         suppressed = {name: reason for name, reason in found.items() if reason is not None}
-        flushed = flush(stored.group, stored.destination.timing, now_us, suppressed)
+        destination = stored.destination
+        repeats = routing_of(rules).is_open(destination.escalation, now_us)
+        flushed = flush(stored.group, destination.timing, now_us, suppressed, repeats=repeats)
         told = tell_route(connection, stored, flushed, routing_of(rules), now_us)
         after = replace(stored, group=flushed.group, flushes=stored.flushes + 1)
         after = self._escalating.look(connection, after, flushed.firing, told, now_us)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 from trueline_rules.escalation import machine
@@ -37,13 +38,22 @@ ESCALATION_TIMER = "escalation"
 _NOBODY: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """Who has an alert, since when (µs since 1970, UTC); "" and 0 = nobody."""
+
+    by: str
+    since_us: int
+
+
 class Escalating:
     """Escalates groups. Everything happens in the caller's transaction.
 
     Alerts that are told together are one escalation: one policy, one set of clocks, one message to each level. It
-    begins at the look at their group at which they first could be told; what comes later is another one. Its levels
-    are told while one of its alerts fires that nobody has acknowledged and nothing suppresses. It is acknowledged when
-    all of them are, and over when none of them fires in the group any more.
+    begins at the look at their group at which they first could be told; what comes later is another one. Where its
+    alerts part ways it splits, and each part goes on with the clocks that it has: when somebody has some of them and
+    not the others, and when some are suppressed as a level is told of the others. So whatever holds of an escalation
+    holds of each of its alerts. It is over when none of them fires in the group any more.
     """
 
     def __init__(self, rules: Callable[[str], RuleSet], suppressing: Suppressing, wheel: TimerWheel) -> None:
@@ -74,33 +84,35 @@ class Escalating:
         policy = routing.policies.get(stored.destination.escalation)
         escalated = stored.escalated
         fresh = [member for member in firing if member.case not in escalated]
-        if policy is not None and fresh:
-            stored = self._begin(connection, stored, policy, fresh, told=told, now_us=now_us)
-        ended = [
-            each if each.live or each.closed else pages.tell_end(connection, stored, each, routing, now_us)
-            for each in stored.escalations
-        ]
-        stored = replace(stored, escalations=tuple(each for each in ended if not each.over))
+        begun = () if policy is None else self._begin(connection, stored, policy, fresh, told=told, now_us=now_us)
+        stored = replace(stored, escalations=(*stored.escalations, *begun))
+        again = frozenset(member.fingerprint for member in fresh) if begun else frozenset()
+        after = []
+        for each in stored.escalations:
+            if each.live or each.closed:
+                after.append(each)
+                continue
+            pages.tell_end(connection, stored, each, routing, again=again, now_us=now_us)
+            after.append(replace(each, closed=True))
+        stored = replace(stored, escalations=tuple(each for each in after if not each.over))
         wait(connection, stored, now_us)
         return stored
 
-    def follow(self, connection: Connection, stored: StoredGroup, by: str, now_us: int) -> StoredGroup:
-        """Follow what became of the alerts of a group, which are written already: acknowledged, taken back, resolved.
-
-        Args:
-            connection: in a transaction.
-            stored: the group with its members as they are now.
-            by: who acknowledged one of them; "" = nobody did.
-            now_us: the server's clock.
-
-        """
+    def follow(self, connection: Connection, stored: StoredGroup, now_us: int) -> StoredGroup:
+        """Follow what became of the alerts of a group, which are written: acknowledged, taken back, resolved, gone."""
         if not any(each.live for each in stored.escalations):
             return stored
-        nobodys = self._unacknowledged(connection, stored)
-        after = tuple(
-            self._follow(connection, stored, each, nobodys, by=by, now_us=now_us) if each.live else each
-            for each in stored.escalations
-        )
+        held = self._held(connection, stored)
+        kept: list[Escalation] = []
+        parted: list[Escalation] = []
+        for each in stored.escalations:
+            if not each.live:
+                kept.append(each)
+                continue
+            first, *others = _parts(each, held, now_us)
+            kept.append(self._follow(connection, stored, first, held, now_us))
+            parted += [self._follow(connection, stored, other, held, now_us) for other in others]
+        after = tuple(_join(kept, parted, now_us))
         if after == stored.escalations:
             return stored
         followed = replace(stored, escalations=after)
@@ -116,40 +128,41 @@ class Escalating:
         *,
         told: frozenset[str],
         now_us: int,
-    ) -> StoredGroup:
+    ) -> list[Escalation]:
+        if not fresh:
+            return []
         if policy.case is PolicyKind.BACKLOG:
             put_aside(connection, stored.tenant, fresh, now_us)
-        state = machine.begin(policy, now_us)
         cases = frozenset(member.case for member in fresh)
-        if not cases & self._unacknowledged(connection, stored):
-            # Somebody brought them along from another route.
-            holders = {case.acknowledged_by for case in store.find_cases(connection, stored.tenant, cases).values()}
-            state, _ = machine.acknowledge(state, now_us, ", ".join(sorted(holders)))
-        begun = Escalation(f"{stored.group.opened_us}/{stored.flushes}", cases, state)
-        begun = self._run(connection, stored, begun, now_us, told)
-        return replace(stored, escalations=(*stored.escalations, begun))
+        # Whoever was told of one of them before it was over for a moment hears of its end when it is over for good.
+        heard = pages.heard_of(connection, stored, fresh)
+        name = f"{stored.group.opened_us}/{stored.flushes}"
+        begun = Escalation(name, cases, machine.begin(policy, now_us), heard)
+        # Somebody may have brought some of them along from another route.
+        held = self._held(connection, stored)
+        new = [self._follow(connection, stored, part, held, now_us) for part in _parts(begun, held, now_us)]
+        return [each for part in new for each in self._run(connection, stored, part, now_us, told)]
 
     def _follow(
         self,
         connection: Connection,
         stored: StoredGroup,
         escalation: Escalation,
-        nobodys: set[str],
-        *,
-        by: str,
+        held: Mapping[str, _Hold],
         now_us: int,
     ) -> Escalation:
+        """Follow an escalation all of whose alerts the same person has, or nobody, or that fire no more."""
         state = escalation.state
-        firing = {one.case for one in _firing(stored, escalation)}
+        holds = [held[case] for case in escalation.cases if case in held]
         why = ""
-        if not firing:
+        if not holds:
             after, actions = machine.resolve(state, now_us)
             why = "it was over before this went out"
-        elif firing & nobodys:
+        elif not holds[0].by:
             after, actions = machine.unacknowledge(state, now_us)
-        elif state.acknowledged_us is None:
-            after, actions = machine.acknowledge(state, now_us, by or SYSTEM)
-            why = f"{by or SYSTEM} had it before this went out"
+        elif _is_news(state, holds):
+            after, actions = machine.acknowledge(state, now_us, holds[0].by)
+            why = f"{holds[0].by} had it before this went out"
         else:
             return escalation
         if why:
@@ -162,8 +175,8 @@ class Escalating:
         if stored is None:
             return
         # An acknowledgement may have run out in another group.
-        after = self.follow(connection, stored, "", now_us)
-        ran = tuple(self._run(connection, after, each, now_us) for each in after.escalations)
+        after = self.follow(connection, stored, now_us)
+        ran = tuple(each for one in after.escalations for each in self._run(connection, after, one, now_us))
         after = replace(after, escalations=ran)
         write_group(connection, stored, after)
         wait(connection, after, now_us)
@@ -175,17 +188,28 @@ class Escalating:
         escalation: Escalation,
         now_us: int,
         told: frozenset[str] = _NOBODY,
-    ) -> Escalation:
-        """Do what is due; a level waits while everything that it would tell of is suppressed."""
+    ) -> list[Escalation]:
+        """Do what is due; a level waits for alerts that are suppressed, which go their own way if others are not."""
         state = escalation.state
-        step, rearm_us = state.step, state.rearm_us
-        tells = step is not None and step.at_us <= now_us
+        tells = state.step is not None and state.step.at_us <= now_us
         # An acknowledgement that runs out has its level told again at once.
-        rearms = rearm_us is not None and rearm_us <= now_us
-        if (tells or rearms) and not self._told(connection, stored, escalation, now_us, held=rearms):
-            state = _later(state, now_us + stored.destination.timing.group_interval_us, tells=tells, rearms=rearms)
-        after, actions = machine.due(state, now_us, routing_of(self._rules(stored.tenant)).directory)
-        return self._act(connection, stored, escalation.moved(after), actions, now_us=now_us, already=told)
+        rearms = state.rearm_us is not None and state.rearm_us <= now_us
+        parts = [escalation]
+        if tells or rearms:
+            later = _later(state, now_us + stored.destination.timing.group_interval_us, tells=tells, rearms=rearms)
+            loud = {one.case for one in self._loud(connection, stored, escalation, now_us)}
+            quiet = frozenset(one.case for one in _firing(stored, escalation)) - loud
+            if not loud:
+                parts = [escalation.moved(later)]
+            elif quiet:
+                told_of, waits = escalation.split(quiet, now_us)
+                parts = [told_of, waits.moved(later)]
+        directory = routing_of(self._rules(stored.tenant)).directory
+        ran = []
+        for part in parts:
+            after, actions = machine.due(part.state, now_us, directory)
+            ran.append(self._act(connection, stored, part.moved(after), actions, now_us=now_us, already=told))
+        return ran
 
     def _act(
         self,
@@ -201,7 +225,7 @@ class Escalating:
         for action in actions:
             match action:
                 case NotifyLevel():
-                    members = self._told(connection, stored, escalation, now_us)
+                    members = self._loud(connection, stored, escalation, now_us)
                     escalation = pages.tell_level(
                         connection, stored, escalation, action, members=members, already=already, now_us=now_us
                     )
@@ -216,7 +240,7 @@ class Escalating:
                     kind = EventKind.ESCALATED
                     pages.note(connection, stored, escalation, kind, text, now_us=now_us, exhausted=True)
                 case DeadlineMissed():
-                    quiet = escalation.live and not self._told(connection, stored, escalation, now_us, held=True)
+                    quiet = escalation.live and not self._loud(connection, stored, escalation, now_us)
                     pages.tell_missed(connection, stored, escalation, action, now_us, quiet=quiet)
         return escalation
 
@@ -236,38 +260,22 @@ class Escalating:
         others = set().union(*groups_of(connection, stored.tenant, mine).values()) - {stored.id}
         set_timers(connection, [Timer(stored.tenant, ESCALATION_TIMER, name, now_us) for name in sorted(others)])
 
-    def _told(
-        self,
-        connection: Connection,
-        stored: StoredGroup,
-        escalation: Escalation,
-        now_us: int,
-        *,
-        held: bool = False,
-    ) -> list[Member]:
-        """The alerts that a level is told of: those that fire, that nobody has acknowledged and nothing suppresses.
-
-        `held` takes in those that somebody has, for their acknowledgement runs out.
-        """
+    def _loud(self, connection: Connection, stored: StoredGroup, escalation: Escalation, now_us: int) -> list[Member]:
+        """The alerts of an escalation that fire and that nothing suppresses."""
         rules = self._rules(stored.tenant)
         why = self._suppressing.why(connection, stored.tenant, rules, stored.destination, now_us)
-        nobodys = self._unacknowledged(connection, stored)
-        return [
-            member
-            for member in sorted(_firing(stored, escalation), key=lambda member: member.fingerprint)
-            if (held or member.case in nobodys) and why(dict(member.labels)) is None
-        ]
+        firing = sorted(_firing(stored, escalation), key=lambda member: member.fingerprint)
+        return [member for member in firing if why(dict(member.labels)) is None]
 
-    def _unacknowledged(self, connection: Connection, stored: StoredGroup) -> set[str]:
-        """The cases of a group that fire and that nobody has acknowledged."""
-        members = GROUP_MEMBERS.c
+    def _held(self, connection: Connection, stored: StoredGroup) -> dict[str, _Hold]:
+        """Who has the alerts of a group that fire, by case."""
+        members, cases = GROUP_MEMBERS.c, CASES.c
         query = (
-            select(members.case_id)
-            .join(CASES, (CASES.c.tenant == members.tenant) & (CASES.c.id == members.case_id))
+            select(members.case_id, cases.acknowledged_by, cases.acknowledged_us)
+            .join(CASES, (cases.tenant == members.tenant) & (cases.id == members.case_id))
             .where(members.tenant == stored.tenant, members.group_id == stored.id, members.firing)
-            .where(CASES.c.state == CaseState.OPEN.value)
         )
-        return set(connection.execute(query).scalars())
+        return {case: _Hold(by, since_us or 0) for case, by, since_us in connection.execute(query)}
 
 
 def wait(connection: Connection, stored: StoredGroup, now_us: int) -> None:
@@ -278,6 +286,44 @@ def wait(connection: Connection, stored: StoredGroup, now_us: int) -> None:
         clear_timer(connection, stored.tenant, ESCALATION_TIMER, stored.id)
     else:
         set_timer(connection, Timer(stored.tenant, ESCALATION_TIMER, stored.id, max(next_us, now_us)))
+
+
+def _parts(escalation: Escalation, held: Mapping[str, _Hold], now_us: int) -> list[Escalation]:
+    """An escalation by who has its alerts: first what stays, with those that fire no more, then what parts from it."""
+    by: defaultdict[str, set[str]] = defaultdict(set)
+    for case in escalation.cases & held.keys():
+        by[held[case].by].add(case)
+    stays = escalation.state.by if escalation.state.by in by else min(by, default="")
+    parts = []
+    for name in sorted(by.keys() - {stays}):
+        escalation, part = escalation.split(frozenset(by[name]), now_us)
+        parts.append(part)
+    return [escalation, *parts]
+
+
+def _join(kept: Sequence[Escalation], parted: Sequence[Escalation], now_us: int) -> list[Escalation]:
+    """Let what parted join what the same person has of the same beginning: else each alert would end up on its own."""
+    found = list(kept)
+    for part in parted:
+        for at, each in enumerate(found):
+            if part.state.by and each.live and _mark(each) == _mark(part):
+                state, _ = machine.acknowledge(each.state, now_us, part.state.by)
+                found[at] = each.joined(part).moved(state)
+                break
+        else:
+            found.append(part)
+    return found
+
+
+def _mark(escalation: Escalation) -> tuple[object, ...]:
+    state = escalation.state
+    return state.by, state.opened_us, state.policy
+
+
+def _is_news(state: EscalationState, holds: Sequence[_Hold]) -> bool:
+    """Whether somebody else acknowledged, or the same person again, than is known."""
+    since_us = max(each.since_us for each in holds)
+    return state.acknowledged_us is None or state.by != holds[0].by or since_us > state.acknowledged_us
 
 
 def _firing(stored: StoredGroup, escalation: Escalation) -> list[Member]:

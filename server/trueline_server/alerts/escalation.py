@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,14 +14,16 @@ from trueline_rules.escalation.state import EscalationState
 from trueline_rules.routing.groups import Member
 from trueline_stores.state.case_tables import ESCALATIONS
 
+_ID_BYTES = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """An escalation is about the alerts of a group that were told together and that no other one is about.
+    """An escalation is about alerts of a group that were told together and have gone the same way since.
 
     Attributes:
         id: among those of its group.
-        cases: ids of the alerts; they stay the same from the beginning to the end.
+        cases: ids of the alerts, of which no other live escalation of the group is about one.
         state: of the pure machine, with the policy as it was at the beginning; all its clocks began then.
         told: channel -> person ("" = nobody's), of everybody whom a level told.
         closed: whether it is over and those who were told know it.
@@ -45,6 +49,16 @@ class Escalation:
     def is_about(self, member: Member) -> bool:
         """Whether an alert of the group is one of its own."""
         return member.case in self.cases
+
+    def split(self, cases: frozenset[str], now_us: int) -> tuple[Escalation, Escalation]:
+        """Let some of its alerts go their own way from now on: the others, and these, with the same clocks."""
+        ways = json.dumps([self.id, sorted(cases), now_us])
+        own = hashlib.blake2b(ways.encode(), digest_size=_ID_BYTES).hexdigest()
+        return replace(self, cases=self.cases - cases), replace(self, id=own, cases=cases)
+
+    def joined(self, other: Escalation) -> Escalation:
+        """With the alerts of another one, which is no more."""
+        return replace(self, cases=self.cases | other.cases, told={**other.told, **self.told})
 
     def moved(self, state: EscalationState) -> Escalation:
         """The same, further on."""

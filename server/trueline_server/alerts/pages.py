@@ -64,26 +64,42 @@ def tell_level(
     return replace(escalation, told={**escalation.told, **to})
 
 
+def heard_of(connection: Connection, stored: StoredGroup, fresh: Sequence[Member]) -> dict[str, str]:
+    """Whom levels told of alerts that are over, or had left, since the last look, and that fire again now."""
+    names = {member.fingerprint for member in fresh}
+    heard: dict[str, str] = {}
+    for each in stored.escalations:
+        if not each.live and not each.closed and each.told:
+            cases = store.find_cases(connection, stored.tenant, each.cases)
+            if any(case.key in names for case in cases.values()):
+                heard |= each.told
+    return heard
+
+
 def tell_end(
-    connection: Connection, stored: StoredGroup, escalation: Escalation, routing: Routing, now_us: int
-) -> Escalation:
+    connection: Connection,
+    stored: StoredGroup,
+    escalation: Escalation,
+    routing: Routing,
+    *,
+    again: frozenset[str],
+    now_us: int,
+) -> None:
     """Tell everybody whom a level told that it is over, but for channels that its route tells that anyway.
 
-    What fires on but went another way is told so, except to channels that hear of it there. What fires here again is
-    not over.
+    What fires on but went another way is told so, except to channels that hear of it there. Of `again`, the
+    fingerprints of alerts that fire again, nobody is told that they are over.
     """
-    if escalation.told:
-        cases = store.find_cases(connection, stored.tenant, escalation.cases - stored.escalated)
-        over = sorted(cases.values(), key=lambda case: case.number)
-        moved = {case.id: routing.channels_of(case.labels) for case in over if case.is_open}
-        reason = MOVED if len(moved) == len(over) else OVER
-        new = []
-        for each in escalation.told.items():
-            said = [(member_of(one, firing=False), one) for one in over if each[0] not in moved.get(one.id, ())]
-            if said and each[0] not in stored.destination.channels:
-                new.append(_page(stored, escalation, reason, "end", to=each, said=said, now_us=now_us))
-        queue(connection, stored.tenant, new, now_us)
-    return replace(escalation, closed=True)
+    cases = store.find_cases(connection, stored.tenant, escalation.cases if escalation.told else ())
+    over = sorted((case for case in cases.values() if case.key not in again), key=lambda case: case.number)
+    moved = {case.id: routing.channels_of(case.labels) for case in over if case.is_open}
+    reason = MOVED if len(moved) == len(over) else OVER
+    new = []
+    for each in escalation.told.items():
+        said = [(member_of(one, firing=False), one) for one in over if each[0] not in moved.get(one.id, ())]
+        if said and each[0] not in stored.destination.channels:
+            new.append(_page(stored, escalation, reason, "end", to=each, said=said, now_us=now_us))
+    queue(connection, stored.tenant, new, now_us)
 
 
 def tell_missed(

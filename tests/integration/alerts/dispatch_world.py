@@ -58,12 +58,13 @@ class DispatchWorld:
     silences: list[Silence] = field(default_factory=list)
     # Whether what is queued goes at once; else it waits, as for a rate limit.
     carrying: bool = True
+    durable: bool = True
 
     def __post_init__(self) -> None:
         self._open()
 
     def _open(self) -> None:
-        self.state = StateDatabase.sqlite(self.folder / "state.sqlite3")
+        self.state = StateDatabase.sqlite(self.folder / "state.sqlite3", durable=self.durable)
         self.wheel = TimerWheel(self.state, self.clock)
         suppressing = Suppressing(self._silences)
         escalating = Escalating(lambda _: self.rules, suppressing, self.wheel)
@@ -84,10 +85,11 @@ class DispatchWorld:
         while left > 0:
             self.clock.turn(min(10, left))
             left -= 10
-            self.wheel.tick()
-            self._carry()
+            self.tick()
 
-    def _carry(self) -> None:
+    def tick(self) -> None:
+        """Run what is due now; what is queued goes, unless it waits."""
+        self.wheel.tick()
         if self.carrying:
             waits = NOTIFICATIONS.c.state == "queued"
             gone = {"state": "sent", "sent_as": NOTIFICATIONS.c.id, "finished_us": self.clock()}
