@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,11 @@ class Paths:
 def offsets_of(lengths: npt.NDArray[np.int64]) -> Offsets:
     """int64[n] lengths as int64[n + 1] offsets."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+
+
+def summed(amounts: Floats, places: npt.NDArray[np.integer[Any]], size: int) -> Floats:
+    """The sum of the amounts of each place, float64[size]."""
+    return np.bincount(places, amounts, minlength=size).astype(np.float64, copy=False)
 
 
 def check_csr(field: str, codes: Codes, offsets: Offsets, channels: int) -> None:
