@@ -101,9 +101,10 @@ def score_attainments(weights: Mapping[str, float], attainments: Mapping[str, fl
         parts[name] = Part(weight, share, 100.0 * share * attainment, 100.0 * share * (1.0 - attainment))
     if not present:
         return Score(None, 0.0, parts)
-    # Shares that were rounded may add up to a hair more than 1.
-    value = min(math.fsum(part.contribution for part in parts.values()), 100.0)
-    return Score(value, min(present / total, 1.0), parts)
+    # Not the sum of the parts: shares that were rounded may add up to a hair less than 1, which is the lowest band's
+    # border where only all of it will do.
+    won = math.fsum(weight * attainments[name] for name, weight in weights.items() if name in attainments)
+    return Score(100.0 * (won / present), min(present / total, 1.0), parts)
 
 
 def rank_missed(parts: Mapping[str, Part]) -> list[tuple[str, float]]:

@@ -245,7 +245,7 @@ class Confinement:
     @staticmethod
     def _check_table_function(node: Node) -> None:
         if node.name.lower() not in TABLE_FUNCTIONS:
-            way_out = "read the views events, points, kpis, or those of the roles"
+            way_out = "read the views events, points, facts, kpis, or those of the roles"
             raise StatementRefusedError(f"the table function {node.name} is refused; {way_out}", names=node.name)
 
     def _functions(self) -> FunctionCatalogue:
@@ -310,14 +310,14 @@ def _inside(tree: Node) -> Node:
 def _read_table(name: str, own_names: frozenset[str], reads: set[str]) -> None:
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise StatementRefusedError(
-            f"the table {name} is refused; read the views events, points, kpis, or those of the roles, e.g. signup",
+            f"the table {name} is refused; read the views events, points, facts, kpis, or those of the roles, e.g. signup",
             names=name,
         )
     if name in own_names:
         return
     if name in TABLES - FIXED_VIEWS:
         raise StatementRefusedError(
-            f"the table {name} is refused; read the views events, points, kpis, or those of the roles", names=name
+            f"the table {name} is refused; read the views events, points, facts, kpis, or those of the roles", names=name
         )
     reads.add(name)
 

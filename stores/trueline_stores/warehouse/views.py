@@ -6,19 +6,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from trueline_stores.warehouse import tables
+
 ANY_EVENT = "*"
 # The role that any event plays unless the mapping says otherwise.
 ACTIVITY = "activity"
 # `<role>_if_any` reads a role and is empty, and no error, where nobody plays it.
 OPTIONAL = "_if_any"
-EVENTS, POINTS, KPIS = "events", "points", "kpis"
-FIXED_VIEWS = frozenset({EVENTS, POINTS, KPIS})
+EVENTS, POINTS, FACTS, KPIS = "events", "points", "facts", "kpis"
+FIXED_VIEWS = frozenset({EVENTS, POINTS, FACTS, KPIS})
 # Names that statements may not give to their own common table expressions: an inner one would not be seen outside of
 # its query, where the name would then mean the table.
-TABLES = frozenset(
-    {"events", "points", "members", "clocks", "metric_status", "kpi_values", "schema_migrations", "facts"}
-)
-TENANT_TABLES = ("events", "points", "members", "clocks", "metric_status", "kpi_values", "facts")
+TENANT_TABLES = tuple(table.name for table in tables.TABLES)
+TABLES = frozenset({*TENANT_TABLES, tables.SCHEMA_MIGRATIONS.name})
 
 _ROLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _SUBJECTS = ("user_id", "account_id", "anonymous_id", "device_id")
@@ -88,6 +88,9 @@ class Views:
         if POINTS in names:
             parameters["trueline_definitions"] = [f"{metric} {of}" for metric, of in sorted(self.definitions.items())]
             clauses.append(f"points AS ({_POINTS_VIEW})")
+        if FACTS in names:
+            known = " AND stored_at <= {trueline_known_at:DateTime64(6, 'UTC')}" if as_known else ""
+            clauses.append(f"facts AS ({_FACTS_VIEW.format(known=known)})")
         if KPIS in names:
             known = " AND computed_at <= {trueline_known_at:DateTime64(6, 'UTC')}" if as_known else ""
             clauses.append(f"kpis AS ({_KPIS_VIEW.format(known=known)})")
@@ -143,6 +146,13 @@ _POINTS_VIEW = (
     # A pane that ends later also counts events after the instant judged.
     "AND pane_end <= {trueline_at:DateTime64(6, 'UTC')} "
     "AND has({trueline_definitions:Array(String)}, concat(metric, ' ', definition))"
+)
+# The newest observation of each subject by the instant judged. One put in again for the same instant replaces the former
+# one, so what was known then may be missing it.
+_FACTS_VIEW = (
+    "SELECT subject, subject_id, name, observed_at, number, decimal, text, flag, instant, texts FROM trueline.facts "
+    "WHERE tenant = {{trueline_tenant:String}} AND observed_at <= {{trueline_at:DateTime64(6, 'UTC')}}{known} "
+    "ORDER BY observed_at DESC, revision DESC LIMIT 1 BY subject, name, subject_id"
 )
 _KPIS_VIEW = (
     "SELECT kpi, at, computed_at, value, numerator, denominator, period_start, period_end FROM trueline.kpi_values "

@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from trueline_server.facts.store import FactRow, FactStore
 from trueline_stores.errors import StatementRefusedError
 from trueline_stores.warehouse.client import Warehouse
 from trueline_stores.warehouse.confined import Answer, Confinement, Limits
 from trueline_stores.warehouse.statement_text import StatementText
+from trueline_stores.warehouse.tables import TABLES
 from trueline_stores.warehouse.views import Views
 
 from tests.integration.kpis.tenants import Happened, insert_happened, roles, us
@@ -37,6 +39,10 @@ def confinement(warehouse: Warehouse) -> Confinement:
     insert_happened(warehouse, OWN, own)
     insert_happened(warehouse, OTHER, [Happened("2024-01-01T10:00", "order", "eve", "1000")] * 3)
     insert_happened(warehouse, QUOTES, [Happened("2024-01-01T10:00", "order", "mal", "7")])
+    seats = [("a1", "2024-01-01", 5.0), ("a1", "2024-02-01", 7.0), ("a1", "2024-04-01", 99.0), ("a2", "2024-01-01", 5.0)]
+    facts = [FactRow("account", account, "seats", us(at), number) for account, at, number in seats]
+    FactStore(warehouse).write(OWN, [*facts, FactRow("account", "a1", "tier", us("2024-01-01"), "gold")], 1)
+    FactStore(warehouse).write(OTHER, [FactRow("account", "a1", "seats", us("2024-01-01"), 1000.0)], 1)
     return Confinement(warehouse, Limits(seconds=20, memory_bytes=200 << 20))
 
 
@@ -69,6 +75,8 @@ def run(
         pytest.param("SELECT if({t:String} = 'it''s \\ {x}', 1, 0) AS value", 1, id="odd text as a parameter"),
         pytest.param("SELECT count() AS value FROM kpis", 0, id="KPI values"),
         pytest.param("SELECT count() AS value FROM points", 0, id="metric points"),
+        pytest.param("SELECT sumIf(number, name = 'seats') AS value FROM facts", 12, id="newest facts by the instant"),
+        pytest.param("SELECT countIf(text = 'gold') AS value FROM facts", 1, id="facts of another type"),
     ],
 )
 def test_what_a_statement_may_read(confinement: Confinement, statement: str, value: float) -> None:
@@ -105,6 +113,11 @@ REFUSED = [
     ("SELECT hasColumnInTable('trueline', 'events', 'id') AS value", "the function hasColumnInTable"),
     ("SELECT aiGenerate('x') AS value", "the function aiGenerate"),
     # Other tables, databases and tenants.
+    ("SELECT any(message) AS value FROM decisions", "the table decisions"),
+    (
+        "SELECT 1 AS value FROM decisions WHERE 1 IN (WITH decisions AS (SELECT 1 AS z) SELECT z FROM decisions)",
+        "decisions",
+    ),
     ("SELECT count() AS value FROM trueline.events", "the table trueline.events"),
     ("SELECT count() AS value FROM `trueline`.`events`", "the table trueline.events"),
     ('SELECT count() AS value FROM "trueline" . "events"', "the table trueline.events"),
@@ -229,10 +242,12 @@ def test_a_statement_is_stopped_after_its_time(confinement: Confinement) -> None
         confinement.run(checked, tenant=OWN, at_us=AT, seconds=0.3)
 
 
-@pytest.mark.parametrize(("tenant", "events"), [(OWN, 7), (OTHER, 3), (QUOTES, 1), ("confined-nobody", 0)])
-@pytest.mark.parametrize("table", ["events", "points", "kpi_values", "clocks", "members", "metric_status"])
+@pytest.mark.parametrize(
+    ("tenant", "events", "facts"), [(OWN, 7, 5), (OTHER, 3, 1), (QUOTES, 1, 0), ("confined-nobody", 0, 0)]
+)
+@pytest.mark.parametrize("table", [table.name for table in TABLES])
 def test_tables_are_filtered_to_the_tenant_even_if_a_check_were_passed(
-    confinement: Confinement, tenant: str, events: int, table: str
+    confinement: Confinement, tenant: str, events: int, facts: int, table: str
 ) -> None:
     """The second line: a statement that reached a table itself would see rows of its tenant only."""
     allowed = confinement.check("SELECT 1 AS value", VIEWS, {})
@@ -240,7 +255,7 @@ def test_tables_are_filtered_to_the_tenant_even_if_a_check_were_passed(
         allowed, text=StatementText(f"SELECT count() AS value FROM trueline.{table}", frozenset(), frozenset())
     )
     answer = confinement.run(smuggled, tenant=tenant, at_us=AT)
-    assert answer.value == (events if table == "events" else 0)
+    assert answer.value == {"events": events, "facts": facts}.get(table, 0)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +300,8 @@ def test_what_was_known_then(confinement: Confinement) -> None:
     count = confinement.check("SELECT count() AS value FROM payment", VIEWS, {})
     assert confinement.run(count, tenant=OWN, at_us=AT, known_at_us=us("2024-01-31")).value == 3
     assert confinement.run(count, tenant=OWN, at_us=AT, known_at_us=us("2024-02-01")).value == 4
+    facts = confinement.check("SELECT count() AS value FROM facts", VIEWS, {})
+    assert confinement.run(facts, tenant=OWN, at_us=AT, known_at_us=us("2024-02-01")).value == 0
     points = confinement.check("SELECT count() AS value FROM points", VIEWS, {})
     with pytest.raises(StatementRefusedError, match="kept as corrected since"):
         confinement.run(points, tenant=OWN, at_us=AT, known_at_us=AT)

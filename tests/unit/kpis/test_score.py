@@ -77,6 +77,13 @@ def test_score_is_the_sum_of_its_parts(weights: dict[str, float], attainments: d
     assert math.fsum(part.effective_weight for part in score.parts.values()) == pytest.approx(1)
 
 
+@given(WEIGHTS, st.data())
+def test_all_that_is_judged_attained_is_exactly_100(weights: dict[str, float], data: st.DataObject) -> None:
+    """Whatever is left out: the best band may begin at 100."""
+    judged = data.draw(st.lists(st.sampled_from(sorted(weights)), min_size=1, unique=True))
+    assert score_attainments(weights, dict.fromkeys(judged, 1.0)).value == 100.0
+
+
 @given(WEIGHTS, ATTAINMENTS)
 def test_leaving_out_is_as_if_the_scorecard_had_not_named_it(
     weights: dict[str, float], attainments: dict[str, float]
