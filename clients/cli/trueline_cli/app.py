@@ -123,14 +123,18 @@ def load_extra(verb: str) -> Any:
     """
     from importlib.metadata import entry_points
 
-    needed = f"'{verb}' needs the backend; install it with: pip install \"trueline[server]\""
     found = list(entry_points(group=_GROUP, name=verb))
     if not found:
-        raise MissingExtraError(needed)
+        raise MissingExtraError(_needed(verb))
     try:
         return found[0].load()
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{needed} ({error.name} is missing)") from error
+        raise MissingExtraError(_needed(verb, error)) from error
+
+
+def _needed(verb: str, error: ModuleNotFoundError | None = None) -> str:
+    told = f"'{verb}' needs the backend; install it with: pip install \"trueline[server]\""
+    return told if error is None else f"{told} ({error.name} is missing)"
 
 
 def _guarded(command: Command, args: argparse.Namespace) -> int:
@@ -143,6 +147,12 @@ def _guarded(command: Command, args: argparse.Namespace) -> int:
         return 2
     except MissingExtraError as error:
         print(f"trueline {args.verb}: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        # The light install has the backend's own code, whose verbs import what it needs when they run.
+        if args.verb not in (*SERVER_VERBS, "rules") or (error.name or "").startswith("trueline"):
+            raise
+        print(f"trueline {args.verb}: {_needed(args.verb, error)}", file=sys.stderr)
         return 1
     except TruelineError as error:
         from trueline_cli.explain import explain

@@ -16,6 +16,7 @@ DEFAULT_ADDRESS = "127.0.0.1:7171"
 # Short, so that a person learns soon that no server is there.
 _ATTEMPTS = 3
 _MOST = 2**31 - 1
+_MOST_DAYS = 366
 _SPAN_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -113,6 +114,14 @@ def count(text: str) -> int:
     value = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else -1
     if not 0 <= value <= _MOST:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to {_MOST:,}")
+    return value
+
+
+def days(text: str) -> int:
+    """A number of days, 1 to 366."""
+    value = count(text)
+    if not 1 <= value <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of days from 1 to {_MOST_DAYS}")
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,10 +33,16 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=False)
 
 
-def table(*columns: str, right: tuple[str, ...] = (), fold: tuple[str, ...] = (), gap: int = 2) -> Table:
-    """An open table; `right` columns hold numbers, `fold` ones may take several lines, others are cut.
+def table(
+    *columns: str,
+    right: tuple[str, ...] = (),
+    fold: tuple[str, ...] = (),
+    cut: Mapping[str, int] | None = None,
+    gap: int = 2,
+) -> Table:
+    """An open table; `right` columns hold numbers, `fold` ones may take several lines, others stand on one.
 
-    Between columns are `gap` blanks.
+    Of `cut` columns so many characters are shown. Between columns are `gap` blanks.
     """
     made = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for name in columns:
@@ -44,6 +51,7 @@ def table(*columns: str, right: tuple[str, ...] = (), fold: tuple[str, ...] = ()
             justify="right" if name in right else "left",
             overflow="fold" if name in fold else "ellipsis",
             no_wrap=name not in fold,
+            max_width=(cut or {}).get(name),
         )
     return made
 
@@ -76,11 +84,13 @@ def _digits(kpi: KpiValue) -> int:
     return min(max(2, 1 - math.floor(math.log10(min(both)))), _MOST_DIGITS)
 
 
-def moment(instant: datetime | None) -> str:
-    """A time in UTC, to the second; without seconds where they are zero."""
+def moment(instant: datetime | None, *, short: bool = False) -> str:
+    """A time in UTC, to the second; without seconds where they are zero, or where it is to be `short`."""
     if instant is None:
         return NOTHING
     utc = instant.astimezone(UTC)
+    if short:
+        return utc.strftime("%Y-%m-%d %H:%M")
     return utc.strftime("%Y-%m-%d %H:%M:%S" if utc.second else "%Y-%m-%d %H:%M")
 
 

@@ -116,7 +116,7 @@ def watch_alerts(args: argparse.Namespace) -> int:
             return "nothing fires"
         shown = showing.ranked(open_now.values())[: max(height - _MARGIN - 1, 5)]
         left = len(open_now) - len(shown)
-        made = showing.alerts_table(shown)
+        made = showing.alerts_table(shown, brief=True)
         if left:
             made.add_row(f"… {left:,}", "more")
         return made
@@ -124,7 +124,7 @@ def watch_alerts(args: argparse.Namespace) -> int:
     def lines(message: Any) -> list[str]:
         if isinstance(message, AlertsSnapshot):
             return [
-                f"{alert.id}  {alert.severity}  {showing.state_words(alert)}  {alert.rule} {showing.about(alert)}"
+                f"{alert.id}  {showing.severity_of(alert)}  {showing.state_words(alert)}  {showing.labels_of(alert)}"
                 for alert in message.alerts
             ]
         return showing.change_lines(message.alert, message.events) if isinstance(message, AlertChanged) else []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trueline.aio import AsyncTruelineClient
     from trueline.alerts import (
+        AcknowledgedAlerts,
         Alert,
         AlertChanged,
         AlertDetails,
@@ -170,6 +171,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "aio": ("AsyncTruelineClient",),
     "alerts": (
+        "AcknowledgedAlerts",
         "Alert",
         "AlertChanged",
         "AlertDetails",
@@ -429,6 +431,7 @@ __all__ = [  # noqa: RUF022  in the order a reader meets them
     "SimulationSummary",
     "RecipientCount",
     "LevelCount",
+    "AcknowledgedAlerts",
     "Alert",
     "AlertKind",
     "CaseState",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from trueline import alert_calls, watching
 from trueline.alert_calls import By
 from trueline.alerts import (
+    AcknowledgedAlerts,
     Alert,
     AlertDetails,
     AlertGroup,
@@ -68,6 +69,22 @@ class AsyncAlertMethods:
         """See `TruelineClient.acknowledge_alert`."""
         by = By(author, note, etag, request_id, validate_only)
         return await self._call(alert_calls.acknowledge_alert(alert, by), timeout)
+
+    async def acknowledge_alerts(
+        self,
+        *,
+        author: str,
+        matchers: Sequence[str] = (),
+        group: str = "",
+        note: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> AcknowledgedAlerts:
+        """See `TruelineClient.acknowledge_alerts`."""
+        call = alert_calls.acknowledge_alerts(
+            matchers=matchers, group=group, author=author, note=note, validate_only=validate_only
+        )
+        return await self._call(call, timeout)
 
     async def unacknowledge_alert(
         self,

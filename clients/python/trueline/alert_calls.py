@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from trueline import alert_mapping, mapping
 from trueline.alerts import (
+    AcknowledgedAlerts,
     Alert,
     AlertDetails,
     AlertGroup,
@@ -97,6 +98,21 @@ def get_alert(alert: str) -> Call[AlertDetails]:
 def acknowledge_alert(alert: str, by: By) -> Call[Alert]:
     """AcknowledgeAlert."""
     return Call(_SERVICE, "AcknowledgeAlert", pb.AcknowledgeAlertRequest(id=alert, **by.fields()), _alert)
+
+
+@built
+def acknowledge_alerts(
+    *, matchers: Sequence[str], group: str, author: str, note: str, validate_only: bool
+) -> Call[AcknowledgedAlerts]:
+    """AcknowledgeAlerts, once."""
+    request = pb.AcknowledgeAlertsRequest(
+        matchers=_listed(matchers), group=group, author=author, note=note, validate_only=validate_only
+    )
+
+    def read(answers: Sequence[Any]) -> AcknowledgedAlerts:
+        return AcknowledgedAlerts(answers[0].acknowledged, answers[0].more)
+
+    return Call(_SERVICE, "AcknowledgeAlerts", request, read)
 
 
 @built

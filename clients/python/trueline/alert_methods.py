@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from trueline import alert_calls, watching
 from trueline.alert_calls import By
 from trueline.alerts import (
+    AcknowledgedAlerts,
     Alert,
     AlertDetails,
     AlertGroup,
@@ -49,7 +50,7 @@ class AlertMethods:
         Args:
             states: only in these; () = in all.
             kind: only of this one; "" = of all.
-            severity: only of this one; "" = of all.
+            severity: only of this one, as the label of that name says; "" = of all.
             rule: only of this one; "" = of all.
             owner: only of this one; "" = of nobody, None = of all.
             matchers: only those whose labels match all of these, e.g. 'severity="critical"', 'region=~"eu|us"'.
@@ -96,6 +97,36 @@ class AlertMethods:
         """
         by = By(author, note, etag, request_id, validate_only)
         return self._call(alert_calls.acknowledge_alert(alert, by), timeout)
+
+    def acknowledge_alerts(
+        self,
+        *,
+        author: str,
+        matchers: Sequence[str] = (),
+        group: str = "",
+        note: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> AcknowledgedAlerts:
+        """Say who has many alerts: those of a group, or all whose labels match, that nobody has. At most 1,000 in a
+        call: call it again while there are `more`.
+
+        Args:
+            author: who has them.
+            matchers: only those whose labels match all of these; () = whatever they are, with a group.
+            group: only those of the group with this id; "" = of any, with matchers.
+            note: for their timelines.
+            validate_only: only count them, all that there are.
+            timeout: seconds.
+
+        Raises:
+            InvalidRequestError: a matcher is none, there is no such group, or neither is given.
+
+        """
+        call = alert_calls.acknowledge_alerts(
+            matchers=matchers, group=group, author=author, note=note, validate_only=validate_only
+        )
+        return self._call(call, timeout)
 
     def unacknowledge_alert(
         self,

@@ -352,6 +352,14 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class AcknowledgedAlerts:
+    """How many alerts were acknowledged at once, or would be; and whether there are more, for another call."""
+
+    acknowledged: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CreatedSilence:
     """A silence that was put in, and how many alerts that are not resolved it matches now."""
 

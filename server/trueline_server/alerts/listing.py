@@ -13,6 +13,8 @@ from trueline_rules.routing.matchers import Matcher, all_match
 from trueline_server.cases.model import Case, CaseKind, CaseState
 from trueline_server.cases.store import list_cases
 
+# A rule may say by itself how severe its alerts are, in this label.
+SEVERITY_LABEL = "severity"
 # Kinds of cases that are alerts: they are routed, notified and acknowledged.
 ALERT_KINDS = (CaseKind.ALERT, CaseKind.ESCALATION)
 # Cases that a page looks at, whether they match or not; one that finds fewer goes on where it ended.
@@ -28,7 +30,7 @@ class AlertFilter:
     Attributes:
         states: in any of these.
         kinds: of any of these.
-        severity: of this one.
+        severity: of this one, as the label says that routes go by.
         rule: of this one.
         owner: of this one; "" = of nobody, None = of all.
         matchers: that all hold for its labels.
@@ -46,7 +48,7 @@ class AlertFilter:
         """Whether an alert is chosen."""
         return (
             (not self.states or case.state in self.states)
-            and self.severity in ("", case.severity)
+            and self.severity in ("", case.labels.get(SEVERITY_LABEL, case.severity))
             and self.rule in ("", case.rule)
             and self.owner in (None, case.owner)
             and all_match(self.matchers, case.labels)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 from trueline_stores.state.database import StateDatabase
 
-from trueline_server.alerts import deadlines
+from trueline_server.alerts import acknowledging, deadlines
+from trueline_server.alerts.acknowledging import Choice, Taken
 from trueline_server.alerts.cases import AlertChange, Hears
 from trueline_server.alerts.details import AlertDetails, details_of, groups_about, newest_groups
 from trueline_server.alerts.groups import StoredGroup
@@ -90,6 +91,20 @@ class AlertService:
 
         """
         return self._change(asked, lambda case, now_us: changes.acknowledge(case, asked.by, now_us, asked.note))
+
+    def acknowledge_many(self, tenant: str, choice: Choice, by: str, note: str) -> Taken:
+        """Somebody has all that are chosen and that nobody has, at most a thousand; see `acknowledging.take`."""
+        with self._state.writing() as connection:
+            now_us = self._clock()
+            taken, cases = acknowledging.take(connection, tenant, choice, by, note, now_us=now_us)
+            if cases:
+                self._hears(connection, tenant, [AlertChange(case, True) for case in cases], now_us)
+            return taken
+
+    def count_nobodys(self, tenant: str, choice: Choice) -> Taken:
+        """How many alerts are chosen and nobody has; see `acknowledging.count`."""
+        with self._state.reading() as connection:
+            return acknowledging.count(connection, tenant, choice)
 
     def unacknowledge(self, asked: Asked) -> Case:
         """Nobody has it any more; one that nobody has stays as it is. Raises as `acknowledge`."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from trueline.v1 import alert_service_pb2 as pb
 from trueline.v1 import alert_service_pb2_grpc, case_pb2
 
+from trueline_server.alerts.acknowledging import Choice
 from trueline_server.alerts.listing import ALERT_KINDS, AlertFilter
 from trueline_server.alerts.mapping import (
     KINDS,
@@ -79,6 +80,20 @@ class AlertServicer(alert_service_pb2_grpc.AlertServiceServicer):
     async def AcknowledgeAlert(self, request: pb.AcknowledgeAlertRequest, context: Any) -> pb.AcknowledgeAlertResponse:
         """Somebody has it."""
         return pb.AcknowledgeAlertResponse(alert=await self._change(self._service.acknowledge, _asked(request)))
+
+    async def AcknowledgeAlerts(
+        self, request: pb.AcknowledgeAlertsRequest, context: Any
+    ) -> pb.AcknowledgeAlertsResponse:
+        """Somebody has many."""
+        tenant, choice = current_tenant(), Choice(read_matchers(request.matchers), request.group)
+        if request.validate_only:
+            taken = await asyncio.to_thread(self._service.count_nobodys, tenant, choice)
+        else:
+            async with self._changing:
+                call = self._service.acknowledge_many
+                taken = await asyncio.to_thread(call, tenant, choice, request.author, request.note)
+            self._watch.wake()
+        return pb.AcknowledgeAlertsResponse(acknowledged=taken.count, more=taken.more)
 
     async def UnacknowledgeAlert(
         self, request: pb.UnacknowledgeAlertRequest, context: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 
@@ -78,6 +79,60 @@ def test_why_somebody_was_told_or_not(world: ServiceWorld, trueline: Typed) -> N
     assert trueline("resend")[0] == 2
 
 
+def test_many_are_taken_at_once(
+    world: ServiceWorld, trueline: Typed, client: TruelineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By labels or by group: counted first, asked on a terminal, and nothing of what somebody has."""
+    world.fire(*(f"p{number}" for number in range(1_203)))
+    world.fire("x", rule="down", severity="critical")
+    world.turn(40)
+    client.acknowledge_alert("alert-1", author="bob")
+    assert trueline("ack", "--match", "rule=busy", "--dry-run")[1] == "would acknowledge 1,202 alerts that nobody has\n"
+    status, _, err = trueline("ack", "--match", "rule=busy")
+    assert (status, "there are 1,202 alerts that nobody has; say --yes" in err) == (2, True)
+    for said, taken in (("no\n", ""), ("y\n", "acknowledged 1,202 alerts\n")):
+        answer = io.StringIO(said)
+        monkeypatch.setattr(answer, "isatty", lambda: True)
+        monkeypatch.setattr("sys.stdin", answer)
+        status, out, err = trueline("ack", "--match", "rule=busy", "--note", "the importer")
+        assert (status, out, err) == (int(not taken), taken, "acknowledge 1,202 alerts that nobody has? [y/N] ")
+    assert client.get_alert("alert-1").alert.acknowledged_by == "bob"
+    assert client.get_alert("alert-900").alert.acknowledged_by == "ann"
+    assert client.get_alert("alert-900").timeline[-1].text == "the importer"
+    (group,) = client.get_alert("alert-1204").groups
+    assert trueline("ack", "--group", group.id, "--yes")[1] == "acknowledged 1 alert\n"
+    assert client.get_alert("alert-1204").groups[0].escalations[0].acknowledged_by == "ann"
+    assert trueline("ack", "--group", group.id)[1] == "acknowledged 0 alerts\n"
+    for words, told in (
+        (("--group", "nowhere"), "is no group with alerts that fire"),
+        (("--match", "rule"), "has no sign"),
+        (("alert-1", "--match", "rule=busy"), "give the ids of alerts, or --match"),
+        ((), "give the ids of alerts, or --match"),
+    ):
+        status, _, err = trueline("ack", *words)
+        assert (status != 0, told in err) == (True, True), err
+
+
+def test_on_80_columns(world: ServiceWorld, trueline: Typed) -> None:
+    """Ids are whole, the title comes first, and each alert takes a few lines; P0 is what a rule calls P0."""
+    world.fire("x" * 40, rule="down", severity="critical", team="a-team-with-a-long-name", region="eu-central-1")
+    world.raise_alert("k", {"rule": "given", "severity": "P0"})
+    world.turn(40)
+    out = trueline("list")[1]
+    assert max(map(len, out.splitlines())) <= 80
+    assert len(out.splitlines()) < 12
+    assert [line.split()[0] for line in out.splitlines() if line.startswith("alert-")] == ["alert-2", "alert-1"]
+    assert out.splitlines()[1].split()[:3] == ["alert-2", "P0", "open"]
+    assert trueline("list", "--severity", "P0")[1].count("alert-") == 1
+    assert "alert-1" in trueline("list", "--severity", "critical")[1]
+    out = trueline("notifications")[1]
+    assert max(map(len, out.splitlines())) <= 80
+    ids = [line.split()[0] for line in out.splitlines()[1:] if not line.startswith(" ")]
+    assert ids
+    assert all(len(each) == 32 for each in ids)
+    assert {line.split()[1] for line in out.splitlines()[1:] if not line.startswith(" ")} <= {"queued", "sent"}
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -86,7 +141,6 @@ def test_why_somebody_was_told_or_not(world: ServiceWorld, trueline: Typed) -> N
         ("silence", "plan=x", "--for", "2 hours", "--reason", "r"),
         ("silence", "plan=x", "--for", "2h", "--until", "2026-01-01", "--reason", "r"),
         ("list", "--state", "lost"),
-        ("ack",),
     ],
 )
 def test_wrong_use_is_told(trueline: Typed, words: tuple[str, ...]) -> None:

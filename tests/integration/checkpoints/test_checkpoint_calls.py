@@ -330,10 +330,13 @@ def test_on_the_command_line(world: CallWorld, capsys: pytest.CaptureFixture[str
     assert json.loads(trueline("checkpoint", "list", "--output", "json")[1])["checkpoints"][0]["failed"] == 1
     assert "ann" in trueline("backlog")[1]
     assert trueline("backlog", "update", "backlog-1")[0] == 2
-    assert (
-        "low, acknowledged, bob"
-        in trueline("backlog", "update", "backlog-1", "--owner", "bob", "--priority", "low", "--state", "doing")[1]
-    )
+    changes = ("--owner", "bob", "--priority", "low", "--state", "doing", "--author", "cy")
+    # The same words as --state has.
+    assert trueline("backlog", "update", "backlog-1", *changes)[1].startswith("backlog-1  low, doing (cy), bob ")
+    assert "doing (cy)" in trueline("backlog", "list", "--state", "doing")[1]
+    with pytest.raises(SystemExit):
+        trueline("checkpoint", "run", "--days", "0")
+    assert "'0' is not a number of days from 1 to 366" in capsys.readouterr().err
     assert "owner   bob" in trueline("backlog", "show", "backlog-1")[1]
     world.put("nps", agency=45.0)
     world.put("answers", agency=12.0)

@@ -23,9 +23,21 @@ def add(verbs: Any) -> None:
         verbs,
         "ack",
         "say that you have it: nobody else is told",
-        "Say that you have alerts: their escalation stops.",
-        ("trueline alerts ack alert-17", "trueline alerts ack alert-17 alert-18 --note 'looking at the importer'"),
+        "Say that you have alerts: their escalation stops. Many at once by --match or --group:\n"
+        "how many these are is told first, and asked on a terminal.",
+        (
+            "trueline alerts ack alert-17",
+            "trueline alerts ack alert-17 alert-18 --note 'looking at the importer'",
+            "trueline alerts ack --match rule=dau_drop --match 'region=~\"eu|us\"'",
+            "trueline alerts ack --group 5b1e3f2a9c0d7e864f21a8b0c9d3e6f7 --yes",
+        ),
+        many=True,
     )
+    ack.add_argument(
+        "--match", action="append", default=[], metavar="MATCHER", help="all with such labels; may be repeated"
+    )
+    ack.add_argument("--group", default="", metavar="ID", help="all of this one, as groups shows it")
+    ack.add_argument("--yes", action="store_true", help="do not ask")
     ack.set_defaults(act=_ack)
     unack = _many(
         verbs,
@@ -79,9 +91,11 @@ def add_author(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _many(verbs: Any, name: str, about: str, text: str, examples: tuple[str, ...]) -> argparse.ArgumentParser:
+def _many(
+    verbs: Any, name: str, about: str, text: str, examples: tuple[str, ...], *, many: bool = False
+) -> argparse.ArgumentParser:
     made = options.action(verbs, name, about, text, examples)
-    made.add_argument("alerts", nargs="+", metavar="ALERT", help="ids, as list shows them")
+    made.add_argument("alerts", nargs="*" if many else "+", metavar="ALERT", help="ids, as list shows them")
     _add_common(made, etag=False)
     return made
 
@@ -99,7 +113,50 @@ def _add_common(parser: argparse.ArgumentParser, *, etag: bool) -> None:
 
 
 def _ack(args: argparse.Namespace) -> int:
+    if bool(args.alerts) == bool(args.match or args.group):
+        raise options.UsageError("give the ids of alerts, or --match, --group or both of these")
+    if not args.alerts:
+        return _ack_many(args)
     return _each(args, lambda client, alert, how: client.acknowledge_alert(alert, **how))
+
+
+def _ack_many(args: argparse.Namespace) -> int:
+    """Count, ask, and acknowledge page by page, so that no call takes long."""
+    import sys
+
+    if args.etag:
+        raise options.UsageError("--etag is that of one alert; name one")
+    which: dict[str, Any] = {"author": args.author, "matchers": args.match, "group": args.group, "note": args.note}
+    with options.connect(args) as client:
+        count = client.acknowledge_alerts(**which, validate_only=True).acknowledged
+        alerts = f"{count:,} alert{'' if count == 1 else 's'} that nobody has"
+        done = 0
+        if count and not args.dry_run:
+            if not args.yes and not sys.stdin.isatty():
+                raise options.UsageError(f"there are {alerts}; say --yes, and they are {args.author}'s")
+            if not args.yes and not _agrees(f"acknowledge {alerts}?"):
+                return 1
+            more = True
+            while more:
+                taken = client.acknowledge_alerts(**which)
+                done, more = done + taken.acknowledged, taken.more
+    if args.output == "json":
+        from trueline_cli.output import print_json
+
+        print_json({"matching": count, "acknowledged": done})
+    elif args.dry_run:
+        print(f"would acknowledge {alerts}")
+    else:
+        print(f"acknowledged {done:,} alert{'' if done == 1 else 's'}")
+    return 0
+
+
+def _agrees(question: str) -> bool:
+    """Whether who sits there says yes; silence is a no."""
+    import sys
+
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _unack(args: argparse.Namespace) -> int:
@@ -157,5 +214,5 @@ def _each(args: argparse.Namespace, change: Callable[[TruelineClient, str, dict[
 
         would = "would be " if args.dry_run else ""
         for one in changed:
-            print(f"{one.id}  {would}{state_words(one)}  {one.rule} {about(one)}".rstrip())
+            print(f"{one.id}  {would}{state_words(one)}  {about(one)}")
     return int(failed > 0)

@@ -68,12 +68,12 @@ def _notifications(args: argparse.Namespace) -> int:
         return 0
     from trueline_cli import style
 
-    made = style.table("notification", "when", "channel", "why", "state", "alerts", right=("alerts",), fold=("state",))
+    made = style.table("notification", "state", "when", "what", fold=("what",))
     for each in found:
-        state = f"{each.state}: {each.error}" if each.error else each.state.value
         whom = f"{each.channel} ({each.person})" if each.person else each.channel
-        when = style.moment(each.created_at)
-        made.add_row(each.id, when, whom, each.reason_text, state, f"{each.alerts_total:,}")
+        alerts = f"{each.alerts_total:,} alert{'' if each.alerts_total == 1 else 's'}"
+        what = f"{whom}: {each.reason_text}, {alerts}" + (f"; {each.error}" if each.error else "")
+        made.add_row(each.id, each.state.value, style.moment(each.created_at, short=True), what)
     style.show(
         made if found else "no such notification" if args.state or args.channel or args.group else "nothing said"
     )

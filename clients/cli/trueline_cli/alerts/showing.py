@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 _COLOURS = {"critical": "red", "high": "red", "warning": "yellow", "medium": "yellow"}
 # Worse ones come first in the live table; what is not here comes last.
-_RANKS = {"critical": 0, "high": 1, "warning": 2, "medium": 3, "low": 4}
+_RANKS = {"critical": 0, "p0": 0, "high": 1, "p1": 1, "warning": 2, "medium": 3, "p2": 3, "low": 4, "p3": 4}
+# Names of people may be long; `show` has them whole.
+_CUT = {"state": 14}
 _STATES = {"open": "open", "acknowledged": "ack", "resolved": "resolved"}
 # Labels that a row tells elsewhere.
 _TOLD = frozenset({"rule", "severity", "kind"})
+_TOLD_OF_MISSES = _TOLD | {"checkpoint", "part", "persona", "function", "journey", "measure"}
 _REASONS = {
     "first": "first alerts of the group",
     "new_alerts": "new alerts in the group",
@@ -44,16 +47,19 @@ _SUPPRESSIONS = {
 }
 
 
-def alerts_table(alerts: Iterable[Alert]) -> Any:
-    """Alerts, one a row."""
+def alerts_table(alerts: Iterable[Alert], *, brief: bool = False) -> Any:
+    """Alerts, with title, rule and labels on lines of their own; where it is `brief`, each on one line."""
     from rich.text import Text
 
     from trueline_cli import style
 
-    made = style.table("alert", "severity", "state", "since", "rule", "about", fold=("about",))
+    made = style.table("alert", "severity", "state", "since", "what", fold=() if brief else ("what",), cut=_CUT)
     for alert in alerts:
-        severity = Text(alert.severity, style=_COLOURS.get(alert.severity, ""))
-        made.add_row(alert.id, severity, state_words(alert), style.moment(alert.starts_at), alert.rule, about(alert))
+        severity = severity_of(alert)
+        what = Text(alert.title)
+        what.append((": " if brief else "\n") + labels_of(alert), style="dim")
+        since = style.moment(alert.starts_at, short=True)
+        made.add_row(alert.id, Text(severity, style=_COLOURS.get(severity, "")), state_words(alert), since, what)
     return made
 
 
@@ -62,7 +68,7 @@ def ranked(alerts: Iterable[Alert]) -> list[Alert]:
 
     def key(alert: Alert) -> tuple[bool, int, float]:
         begun = alert.opened_at.timestamp() if alert.opened_at is not None else 0.0
-        return alert.state != "open", _RANKS.get(alert.severity, len(_RANKS)), -begun
+        return alert.state != "open", _RANKS.get(severity_of(alert).lower(), len(_RANKS)), -begun
 
     return sorted(alerts, key=key)
 
@@ -74,10 +80,20 @@ def state_words(alert: Alert) -> str:
     return f"{words} ({who})" if who and alert.state != "resolved" else words
 
 
+def severity_of(alert: Alert) -> str:
+    """How severe it is: what its label says, by which it is routed; a rule may say P0 there."""
+    return alert.labels.get("severity") or alert.severity
+
+
 def about(alert: Alert) -> str:
-    """What it is about: the labels that tell it from others of its rule, else its title."""
-    labels = label_words({name: value for name, value in alert.labels.items() if name not in _TOLD})
-    return labels or alert.title
+    """What it is about, in a line: its title, its rule, and the labels that tell it from others of its rule."""
+    return f"{alert.title}: {labels_of(alert)}"
+
+
+def labels_of(alert: Alert) -> str:
+    """Its rule, and the labels that tell it from others of that."""
+    told = _TOLD_OF_MISSES if alert.labels.get("kind") == "checkpoint_miss" else _TOLD
+    return f"{alert.rule} {label_words({n: value for n, value in alert.labels.items() if n not in told})}".strip()
 
 
 def label_words(labels: Any) -> str:
@@ -91,7 +107,7 @@ def alert_lines(found: AlertDetails, now: datetime) -> list[str]:
     from trueline_cli.rules.reasons import values_words
 
     alert = found.alert
-    lines = [f"{alert.id}  {alert.severity}, {state_words(alert)}", f"  {alert.title}"]
+    lines = [f"{alert.id}  {severity_of(alert)}, {state_words(alert)}", f"  {alert.title}"]
     if alert.text and alert.text != alert.title:
         lines.append(f"  {alert.text}")
     shown = {
@@ -198,7 +214,7 @@ def event_lines(event: CaseEvent) -> list[str]:
 
 def change_lines(alert: Alert, events: Sequence[CaseEvent]) -> list[str]:
     """What happened to one alert, for a pipe."""
-    return [f"{event_lines(event)[0]}  [{alert.id} {alert.severity} {alert.rule} {about(alert)}]" for event in events]
+    return [f"{event_lines(event)[0]}  [{alert.id} {severity_of(alert)} {labels_of(alert)}]" for event in events]
 
 
 def _suppression(suppression: Suppression) -> str:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 _LONGEST_UNIT = 8
 _VERDICTS = {"passed": "green", "failed": "red", "incomplete": "yellow"}
 _OUTCOMES = {"pass": ("✓", "green"), "fail": ("✗", "red"), "insufficient_data": ("?", "yellow")}
+_STATES = {"open": "open", "acknowledged": "doing", "resolved": "done"}
+# Names of people may be long; `show` has them whole.
+_CUT = {"state": 14, "owner": 12}
 # Those that call for something come first.
 _CHANGES = {
     "broke": "broke",
@@ -42,7 +45,8 @@ def show_checkpoint(checkpoint: Checkpoint, *, every: bool) -> None:
     style.show(*[line for line in lines if line])
     shown = [cell for cell in checkpoint.cells if every or cell.outcome == "fail"]
     if shown:
-        style.show("", cells_table(shown))
+        style.show("")
+        show_cells(shown)
     if not every:
         style.show(*without_data(checkpoint.cells))
         if checkpoint.passed or checkpoint.insufficient:
@@ -62,26 +66,34 @@ def without_data(cells: Sequence[CheckpointCell]) -> list[str]:
     return ["", "not enough data:", *lines] if lines else []
 
 
-def cells_table(cells: Sequence[CheckpointCell]) -> Any:
-    """Cells, one a row."""
+def show_cells(cells: Sequence[CheckpointCell]) -> None:
+    """Print cells, one a row, below each that does not pass why, and what was opened for it."""
+    from rich.padding import Padding
     from rich.text import Text
 
     from trueline_cli import style
 
-    made = style.table("", "about", "measure", "value", "target", "why", right=("value", "target"), fold=("why",))
-    for cell in cells:
+    # Rows are printed one by one, for what stands below them is as wide as all columns: so widths are the same in all.
+    rows = [("about", "measure", "value", "target"), *(_numbers(cell) for cell in cells)]
+    about, measure, value, target = (max(len(row[column]) for row in rows) for column in range(4))
+    console = style.console()
+
+    def line(row: tuple[str, str, str, str]) -> str:
+        return f"{row[0]:<{about}}  {row[1]:<{measure}}  {row[2]:>{value}}  {row[3]:>{target}}"
+
+    console.print(Text(f"   {line(rows[0])}", style="bold"))
+    for cell, row in zip(cells, rows[1:], strict=True):
         sign, colour = _OUTCOMES.get(cell.outcome, (" ", ""))
-        opened = " ".join(filter(None, (cell.backlog_item, cell.alert)))
-        why = cell.reason + (f" [{cell.priority}: {opened}]" if opened else "")
-        made.add_row(
-            Text(sign, style=colour),
-            cell.of.replace("_", " "),
-            cell.measure.replace("_", " "),
-            amount(cell.value, cell.unit),
-            target_words(cell),
-            why if cell.outcome != "pass" else "",
-        )
-    return made
+        console.print(Text.assemble((sign, colour), f"  {line(row)}"))
+        if cell.outcome != "pass":
+            opened = " ".join(filter(None, (cell.backlog_item, cell.alert)))
+            why = cell.reason + (f" [{cell.priority}: {opened}]" if opened else "")
+            console.print(Padding(Text(why), (0, 0, 0, 5)))
+
+
+def _numbers(cell: CheckpointCell) -> tuple[str, str, str, str]:
+    about, measure = cell.of.replace("_", " "), cell.measure.replace("_", " ")
+    return about, measure, amount(cell.value, cell.unit), target_words(cell)
 
 
 def target_words(cell: CheckpointCell) -> str:
@@ -119,12 +131,19 @@ def items_table(items: Sequence[BacklogItem]) -> Any:
     """Items of the backlog, one a row."""
     from trueline_cli import style
 
-    made = style.table("item", "priority", "state", "owner", "misses", "what", right=("misses",), fold=("what",))
+    made = style.table(
+        "item", "priority", "state", "owner", "misses", "what", right=("misses",), fold=("what",), cut=_CUT
+    )
     for item in items:
-        state = f"{item.state} ({item.acknowledged_by})" if item.acknowledged_by else item.state.value
         misses = str(item.misses) if item.misses else ""
-        made.add_row(item.id, item.priority.value, state, item.owner or style.NOTHING, misses, item.title)
+        made.add_row(item.id, item.priority.value, item_state(item), item.owner or style.NOTHING, misses, item.title)
     return made
+
+
+def item_state(item: BacklogItem) -> str:
+    """Where an item stands, in the words of --state, and who works on it."""
+    words = _STATES.get(item.state, str(item.state))
+    return f"{words} ({item.acknowledged_by})" if item.acknowledged_by and item.state != "resolved" else words
 
 
 def _values(change: CellChange) -> tuple[str, str]:

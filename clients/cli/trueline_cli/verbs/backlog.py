@@ -78,7 +78,7 @@ command = Backlog()
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--state", choices=tuple(_STATES), default="todo", help="open, doing, done, all (open and doing)"
+        "--state", choices=tuple(_STATES), default="todo", help="todo (open and doing), open, doing, done, all (todo)"
     )
     parser.add_argument("--priority", choices=_PRIORITIES, default="", help="only of this one")
     parser.add_argument("--owner", default=None, metavar="NAME", help="only those of this one; '' = of nobody")
@@ -113,9 +113,10 @@ def _show(args: argparse.Namespace) -> int:
         return 0
     from trueline_cli import style
     from trueline_cli.alerts.showing import event_lines
+    from trueline_cli.checkpoints.showing import item_state
 
     item = found.item
-    print(f"{item.id}  {item.priority}, {item.state}\n  {item.title}")
+    print(f"{item.id}  {item.priority}, {item_state(item)}\n  {item.title}")
     shown: dict[str, Any] = {
         "text": item.text if item.text != item.title else "",
         "action": item.action,
@@ -153,6 +154,8 @@ def _update(args: argparse.Namespace) -> int:
 
         print_json(item)
         return 0
+    from trueline_cli.checkpoints.showing import item_state
+
     owner = f", {item.owner}" if item.owner else ""
-    print(f"{item.id}  {'would be ' if args.dry_run else ''}{item.priority}, {item.state}{owner}  {item.title}")
+    print(f"{item.id}  {'would be ' if args.dry_run else ''}{item.priority}, {item_state(item)}{owner}  {item.title}")
     return 0

@@ -44,7 +44,7 @@ class CheckpointVerb:
         )
         run.add_argument("policy", nargs="?", default=_DEFAULT_POLICY, metavar="POLICY", help="a CheckpointPolicy")
         run.add_argument(
-            "--days", type=options.count, default=0, metavar="N", help="period judged (as the policy says)"
+            "--days", type=options.days, default=0, metavar="N", help="period judged, 1 to 366 (as the policy says)"
         )
         run.add_argument("--at", type=options.instant, metavar="TIME", help="judge this instant (now)")
         run.add_argument("--title", default="", metavar="TEXT", help="what to call the run (policy and day)")
@@ -112,11 +112,13 @@ def _list(args: argparse.Namespace) -> int:
     from trueline_cli import style
 
     made = style.table(
-        "checkpoint", "when", "title", "verdict", "pass", "fail", "no data", right=("pass", "fail", "no data")
+        *("checkpoint", "when", "title", "verdict", "pass", "fail", "no data"),
+        right=("pass", "fail", "no data"),
+        fold=("title",),
     )
     for one in found:
         counts = (str(one.passed), str(one.failed), str(one.insufficient))
-        made.add_row(one.id, style.moment(one.finished_at), one.title, one.verdict.value, *counts)
+        made.add_row(one.id, style.moment(one.finished_at, short=True), one.title, one.verdict.value, *counts)
     style.show(made if found else "no checkpoint was run; trueline checkpoint run")
     return 0
 

@@ -893,7 +893,7 @@ class ListAlertsRequest(_message.Message):
     kind: Global___AlertKind.ValueType
     """Only of this kind."""
     severity: _builtins.str
-    """Only of this severity; empty = of all."""
+    """Only of this severity, as the label of that name has it: "P0" of an alert whose rule says so; empty = of all."""
     rule: _builtins.str
     """Only of this rule; empty = of all."""
     owner: _builtins.str
@@ -1099,6 +1099,72 @@ class AcknowledgeAlertResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AcknowledgeAlertResponse: _TypeAlias = AcknowledgeAlertResponse  # noqa: Y015
+
+@_typing.final
+class AcknowledgeAlertsRequest(_message.Message):
+    """AcknowledgeAlertsRequest says who has which alerts; matchers, group, or both are given."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHERS_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    """Only alerts of the group with this id; empty = of any group."""
+    author: _builtins.str
+    """Who has them."""
+    note: _builtins.str
+    """For their timelines."""
+    validate_only: _builtins.bool
+    """Only count them."""
+    @_builtins.property
+    def matchers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only alerts whose labels match all of these, as those of ListAlertsRequest."""
+
+    def __init__(
+        self,
+        *,
+        matchers: _abc.Iterable[_builtins.str] | None = ...,
+        group: _builtins.str = ...,
+        author: _builtins.str = ...,
+        note: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "group", b"group", "matchers", b"matchers", "note", b"note", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeAlertsRequest: _TypeAlias = AcknowledgeAlertsRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeAlertsResponse(_message.Message):
+    """AcknowledgeAlertsResponse tells how many alerts were acknowledged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    acknowledged: _builtins.int
+    """How many were by this call; with validate_only how many would be by as many calls as it takes."""
+    more: _builtins.bool
+    """Whether there are others that match and that nobody has."""
+    def __init__(
+        self,
+        *,
+        acknowledged: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "more", b"more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeAlertsResponse: _TypeAlias = AcknowledgeAlertsResponse  # noqa: Y015
 
 @_typing.final
 class UnacknowledgeAlertRequest(_message.Message):

@@ -64,6 +64,11 @@ class AlertServiceStub:
                 request_serializer=trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertRequest.SerializeToString,
                 response_deserializer=trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertResponse.FromString,
                 _registered_method=True)
+        self.AcknowledgeAlerts = channel.unary_unary(
+                '/trueline.v1.AlertService/AcknowledgeAlerts',
+                request_serializer=trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertsRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertsResponse.FromString,
+                _registered_method=True)
         self.UnacknowledgeAlert = channel.unary_unary(
                 '/trueline.v1.AlertService/UnacknowledgeAlert',
                 request_serializer=trueline_dot_v1_dot_alert__service__pb2.UnacknowledgeAlertRequest.SerializeToString,
@@ -164,6 +169,16 @@ class AlertServiceServicer:
         """AcknowledgeAlert says that somebody has it: the escalation of its group stops until the policy's
         acknowledge_timeout, if it has one. Acknowledged again, it is theirs from now on.
         Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeAlerts(self, request, context):
+        """AcknowledgeAlerts says that somebody has many alerts: those of a group, or all whose labels match, that are open and
+        that nobody has. A call takes at most 1,000 of them in one transaction and says whether there are more; called again,
+        it takes those that are left and changes nothing else. Errors: INVALID_FIELD (a matcher that is none, neither
+        matchers nor a group, no such group).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,6 +296,11 @@ def add_AlertServiceServicer_to_server(servicer, server):
                     servicer.AcknowledgeAlert,
                     request_deserializer=trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertRequest.FromString,
                     response_serializer=trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertResponse.SerializeToString,
+            ),
+            'AcknowledgeAlerts': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeAlerts,
+                    request_deserializer=trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertsRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertsResponse.SerializeToString,
             ),
             'UnacknowledgeAlert': grpc.unary_unary_rpc_method_handler(
                     servicer.UnacknowledgeAlert,
@@ -439,6 +459,33 @@ class AlertService:
             '/trueline.v1.AlertService/AcknowledgeAlert',
             trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertRequest.SerializeToString,
             trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeAlerts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.AlertService/AcknowledgeAlerts',
+            trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertsRequest.SerializeToString,
+            trueline_dot_v1_dot_alert__service__pb2.AcknowledgeAlertsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,12 @@ class AlertServiceStub:
     acknowledge_timeout, if it has one. Acknowledged again, it is theirs from now on.
     Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH.
     """
+    AcknowledgeAlerts: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.AcknowledgeAlertsRequest, _alert_service_pb2.AcknowledgeAlertsResponse]
+    """AcknowledgeAlerts says that somebody has many alerts: those of a group, or all whose labels match, that are open and
+    that nobody has. A call takes at most 1,000 of them in one transaction and says whether there are more; called again,
+    it takes those that are left and changes nothing else. Errors: INVALID_FIELD (a matcher that is none, neither
+    matchers nor a group, no such group).
+    """
     UnacknowledgeAlert: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.UnacknowledgeAlertRequest, _alert_service_pb2.UnacknowledgeAlertResponse]
     """UnacknowledgeAlert says that nobody has it any more: its escalation goes on. One that nobody has stays as it is.
     Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH.
@@ -136,6 +142,12 @@ class AlertServiceAsyncStub(AlertServiceStub):
     """AcknowledgeAlert says that somebody has it: the escalation of its group stops until the policy's
     acknowledge_timeout, if it has one. Acknowledged again, it is theirs from now on.
     Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH.
+    """
+    AcknowledgeAlerts: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.AcknowledgeAlertsRequest, _alert_service_pb2.AcknowledgeAlertsResponse]  # type: ignore[assignment]
+    """AcknowledgeAlerts says that somebody has many alerts: those of a group, or all whose labels match, that are open and
+    that nobody has. A call takes at most 1,000 of them in one transaction and says whether there are more; called again,
+    it takes those that are left and changes nothing else. Errors: INVALID_FIELD (a matcher that is none, neither
+    matchers nor a group, no such group).
     """
     UnacknowledgeAlert: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.UnacknowledgeAlertRequest, _alert_service_pb2.UnacknowledgeAlertResponse]  # type: ignore[assignment]
     """UnacknowledgeAlert says that nobody has it any more: its escalation goes on. One that nobody has stays as it is.
@@ -227,6 +239,18 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         """AcknowledgeAlert says that somebody has it: the escalation of its group stops until the policy's
         acknowledge_timeout, if it has one. Acknowledged again, it is theirs from now on.
         Errors: UNKNOWN_CASE, CASE_RESOLVED, ETAG_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgeAlerts(
+        self,
+        request: _alert_service_pb2.AcknowledgeAlertsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_service_pb2.AcknowledgeAlertsResponse, _abc.Awaitable[_alert_service_pb2.AcknowledgeAlertsResponse]]:
+        """AcknowledgeAlerts says that somebody has many alerts: those of a group, or all whose labels match, that are open and
+        that nobody has. A call takes at most 1,000 of them in one transaction and says whether there are more; called again,
+        it takes those that are left and changes nothing else. Errors: INVALID_FIELD (a matcher that is none, neither
+        matchers nor a group, no such group).
         """
 
     @_abc_1.abstractmethod

@@ -32,8 +32,9 @@ class CheckpointServiceStub:
 
     What is judged stands in rule files of kind CheckpointPolicy. A miss opens one item of the backlog, with a priority
     and an owner, and where the policy says so one alert (see AlertService, AlertKind CHECKPOINT) that is routed like all
-    others. The same miss at a later checkpoint opens nothing more but adds to their timelines; a checkpoint in which the
-    cell passes resolves both. What was judged before an instant that was judged already opens and resolves nothing.
+    others. The same miss at a later checkpoint opens nothing more but adds to their timelines, and opens an item again
+    that somebody had called done; a checkpoint in which the cell passes resolves both. What was judged before an instant
+    that was judged already opens and resolves nothing.
     """
 
     @_typing.overload
@@ -74,8 +75,9 @@ class CheckpointServiceAsyncStub(CheckpointServiceStub):
 
     What is judged stands in rule files of kind CheckpointPolicy. A miss opens one item of the backlog, with a priority
     and an owner, and where the policy says so one alert (see AlertService, AlertKind CHECKPOINT) that is routed like all
-    others. The same miss at a later checkpoint opens nothing more but adds to their timelines; a checkpoint in which the
-    cell passes resolves both. What was judged before an instant that was judged already opens and resolves nothing.
+    others. The same miss at a later checkpoint opens nothing more but adds to their timelines, and opens an item again
+    that somebody had called done; a checkpoint in which the cell passes resolves both. What was judged before an instant
+    that was judged already opens and resolves nothing.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -112,8 +114,9 @@ class CheckpointServiceServicer(metaclass=_abc_1.ABCMeta):
 
     What is judged stands in rule files of kind CheckpointPolicy. A miss opens one item of the backlog, with a priority
     and an owner, and where the policy says so one alert (see AlertService, AlertKind CHECKPOINT) that is routed like all
-    others. The same miss at a later checkpoint opens nothing more but adds to their timelines; a checkpoint in which the
-    cell passes resolves both. What was judged before an instant that was judged already opens and resolves nothing.
+    others. The same miss at a later checkpoint opens nothing more but adds to their timelines, and opens an item again
+    that somebody had called done; a checkpoint in which the cell passes resolves both. What was judged before an instant
+    that was judged already opens and resolves nothing.
     """
 
     @_abc_1.abstractmethod
