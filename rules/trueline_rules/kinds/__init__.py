@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from trueline_rules.kinds import (
     alert_rule,
+    attribution_model,
     checkpoint_policy,
     escalation_policy,
     event_mapping,
@@ -35,6 +36,7 @@ MODULES = (
     escalation_policy,
     on_call_schedule,
     checkpoint_policy,
+    attribution_model,
     schedule,
     route,
     inhibition,
