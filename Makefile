@@ -38,7 +38,7 @@ demo: $(VENV)/.server ## the same in a temporary directory, then exit
 	@$(BIN)/trueline demo
 
 test: $(VENV)/.dev node ## run all tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: lint types borders contract ## ruff, mypy --strict, import-linter, buf lint, drift of generated code
 

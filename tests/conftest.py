@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from trueline_stores.warehouse.client import Warehouse
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("trueline", deadline=None)
+settings.load_profile("trueline")
 
 # Modules of assertions that several folders share say what differs, too.
 pytest.register_assert_rewrite("tests.unit.streams.support")

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import uvloop
 from trueline_rules.errors import RuleFileError
@@ -27,10 +27,10 @@ EXIT_INTERRUPTED = 130
 Activity = Callable[["RunningServer"], Awaitable[int | None]]
 
 
-async def serve(settings: Settings, activity: Activity | None = None) -> int:
+async def serve(settings: Settings, activity: Activity | None = None, told: TextIO | None = None) -> int:
     """Serve until SIGTERM, SIGINT or the end of the activity; then drain. A second signal ends the process at once.
 
-    Prints `listening on HOST:PORT` when calls are answered.
+    Prints `listening on HOST:PORT` to `told` (None = standard output) when calls are answered.
 
     Raises:
         SettingError, StoreError, RuleFileError, OSError: the server cannot start; whatever was opened is closed again.
@@ -44,7 +44,7 @@ async def serve(settings: Settings, activity: Activity | None = None) -> int:
     _end_on_signals(stop)
     async with open_server(settings) as server:
         collect_seldom()
-        print(f"listening on {server.address}", flush=True)  # noqa: T201 scripts wait for this line
+        print(f"listening on {server.address}", file=told, flush=True)
         if activity is None:
             await stop.wait()
             return 0
@@ -63,11 +63,11 @@ async def serve(settings: Settings, activity: Activity | None = None) -> int:
                 await running
 
 
-def run(settings: Settings, activity: Activity | None = None) -> int:
-    """Serve in this process; answers the exit status. Errors of the start are told on standard error."""
+def run(settings: Settings, activity: Activity | None = None, told: TextIO | None = None) -> int:
+    """As `serve`, in this process; answers the exit status. Errors of the start are told on standard error."""
     configure_logging()
     try:
-        return uvloop.run(serve(settings, activity))
+        return uvloop.run(serve(settings, activity, told))
     except DirectoryHeldError as error:
         return _refuse(error.message)
     except (SettingError, StoreError, RuleFileError, OSError) as error:

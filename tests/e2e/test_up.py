@@ -73,14 +73,8 @@ def test_up_plays_a_file_with_its_mapping_and_a_token(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "hush" not in done.stdout + done.stderr
     assert "events read as 'tiny-shop'" in done.stderr
-    ready, *rest = done.stdout.split("\n", 1)
-    assert ready.startswith("listening on 127.0.0.1:")
-    decoder, answers, text = json.JSONDecoder(), [], "".join(rest).lstrip()
-    while text:
-        answer, end = decoder.raw_decode(text)
-        answers.append(answer)
-        text = text[end:].lstrip()
-    board = answers[-1]
+    assert "listening on 127.0.0.1:" in done.stderr
+    board = json.loads(done.stdout)
     assert board["status"]["events"] == 20
     assert [source["source"] for source in board["status"]["sources"]] == ["tiny"]
 
@@ -100,6 +94,22 @@ def test_up_does_not_play_a_second_business_over_the_first(tmp_path: Path) -> No
     assert "remove data to start over" in second.stderr
     assert "a generated podcast business" not in second.stderr
     assert "2,000 events from synthetic-podcast" in second.stdout
+
+
+def test_demo_for_scripts_prints_one_object(tmp_path: Path) -> None:
+    """The board alone is on standard output; what was played is told on standard error."""
+    ended = subprocess.run(
+        [*CLI, "demo", "--synthetic", "2,000", "--output", "json"],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    board = json.loads(ended.stdout)
+    assert 0 <= board["score"]["score"] <= 100
+    assert "listening on 127.0.0.1:" in ended.stderr
 
 
 @pytest.mark.parametrize("verb", ["up", "demo"])

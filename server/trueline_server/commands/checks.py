@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import shutil
 import socket
 import sys
@@ -13,20 +15,7 @@ from pathlib import Path
 from trueline_server.commands.findings import Finding, State
 from trueline_server.commands.statements import refused_statements
 
-PACKAGES = (
-    "bytewax",
-    "chdb",
-    "clickhouse-connect",
-    "datasketches",
-    "grpcio",
-    "grpcio-health-checking",
-    "grpcio-reflection",
-    "grpcio-status",
-    "numpy",
-    "protobuf",
-    "pyarrow",
-    "pyyaml",
-)
+_EXTRA = re.compile(r"""([A-Za-z0-9._-]+).*;.*\bextra == ["']server["']""")
 GIB = 1 << 30
 # Merges of the warehouse want room for a second copy of what they merge.
 LITTLE_DISK = 2 * GIB
@@ -43,17 +32,40 @@ def check_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
     return Finding("Python", State.BAD, f"{told} cannot run the server", "install Python 3.12 or 3.11")
 
 
-def check_packages(names: Sequence[str] = PACKAGES) -> Finding:
-    """Whether the server extra is installed, and working: a broken wheel shows itself only when it is loaded."""
-    missing = []
-    for name in names:
+def check_packages(names: Sequence[str] | None = None) -> Finding:
+    """Whether the server extra (or other packages) is installed, and working: a broken wheel shows itself only when it
+    is loaded."""
+    wanted = server_packages() if names is None else names
+    modules: dict[str, list[str]] = {}
+    for module, owners in metadata.packages_distributions().items():
+        for owner in owners:
+            modules.setdefault(_canonical(owner), []).append(module)
+    missing, broken = [], []
+    for name in wanted:
+        public = sorted(module for module in modules.get(_canonical(name), ()) if not module.startswith("_"))
         try:
             metadata.version(name)
+            if public:
+                importlib.import_module(public[0])
         except metadata.PackageNotFoundError:
             missing.append(name)
-    if missing:
-        return Finding("packages", State.BAD, f"missing: {', '.join(missing)}", "pip install 'trueline[server]'")
-    return Finding("packages", State.GOOD, f"all {len(names)} are installed, trueline {metadata.version('trueline')}")
+        except Exception as error:  # noqa: BLE001  whatever a broken wheel raises
+            broken.append(f"{name} ({error})")
+    if missing or broken:
+        told = [f"missing: {', '.join(missing)}"] if missing else []
+        told += [f"cannot be loaded: {', '.join(broken)}"] if broken else []
+        return Finding("packages", State.BAD, "; ".join(told), "pip install 'trueline[server]'")
+    return Finding("packages", State.GOOD, f"all {len(wanted)} are installed, trueline {metadata.version('trueline')}")
+
+
+def server_packages() -> list[str]:
+    """What the server extra brings, by the names that it is installed by."""
+    found = (_EXTRA.match(line) for line in metadata.requires("trueline") or ())
+    return sorted({match[1] for match in found if match})
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def check_data_dir(directory: Path) -> Finding:

@@ -44,7 +44,9 @@ def examine(args: argparse.Namespace) -> list[Finding]:
     """All findings, in the order in which to mend them."""
     from trueline_server.commands import checks
 
-    findings = [checks.check_python(), checks.check_packages()]
+    findings = [checks.check_python(), packages := checks.check_packages()]
+    if packages.state is State.BAD:
+        return findings
     try:
         settings = Settings.from_environment(
             os.environ, address=getattr(args, "address", None), data_dir=getattr(args, "data_dir", None)

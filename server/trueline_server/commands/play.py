@@ -59,10 +59,11 @@ class Play:
         """Ingest or generate, wait until all of it is in the metrics, print the board. Answers an exit status."""
         address = reachable(server.address)
         if self.synthetic:
-            status = await self._cli(address, "generate", "--events", str(self.synthetic), "--seed", str(self.seed))
+            generate = ("generate", "--events", str(self.synthetic), "--seed", str(self.seed))
+            status = await self._cli(address, *generate, board=False)
         elif self.events:
             mapping = ("--mapping", self.mapping) if self.mapping else ()
-            status = await self._cli(address, "ingest", self.events, *mapping)
+            status = await self._cli(address, "ingest", self.events, *mapping, board=False)
         else:
             return 0
         if status > 1:
@@ -70,10 +71,14 @@ class Play:
         await server.caught_up()
         return max(status, await self.show(server))
 
-    async def _cli(self, address: str, *verb: str) -> int:
+    async def _cli(self, address: str, *verb: str, board: bool = True) -> int:
+        """Run a verb. Of the output for scripts, the board is all that goes to standard output."""
         environment = {**os.environ, **({"TRUELINE_TOKEN": self.token} if self.token else {})}
         process = await asyncio.create_subprocess_exec(
-            *command_line(address, self.output, verb), env=environment, stdin=asyncio.subprocess.DEVNULL
+            *command_line(address, self.output, verb),
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=None if board or self.output != "json" else sys.stderr,
         )
         try:
             return await process.wait()

@@ -115,7 +115,8 @@ def serve_and_play(args: argparse.Namespace, settings: Settings, *, once: bool) 
         _tell(f"playing ended with status {status}; serving until Ctrl-C" if status else "serving until Ctrl-C")
         return None
 
-    return run(settings, activity)
+    # Of scripts that read the board, it is all that stands on standard output.
+    return run(settings, activity, sys.stderr if play.output == "json" else None)
 
 
 def _introduce(server: RunningServer, play: Play, former: int) -> None:

@@ -49,6 +49,7 @@ _NODES = frozenset(
 _CODE = re.compile(r"Code: \d+\. DB::Exception: (.*)", re.DOTALL)
 # Where ClickHouse stumbled, from 1 and in bytes; the bracket that lacks its partner is nearer to the mistake.
 _STUMBLED = re.compile(r"failed at position (\d+)(?:.*Unmatched parentheses: '.' at position (\d+))?", re.DOTALL)
+_VIEWS = "events, points, facts, kpis"
 _EXPLAINED = "EXPLAIN AST SELECT * FROM (\n"
 
 
@@ -310,14 +311,13 @@ def _inside(tree: Node) -> Node:
 def _read_table(name: str, own_names: frozenset[str], reads: set[str]) -> None:
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise StatementRefusedError(
-            f"the table {name} is refused; read the views events, points, facts, kpis, or those of the roles, e.g. signup",
-            names=name,
+            f"the table {name} is refused; read the views {_VIEWS}, or those of the roles, e.g. signup", names=name
         )
     if name in own_names:
         return
     if name in TABLES - FIXED_VIEWS:
         raise StatementRefusedError(
-            f"the table {name} is refused; read the views events, points, facts, kpis, or those of the roles", names=name
+            f"the table {name} is refused; read the views {_VIEWS}, or those of the roles", names=name
         )
     reads.add(name)
 

@@ -39,7 +39,8 @@ def confinement(warehouse: Warehouse) -> Confinement:
     insert_happened(warehouse, OWN, own)
     insert_happened(warehouse, OTHER, [Happened("2024-01-01T10:00", "order", "eve", "1000")] * 3)
     insert_happened(warehouse, QUOTES, [Happened("2024-01-01T10:00", "order", "mal", "7")])
-    seats = [("a1", "2024-01-01", 5.0), ("a1", "2024-02-01", 7.0), ("a1", "2024-04-01", 99.0), ("a2", "2024-01-01", 5.0)]
+    seats = [("a1", "2024-01-01", 5.0), ("a1", "2024-02-01", 7.0), ("a1", "2024-04-01", 99.0)]
+    seats.append(("a2", "2024-01-01", 5.0))
     facts = [FactRow("account", account, "seats", us(at), number) for account, at, number in seats]
     FactStore(warehouse).write(OWN, [*facts, FactRow("account", "a1", "tier", us("2024-01-01"), "gold")], 1)
     FactStore(warehouse).write(OTHER, [FactRow("account", "a1", "seats", us("2024-01-01"), 1000.0)], 1)

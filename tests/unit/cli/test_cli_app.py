@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -17,6 +18,24 @@ from trueline_cli.output import jsonable
 from trueline_rules.loader import load_rules
 
 VERBS = [*app.VERBS]
+# What the server extra brings.
+SERVER_MODULES = (
+    "alembic",
+    "bytewax",
+    "chdb",
+    "clickhouse_connect",
+    "cronsim",
+    "datasketches",
+    "grpc_health",
+    "grpc_reflection",
+    "numpy",
+    "prometheus_client",
+    "pyarrow",
+    "re2",
+    "rule_engine",
+    "sqlalchemy",
+    "uvloop",
+)
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,6 +187,47 @@ def test_a_verb_whose_package_is_missing_says_what_to_install() -> None:
     """The message has the command to type."""
     with pytest.raises(app.MissingExtraError, match=r'pip install "trueline\[server\]"'):
         app.load("backup")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["up"], ["demo"], ["generate", "--out", "x"], ["rules", "check"], ["rules", "test"], ["rules", "schema"]],
+    ids=" ".join,
+)
+def test_the_light_install_says_what_to_install(argv: list[str], tmp_path: Path) -> None:
+    """A verb of the backend, as after `pip install` without extras: one sentence, status 1."""
+    ended = in_the_light_install(argv, tmp_path)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert re.fullmatch(
+        rf"trueline {argv[0]}: '{argv[0]}' needs the backend; install it with: "
+        r'pip install "trueline\[server\]" \(\w+ is missing\)\n',
+        ended.stderr,
+    )
+
+
+def test_the_doctor_of_the_light_install_names_what_is_missing(tmp_path: Path) -> None:
+    """It looks no further, since the other checks need the backend."""
+    ended = in_the_light_install(["doctor", "--output", "json"], tmp_path)
+    assert ended.returncode == 1
+    findings = json.loads(ended.stdout)
+    assert [finding["check"] for finding in findings] == ["Python", "packages"]
+    assert "uvloop" in findings[1]["told"]
+
+
+def in_the_light_install(argv: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command line where the packages of the server extra cannot be imported."""
+    light = (
+        "import sys\n"
+        "class Light:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] in {SERVER_MODULES!r}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Light())\n"
+        "from trueline_cli.app import main\n"
+        f"sys.exit(main({argv!r}))\n"
+    )
+    return subprocess.run([sys.executable, "-c", light], capture_output=True, text=True, cwd=folder, check=False)
 
 
 def test_verbs_of_the_backend_are_found() -> None:

@@ -47,6 +47,9 @@ class Quality:
         head = Text("Data quality  ", style="bold")
         head.append(style.NOTHING if quality.score is None else f"{quality.score:.0f}").append("  ")
         head.append_text(style.band(quality.band))
+        judged = sum(check.kpi.value is not None for check in quality.checks)
+        if judged < len(quality.checks):
+            head.append(f"  {judged} of {len(quality.checks)} checks have a value", style="dim")
         made = style.table("check", "value", "limit", "result", "what", right=("value", "limit"), fold=("what",))
         for check in quality.checks:
             kpi = check.kpi

@@ -48,7 +48,9 @@ class GetSystemHealthResponse(_message.Message):
     """True if every part is well."""
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PartHealth]:
-        """The parts: "log", "dataflow", "warehouse", "rules" (whether the files of rules in force load)."""
+        """The parts: "log", "dataflow", "warehouse", "rules" (whether the files of rules in force load), "notifications"
+        (whether channels take what is sent to them).
+        """
 
     def __init__(
         self,
