@@ -14,27 +14,27 @@ _EQUAL_PARTS = 10**9
 
 
 def rounded(
-    credits: Floats, minor_unit_digits: int, *, total: Decimal | None = None, names: Sequence[str] | None = None
+    amounts: Floats, minor_unit_digits: int, *, total: Decimal | None = None, names: Sequence[str] | None = None
 ) -> list[Decimal]:
-    """The credits in whole minor units, by largest remainder (Hamilton's method).
+    """Credits in whole minor units, by largest remainder (Hamilton's method).
 
     Each is cut toward zero, and the units that are then missing go one each to those that lost most. A refund is
     rounded as the sale that it takes back. Equal remainders go by place, which for touches is their order in time, or
     by name if there are names.
 
     Args:
-        credits: float64[n], finite.
+        amounts: float64[n], finite.
         minor_unit_digits: decimals of the currency, such as 2 for USD and 0 for JPY.
-        total: what they must add up to, where it is known exactly; else the sum of the credits. It is rounded to the
+        total: what they must add up to, where it is known exactly; else their sum. It is rounded to the
             minor unit, half to even.
-        names: of the credits, n of them.
+        names: n of them.
 
     Returns:
         n decimals with so many digits; their sum is the rounded total, unless n is 0.
 
     """
     scale = 10**minor_unit_digits
-    exact = [Fraction(credit) * scale for credit in credits.tolist()]
+    exact = [Fraction(credit) * scale for credit in amounts.tolist()]
     cut = [math.trunc(part) for part in exact]
     missing = round(sum(exact) if total is None else Fraction(total) * scale) - sum(cut)
     sign = 1 if missing > 0 else -1
