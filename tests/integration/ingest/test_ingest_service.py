@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from google.rpc import error_details_pb2
 from trueline.v1 import error_reason_pb2, ingest_service_pb2, ingest_service_pb2_grpc
 from trueline_server.clock import ManualClock
 from trueline_server.errors import TruelineError
@@ -20,7 +21,7 @@ from trueline_server.ingest.servicer import IngestServicer
 from trueline_server.ingest.validate import EventLimits
 from trueline_stores.log import SqliteEventLog
 
-from tests.integration.server.serving import info_of, serving
+from tests.integration.server.serving import info_of, serving, status_of
 from tests.unit.ingest.wire import column_events, row_events, text_array
 
 NOW_US = 1_700_000_000_123_456
@@ -276,6 +277,34 @@ def test_back_pressure(intake: Intake, send: Callable[..., Any]) -> None:
         assert (await send(stub, [event(1)])).accepted == 1
 
     intake.run(test)
+
+
+@SEND
+def test_a_full_log(tmp_path: Path, send: Callable[..., Any]) -> None:
+    """Where the log finds no space, nothing of a call is accepted, and the caller learns that it may try later; with
+    space again, the same call goes in, once."""
+    clock = ManualClock(NOW_US)
+
+    async def test(stub: Stub) -> None:
+        accepted, batch = 0, [event(0)]
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            while accepted < 100_000:
+                batch = [event(accepted + row) for row in range(50)]
+                accepted += (await send(stub, batch)).accepted
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert info_of(caught.value).reason == "LOG_FULL"
+        assert any(each.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for each in status_of(caught.value).details)
+        assert log.end() == accepted > 0
+        log.prune(entries_before_us=NOW_US + 1, identities_before_us=0)
+        assert (await send(stub, batch)).accepted == 50
+        assert (await send(stub, batch)).duplicates == 50
+        assert log.end() == accepted + 50
+
+    with (
+        closing(SqliteEventLog(tmp_path / "log", clock, max_bytes=400_000)) as log,
+        closing(Ingestion(log, log.end, LIMITS, clock)) as ingestion,
+    ):
+        Intake(log, ingestion, clock).run(test)
 
 
 @pytest.mark.parametrize(
