@@ -287,10 +287,15 @@ def test_a_full_log(tmp_path: Path, send: Callable[..., Any]) -> None:
 
     async def test(stub: Stub) -> None:
         accepted, batch = 0, [event(0)]
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
+
+        async def fill() -> None:
+            nonlocal accepted, batch
             while accepted < 100_000:
                 batch = [event(accepted + row) for row in range(50)]
                 accepted += (await send(stub, batch)).accepted
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await fill()
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert info_of(caught.value).reason == "LOG_FULL"
         assert any(each.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for each in status_of(caught.value).details)
