@@ -9,12 +9,20 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 from trueline_rules.escalation.state import EscalationState
 from trueline_rules.routing.groups import Member
 from trueline_stores.state.case_tables import ESCALATIONS
 
 _ID_BYTES = 16
+
+
+# Made once, as those of groups are.
+_OF_GROUPS = (
+    select(ESCALATIONS)
+    .where(ESCALATIONS.c.tenant == bindparam("of"), ESCALATIONS.c.group_id.in_(bindparam("ids", expanding=True)))
+    .order_by(ESCALATIONS.c.opened_us, ESCALATIONS.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,8 @@ class Escalation:
 
 def read_escalations(connection: Connection, tenant: str, groups: Collection[str]) -> Mapping[str, list[Escalation]]:
     """The escalations of groups that are not over, the oldest first."""
-    own = ESCALATIONS.c
     found: defaultdict[str, list[Escalation]] = defaultdict(list)
-    query = select(ESCALATIONS).where(own.tenant == tenant, own.group_id.in_(groups))
-    for row in connection.execute(query.order_by(own.opened_us, own.id)):
+    for row in connection.execute(_OF_GROUPS, {"of": tenant, "ids": list(groups)}):
         state = EscalationState.from_dict(row.state)
         found[row.group_id].append(Escalation(row.id, frozenset(row.cases), state, dict(row.told), row.closed))
     return found

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from trueline_rules.alerting.vectors import Labels, labels_of
 from trueline_rules.routing.groups import Group, Member, Sent
 from trueline_rules.routing_model import Destination, TimeInterval, Timing
@@ -20,6 +20,13 @@ from trueline_server.cases.model import Case
 
 _BYTES = 16
 _CHUNK = 500
+# Made once: thousands of groups may be looked at in a tick, and making such a statement takes longer than running it.
+_IDS = bindparam("ids", expanding=True)
+_MEMBERS_OF = select(GROUP_MEMBERS).where(GROUP_MEMBERS.c.tenant == bindparam("of"), GROUP_MEMBERS.c.group_id.in_(_IDS))
+_GROUPS = select(ALERT_GROUPS).where(ALERT_GROUPS.c.tenant == bindparam("of"), ALERT_GROUPS.c.id.in_(_IDS))
+_KEY = (ALERT_GROUPS.c.tenant == bindparam("of"), ALERT_GROUPS.c.id == bindparam("which"))
+_DELETE = delete(ALERT_GROUPS).where(*_KEY)
+_UPDATE = update(ALERT_GROUPS).where(*_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,11 @@ def read_groups(connection: Connection, tenant: str, ids: Collection[str]) -> di
     for start in range(0, len(listed), _CHUNK):
         part = listed[start : start + _CHUNK]
         members: defaultdict[str, list[Any]] = defaultdict(list)
-        own = GROUP_MEMBERS.c
-        for row in connection.execute(select(GROUP_MEMBERS).where(own.tenant == tenant, own.group_id.in_(part))):
+        which = {"of": tenant, "ids": part}
+        for row in connection.execute(_MEMBERS_OF, which):
             members[row.group_id].append(row)
         escalations = read_escalations(connection, tenant, part)
-        rows = ALERT_GROUPS.c
-        for row in connection.execute(select(ALERT_GROUPS).where(rows.tenant == tenant, rows.id.in_(part))):
+        for row in connection.execute(_GROUPS, which):
             found[row.id] = _stored(row, members[row.id], escalations.get(row.id, ()))
     return found
 
@@ -87,6 +93,23 @@ def groups_of(connection: Connection, tenant: str, fingerprints: Collection[str]
         for fingerprint, group in connection.execute(query):
             found[fingerprint].add(group)
     return found
+
+
+def told_elsewhere(connection: Connection, stored: StoredGroup, cases: Iterable[Case]) -> dict[str, frozenset[str]]:
+    """The channels that other groups told of alerts as firing, by case; those that they are told of later are not."""
+    known = {case.key: case.id for case in cases}
+    inside = groups_of(connection, stored.tenant, known)
+    groups = read_groups(connection, stored.tenant, set().union(*inside.values()) - {stored.id})
+    found = {}
+    for key, case in known.items():
+        sent = [groups[name] for name in inside.get(key, ()) if name in groups and _was_told(groups[name], key, case)]
+        found[case] = frozenset(channel for group in sent for channel in group.destination.channels)
+    return found
+
+
+def _was_told(stored: StoredGroup, fingerprint: str, case: str) -> bool:
+    sent = stored.group.sent
+    return sent is not None and sent.cases.get(fingerprint) == case
 
 
 def withheld_groups(connection: Connection, tenant: str) -> list[str]:
@@ -114,15 +137,15 @@ def firing_alerts(connection: Connection, tenant: str) -> list[tuple[str, Mappin
 
 def write_group(connection: Connection, before: StoredGroup | None, after: StoredGroup) -> None:
     """Write a group, and what changed of its members and escalations; one that waits for nothing is deleted."""
-    key = (ALERT_GROUPS.c.tenant == after.tenant, ALERT_GROUPS.c.id == after.id)
+    key = {"of": after.tenant, "which": after.id}
     known = () if before is None else before.escalations
     write_escalations(connection, after.tenant, after.id, known, after.escalations)
     if after.group.over and all(each.over for each in after.escalations):
-        connection.execute(delete(ALERT_GROUPS).where(*key))
+        connection.execute(_DELETE, key)
     elif before is None:
         connection.execute(insert(ALERT_GROUPS), [_group_row(after)])
     else:
-        connection.execute(update(ALERT_GROUPS).where(*key).values(_group_row(after)))
+        connection.execute(_UPDATE, key | _group_row(after))
     there = before.group.members if before is not None else {}
     gone = [fingerprint for fingerprint in there if fingerprint not in after.group.members]
     changed = [one for name, one in after.group.members.items() if there.get(name) != one]

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from trueline_stores.state.case_tables import TIMERS
+
+# Made once: thousands of timers run in a tick, and making such a statement takes longer than running it.
+_KEY = [TIMERS.c[name] == bindparam(f"k_{name}") for name in ("tenant", "kind", "subject")]
+_FIND = select(TIMERS).where(*_KEY)
+_DELETE = delete(TIMERS).where(*_KEY)
+_TAKE = _DELETE.where(*(TIMERS.c[name] == bindparam(f"k_{name}") for name in ("due_us", "attempts")))
+_INSERT = insert(TIMERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +44,25 @@ def set_timer(connection: Connection, timer: Timer) -> None:
 
 def set_timers(connection: Connection, timers: Sequence[Timer]) -> None:
     """Set alarms, or move those that are there."""
-    for timer in timers:
-        clear_timer(connection, timer.tenant, timer.kind, timer.subject)
     if timers:
-        rows = [
-            {"tenant": t.tenant, "kind": t.kind, "subject": t.subject, "due_us": t.due_us, "attempts": t.attempts}
-            for t in timers
-        ]
-        connection.execute(insert(TIMERS), rows)
+        connection.execute(_DELETE, [_key(timer.tenant, timer.kind, timer.subject) for timer in timers])
+        connection.execute(_INSERT, [asdict(timer) for timer in timers])
 
 
 def clear_timer(connection: Connection, tenant: str, kind: str, subject: str) -> bool:
     """Take an alarm away; whether there was one."""
-    key = (TIMERS.c.tenant == tenant, TIMERS.c.kind == kind, TIMERS.c.subject == subject)
-    return connection.execute(delete(TIMERS).where(*key)).rowcount > 0
+    return connection.execute(_DELETE, _key(tenant, kind, subject)).rowcount > 0
+
+
+def take_timer(connection: Connection, timer: Timer) -> bool:
+    """Take an alarm away as it was read; whether it was still there, neither moved nor cleared."""
+    key = _key(timer.tenant, timer.kind, timer.subject)
+    return connection.execute(_TAKE, key | {"k_due_us": timer.due_us, "k_attempts": timer.attempts}).rowcount > 0
 
 
 def find_timer(connection: Connection, tenant: str, kind: str, subject: str) -> Timer | None:
     """The alarm of a kind and subject."""
-    key = (TIMERS.c.tenant == tenant, TIMERS.c.kind == kind, TIMERS.c.subject == subject)
-    row = connection.execute(select(TIMERS).where(*key)).first()
+    row = connection.execute(_FIND, _key(tenant, kind, subject)).first()
     return None if row is None else Timer(row.tenant, row.kind, row.subject, row.due_us, row.attempts)
 
 
@@ -74,3 +81,7 @@ def next_due(connection: Connection) -> int | None:
     """When the next alarm is due; None if there is none."""
     found = connection.execute(select(TIMERS.c.due_us).order_by(TIMERS.c.due_us).limit(1)).first()
     return None if found is None else int(found.due_us)
+
+
+def _key(tenant: str, kind: str, subject: str) -> dict[str, Any]:
+    return {"k_tenant": tenant, "k_kind": kind, "k_subject": subject}

@@ -11,7 +11,7 @@ from trueline_stores.errors import StoreClosedError
 from trueline_stores.state.database import StateDatabase
 
 from trueline_server.clock import Clock
-from trueline_server.timers.store import Timer, clear_timer, due_timers, find_timer, hasten_timers, set_timer
+from trueline_server.timers.store import Timer, due_timers, find_timer, hasten_timers, set_timer, take_timer
 
 _log = logging.getLogger(__name__)
 
@@ -119,9 +119,8 @@ class TimerWheel:
 
     def _handle(self, connection: Connection, timer: Timer, now_us: int) -> None:
         # Somebody may have moved or cleared it since it was read.
-        if find_timer(connection, timer.tenant, timer.kind, timer.subject) != timer:
+        if not take_timer(connection, timer):
             return
-        clear_timer(connection, timer.tenant, timer.kind, timer.subject)
         handler = self._handlers.get(timer.kind)
         if handler is not None:
             handler(connection, timer, now_us)
