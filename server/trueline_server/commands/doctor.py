@@ -70,7 +70,8 @@ def examine(args: argparse.Namespace) -> list[Finding]:
         checks.check_disk(settings.data_dir),
         checks.check_rules(settings.rules, settings.mapping),
         *server,
-        *([] if any(finding.state is State.GOOD for finding in server) else [checks.check_port(settings.address)]),
+        # Whoever answers has the port.
+        *([checks.check_port(settings.address)] if server[0].state is State.NOTICE else []),
     ]
 
 

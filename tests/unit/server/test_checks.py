@@ -6,9 +6,12 @@ import argparse
 import json
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from trueline_server.commands import checks
 from trueline_server.commands.doctor import command
 from trueline_server.commands.findings import State
@@ -135,6 +138,24 @@ def test_doctor(
     else:
         assert [line[2:].partition(":")[0] for line in out.splitlines()] == names
     assert status == 0
+
+
+def test_doctor_of_a_server_that_is_ill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told that the server is not serving, and not that the server has its port."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    servicer = health.HealthServicer()
+    servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        status = command.run(argparse.Namespace(address=address, data_dir=tmp_path, output="json"))
+    finally:
+        server.stop(None).wait()
+    found = {finding["check"]: finding["told"] for finding in json.loads(capsys.readouterr().out)}
+    assert status == 1
+    assert found["server"] == f"the one at {address} is not serving"
+    assert "port" not in found
 
 
 def test_doctor_of_a_broken_setting(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
