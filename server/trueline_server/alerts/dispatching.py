@@ -94,7 +94,7 @@ class Dispatcher:
         destination = stored.destination
         repeats = routing_of(rules).is_open(destination.escalation, now_us)
         flushed = flush(stored.group, destination.timing, now_us, suppressed, repeats=repeats)
-        told = tell_route(connection, stored, flushed, routing_of(rules), now_us)
+        told = tell_route(connection, stored, flushed, now_us)
         after = replace(stored, group=flushed.group, flushes=stored.flushes + 1)
         after = self._escalating.look(connection, after, flushed.firing, told, now_us)
         self._look_again(connection, stored.tenant, flushed)

@@ -92,7 +92,7 @@ class Escalating:
             if each.live or each.closed:
                 after.append(each)
                 continue
-            pages.tell_end(connection, stored, each, routing, again=again, now_us=now_us)
+            pages.tell_end(connection, stored, each, again=again, now_us=now_us)
             after.append(replace(each, closed=True))
         stored = replace(stored, escalations=tuple(each for each in after if not each.over))
         wait(connection, stored, now_us)

@@ -13,10 +13,9 @@ from trueline_rules.routing.groups import Member
 from trueline_stores.state.case_tables import NOTIFICATIONS
 
 from trueline_server.alerts.escalation import Escalation
-from trueline_server.alerts.groups import StoredGroup, member_of
+from trueline_server.alerts.groups import StoredGroup, member_of, told_elsewhere
 from trueline_server.alerts.messages import MOST_ALERTS, MOVED, NewNotification, content_of, message_key
 from trueline_server.alerts.queueing import queue
-from trueline_server.alerts.routing import Routing
 from trueline_server.cases import store
 from trueline_server.cases.model import SYSTEM, Case, EventKind, NewEvent
 from trueline_server.notifications.model import NotificationState
@@ -80,19 +79,18 @@ def tell_end(
     connection: Connection,
     stored: StoredGroup,
     escalation: Escalation,
-    routing: Routing,
     *,
     again: frozenset[str],
     now_us: int,
 ) -> None:
     """Tell everybody whom a level told that it is over, but for channels that its route tells that anyway.
 
-    What fires on but went another way is told so, except to channels that hear of it there. Of `again`, the
+    What fires on but went another way is told so, except to channels that have heard of it there. Of `again`, the
     fingerprints of alerts that fire again, nobody is told that they are over.
     """
     cases = store.find_cases(connection, stored.tenant, escalation.cases if escalation.told else ())
     over = sorted((case for case in cases.values() if case.key not in again), key=lambda case: case.number)
-    moved = {case.id: routing.channels_of(case.labels) for case in over if case.is_open}
+    moved = told_elsewhere(connection, stored, [case for case in over if case.is_open])
     reason = MOVED if len(moved) == len(over) else OVER
     new = []
     for each in escalation.told.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -33,10 +32,6 @@ class Routing:
         """Whether the business hours of a policy, "" = none, are running: outside of them nothing is said again."""
         known = self.policies.get(policy)
         return known is None or opens(now_us, known.hours) <= now_us
-
-    def channels_of(self, labels: Mapping[str, str]) -> frozenset[str]:
-        """The channels of all routes that an alert with these labels goes to."""
-        return frozenset(channel for one in self.tree.destinations(labels) for channel in one.channels)
 
 
 class _ByRevision:

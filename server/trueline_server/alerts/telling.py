@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from trueline_rules.routing.groups import Flushed, Member, NotifyReason
 
-from trueline_server.alerts.groups import StoredGroup
+from trueline_server.alerts.groups import StoredGroup, told_elsewhere
 from trueline_server.alerts.messages import MOST_ALERTS, MOVED, NewNotification, content_of, message_key
 from trueline_server.alerts.queueing import queue
-from trueline_server.alerts.routing import Routing
 from trueline_server.cases import store
 from trueline_server.cases.model import SYSTEM, EventKind, NewEvent
 
@@ -32,20 +31,17 @@ class Telling:
     channels: Mapping[str, Sequence[Member]]
 
 
-def tell_route(
-    connection: Connection, stored: StoredGroup, flushed: Flushed, routing: Routing, now_us: int
-) -> frozenset[str]:
+def tell_route(connection: Connection, stored: StoredGroup, flushed: Flushed, now_us: int) -> frozenset[str]:
     """Queue what a flush tells, and put into the timelines who was told and why, and who was not; answers the channels.
 
     Args:
         connection: in a transaction.
         stored: the group before the flush.
         flushed: what came of it.
-        routing: of the rules in force.
         now_us: the server's clock.
 
     """
-    telling = _telling(connection, stored, flushed, routing)
+    telling = _telling(connection, stored, flushed)
     if telling is not None:
         _queue(connection, stored, flushed, telling, now_us)
     events = [] if telling is None else _told(stored, flushed, telling)
@@ -53,17 +49,17 @@ def tell_route(
     return frozenset() if telling is None else frozenset(telling.channels)
 
 
-def _telling(connection: Connection, stored: StoredGroup, flushed: Flushed, routing: Routing) -> Telling | None:
+def _telling(connection: Connection, stored: StoredGroup, flushed: Flushed) -> Telling | None:
     """None if nobody is to be told.
 
-    What fires on and left for another route is over here, and not over at all: a channel that hears of it there is
+    What fires on and left for another route is over here, and not over at all: a channel that has heard of it there is
     not told that it left.
     """
     if flushed.reason is None or not stored.destination.channels:
         return None
     gone = store.find_open_ids(connection, stored.tenant, [one.case for one in flushed.resolved])
     moved = store.find_cases(connection, stored.tenant, gone)
-    heard = {name: routing.channels_of(case.labels) for name, case in moved.items()}
+    heard = told_elsewhere(connection, stored, moved.values())
     reason = flushed.reason.value
     if flushed.reason in _OVER and gone == {one.case for one in flushed.resolved}:
         reason = MOVED
