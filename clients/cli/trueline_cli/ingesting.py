@@ -18,7 +18,7 @@ from trueline_cli import options
 from trueline_cli.bad_lines import BadLines
 from trueline_cli.explain import explain
 from trueline_cli.files.block import BadLine, Block
-from trueline_cli.files.csvs import read_csv
+from trueline_cli.files.csvs import read_csv, read_tsv
 from trueline_cli.files.jsonl import read_jsonl
 from trueline_cli.files.mapper import NATIVE, Mapper
 from trueline_cli.files.opened import OpenedFile, UnreadableError, kind_of
@@ -29,6 +29,7 @@ from trueline_cli.progress import Progress
 READERS: dict[str, Callable[[OpenedFile], Iterator[Block]]] = {
     "jsonl": read_jsonl,
     "csv": read_csv,
+    "tsv": read_tsv,
     "parquet": read_parquet,
 }
 

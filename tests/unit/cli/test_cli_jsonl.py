@@ -111,6 +111,32 @@ def test_times_are_read_to_the_microsecond(tmp_path: Path, written: str, microse
     assert (bad, events[0]["occurred_at_us"]) == ([], microseconds)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps([GOOD, GOOD]),
+        json.dumps([GOOD, GOOD], indent=2),
+        "\n[\n" + json.dumps(GOOD) + "\n]",
+        "\ufeff[]",
+    ],
+    ids=["one line", "indented", "a line each", "empty"],
+)
+def test_one_array_is_told_once_with_the_way_out(tmp_path: Path, content: str) -> None:
+    """Many tools write a .json so; each of its lines would be refused, for a reason that helps nobody."""
+    events, bad, _, failure = read(write(tmp_path, content, name="events.json"))
+    assert (events, bad) == ([], [])
+    assert failure == "is one JSON array; write an object a line instead, e.g. with: jq -c '.[]' FILE > events.jsonl"
+
+
+@pytest.mark.parametrize("first", ["[1, 2]", json.dumps(GOOD)])
+def test_a_list_among_objects_is_a_bad_line(tmp_path: Path, first: str) -> None:
+    """It is refused alone, also where it is the first line."""
+    events, bad, _, failure = read(write(tmp_path, first, json.dumps([GOOD]), json.dumps(GOOD)))
+    assert failure == ""
+    assert len(events) + len(bad) == 3
+    assert {item.message for item in bad} == {"is JSON, but not an object"}
+
+
 def test_a_mark_of_byte_order_is_no_fault(tmp_path: Path) -> None:
     """Files from Windows begin with one."""
     events, bad, _, _ = read(write(tmp_path, b"\xef\xbb\xbf" + json.dumps(GOOD).encode() + b"\r"))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from trueline.results import EventMapping, FieldSource
+from trueline_cli.files.csv_rows import CsvRows
+from trueline_cli.files.opened import OpenedFile
 
 from tests.unit.cli.reading import read
 
@@ -89,7 +94,29 @@ def test_a_bad_row_is_told_with_its_line(tmp_path: Path, row: str, told: str) ->
 def test_a_column_that_is_missing_is_told_once(tmp_path: Path) -> None:
     """A header without what the mapping needs is a fault of the file, not of each line."""
     path = text(tmp_path, "when,what\n1,sale\n2,sale\n")
-    assert read(path, SHOP) == ([], [], [], "has no column 'who', which user_id is read from")
+    told = "has no column 'who', which user_id is read from; its columns are 'when', 'what': "
+    assert read(path, SHOP) == ([], [], [], told + "name one of them in the mapping")
+    told = "has no column 'id', which id is read from; its columns are 'when', 'what': "
+    assert read(path) == ([], [], [], told + "give a --mapping that names them")
+
+
+@pytest.mark.parametrize(
+    ("mark", "name"), [(";", "a.csv"), ("\t", "a.csv"), ("|", "a.csv"), ("\t", "a.tsv"), ("\t", "A.TSV.gz")]
+)
+def test_cells_may_be_separated_otherwise(tmp_path: Path, mark: str, name: str) -> None:
+    """What splits the header into the most columns separates the cells; in .tsv it is the tab, whatever there is."""
+    rows = [["when", "what", "who", "paid", "country, or state"], ["1", "sale, or order", "u", "2.5", ""]]
+    path = text(tmp_path, "".join(mark.join(row) + "\n" for row in rows), name)
+    path = path.rename(path.with_name(name))
+    events, bad, _, failure = read(path, SHOP)
+    assert (bad, failure) == ([], "")
+    assert [(event["name"], event["value"]) for event in events] == [("sale, or order", 2.5)]
+
+
+def test_a_separator_that_is_not_known_shows_in_the_header(tmp_path: Path) -> None:
+    """The header is one column then, and the message shows it."""
+    failure = read(text(tmp_path, "when:what:who\n1:sale:u\n"), SHOP)[3]
+    assert "its columns are 'when:what:who': " in failure
 
 
 def test_csv_without_a_mapping(tmp_path: Path) -> None:
@@ -106,6 +133,87 @@ def test_csv_without_a_mapping(tmp_path: Path) -> None:
     assert [str(item) for item in read(path)[1]] == [
         "orders.csv:2: plan: is no field of an event; give a --mapping, or leave it out"
     ]
+
+
+HEAD = "when,what,who,paid,country,lines,gift,code\n"
+
+
+def row(number: int, what: str = "sale") -> str:
+    """A good row, told apart by its time."""
+    return f"{number},{what},u,1,,,,\n"
+
+
+@pytest.mark.parametrize("stray", ['1,"sale,u,1,,,,\n', '"1,sale,u,1,,,,\n', '1,sale,u,1,,,,"\n'])
+def test_a_stray_quote_takes_only_its_line(tmp_path: Path, stray: str) -> None:
+    """Nothing closes it up to the end of the file: all other rows go in, whatever stands between."""
+    rows = [row(number) for number in range(2, 3002)]
+    rows[10], rows[20] = stray, '22,"a\nb",u,1,,,,\n'
+    events, bad, _, failure = read(text(tmp_path, HEAD + "".join(rows)), SHOP)
+    assert failure == ""
+    assert [item.line for item in bad] == [12]
+    assert bad[0].reason == "CORRUPT_LINE"
+    assert bad[0].message.startswith("is not CSV: ")
+    assert [event["occurred_at_us"] // 1_000_000 for event in events] == [n for n in range(2, 3002) if n != 12]
+    assert sum(event["name"] == "a\nb" for event in events) == 1
+
+
+@pytest.mark.parametrize(
+    "second",
+    ['"9,sale,u,1,,,,\n', '9,"sale,u,1,,,,\n', '9,sale,u,1,,,,"\n', '9,sale,u,1,,"","","\n', '9,sale",u,1,,\n'],
+)
+def test_good_rows_between_two_stray_quotes_go_in(tmp_path: Path, second: str) -> None:
+    """Also where the second one ends what the first one opened, to a row of another width."""
+    rows = [row(2), '3,sale,u,1,"x,,,\n', row(4), row(5), second, row(7), row(8)]
+    events, bad, lines, failure = read(text(tmp_path, HEAD + "".join(rows)), SHOP)
+    assert failure == ""
+    assert [item.line for item in bad] == [3, 6]
+    assert "a quote that opens here goes on to line 6" in bad[0].message
+    assert lines == [2, 4, 5, 7, 8]
+    assert [event["id"] for event in events] == [f"orders.csv-{line}" for line in lines]
+
+
+def test_many_stray_quotes_do_not_read_the_file_again_and_again(tmp_path: Path) -> None:
+    """A row of many lines is given up at a mebibyte; each line of this file leaves a quote open from either side."""
+    filler = "x" * 200_000
+    rows = [f'{number}","{filler}\n' for number in range(60)]
+    opened = OpenedFile(str(text(tmp_path, HEAD + "".join(rows) + row(9))))
+    reread = 0
+
+    class Counting(CsvRows):
+        def _lines(self):
+            nonlocal reread
+            for line in super()._lines():
+                reread += 1
+                yield line
+
+    found = list(Counting(opened))
+    opened.close()
+    assert [bool(problem) for _, _, problem in found] == [True] * 60 + [False]
+    assert "a quoted cell does not end within 1 MiB" in found[0][2]
+    assert reread < 60 * 8
+
+
+LINES = st.sampled_from(
+    ["1,a,b\n", '1,"a\nb",c\n', '"1,a,b\n', '1,"a,b\n', '1,a,b"\n', '1,"a ""b"",c\n', "1,a\n", "\n", '"\n']
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(LINES, max_size=12))
+def test_no_line_is_lost_untold(tmp_path: Path, pieces: list[str]) -> None:
+    """Whatever the quotes: every line that is not empty is within a row that has come, or told as refused; in order."""
+    path = text(tmp_path, "x,y,z\n" + "".join(pieces))
+    opened = OpenedFile(str(path))
+    found = list(CsvRows(opened))
+    opened.close()
+    lines = path.read_text().splitlines()
+    covered = []
+    for number, cells, problem in found:
+        spans = 1 if problem else 1 + sum(cell.count("\n") for cell in cells)
+        covered += range(number, number + spans)
+        assert problem or len(cells) == 3
+    assert covered == sorted(set(covered))
+    assert set(range(2, len(lines) + 1)) - set(covered) <= {n for n, line in enumerate(lines, 1) if not line}
 
 
 def test_a_row_that_is_not_utf8_is_told(tmp_path: Path) -> None:
@@ -211,6 +319,36 @@ def test_parquet(tmp_path: Path, name: str) -> None:
     assert [str(item) for item in bad] == [f"{name}:2: user_id: is required and not there"]
     assert (events[0]["occurred_at_us"], events[0]["user_id"], events[0]["value"]) == (1714979289123456, "17850", 12.5)
     assert events[0]["properties"] == {"country": "AT", "lines": 3.0, "gift": True, "code": "007"}
+
+
+def test_parquet_as_other_tools_write_it(tmp_path: Path) -> None:
+    """Identities that an absent cell made floats are whole again; times and dates may be properties, as text."""
+    at = datetime(2024, 5, 6, 7, 8, 9, 120000, tzinfo=UTC)
+    table = pa.table(
+        {
+            "when": pa.array([at] * 3, pa.timestamp("us", tz="UTC")),
+            "what": ["sale"] * 3,
+            "who": [17850.0, 17850.5, 1e300],
+            "country": pa.array([at, None, None], pa.timestamp("ms")),
+            "code": [7.0, 0.5, None],
+            "lines": [1.0, 2.0, 3.0],
+        }
+    )
+    mapping = replace(SHOP, properties=SHOP.properties | {"day": FieldSource(column="day", type="string")})
+    table = table.append_column("day", pa.array([date(2024, 5, 6), None, None]))
+    pq.write_table(table, tmp_path / "a.parquet")
+    events, bad, _, _ = read(tmp_path / "a.parquet", mapping)
+    assert [event["user_id"] for event in events] == ["17850"]
+    assert events[0]["properties"] == {
+        "country": "2024-05-06T07:08:09.120000Z",
+        "code": "7",
+        "lines": 1.0,
+        "day": "2024-05-06",
+    }
+    assert [str(item) for item in bad] == [
+        "a.parquet:2: user_id: 17850.5 is not a text",
+        "a.parquet:3: user_id: 1e+300 is not a text",
+    ]
 
 
 def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:

@@ -6,12 +6,16 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection
+from datetime import date
 from typing import Any
 
 from trueline_cli.files.block import MISSING, MissingType
-from trueline_cli.files.times import shown
+from trueline_cli.files.parquets import Instant
+from trueline_cli.files.times import shown, written_instant
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# Beyond it a float does not tell whole numbers apart.
+_WHOLE = 2.0**53
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
 
 # Row -> (field, reason, what is wrong); the first problem of a row stays.
@@ -28,11 +32,14 @@ class WrongError(ValueError):
 
 
 def text(cell: Any, *, lenient: bool) -> str:
-    """A text; with `lenient` a whole number is read as its digits, as files often hold numeric identities."""
+    """A text; with `lenient` a whole number is read as its digits, as files often hold numeric identities.
+
+    A float too: a column of whole numbers becomes one in many tools as soon as a cell is absent.
+    """
     if type(cell) is str:
         return cell
-    if lenient and type(cell) is int:
-        return str(cell)
+    if lenient and (type(cell) is int or _is_whole(cell)):
+        return str(int(cell))
     raise WrongError(f"{shown(cell)} is not a text")
 
 
@@ -72,18 +79,28 @@ def written_truth(cell: Any) -> bool:
 
 
 def as_text(cell: Any) -> str:
-    """Any single value as text: what a mapping asks for with `type: string`."""
+    """Any single value as text: what a mapping asks for with `type: string`; whole numbers as their digits."""
     if type(cell) is str:
         return cell
+    if type(cell) is Instant:
+        return written_instant(cell)
+    if type(cell) is date:
+        return cell.isoformat()
     if type(cell) in (int, float, bool):
-        return json.dumps(cell)
+        return str(int(cell)) if _is_whole(cell) else json.dumps(cell)
     raise WrongError(f"{shown(cell)} is not a text")
 
 
+def _is_whole(cell: Any) -> bool:
+    return type(cell) is float and cell.is_integer() and abs(cell) <= _WHOLE
+
+
 def scalar(cell: Any) -> str | float | bool:
-    """A property as it is in the file: text, finite number or truth value."""
+    """A property as it is in the file: text, finite number or truth value; a time or a date as text."""
     if type(cell) is str or type(cell) is bool:
         return cell
+    if type(cell) is Instant or type(cell) is date:
+        return as_text(cell)
     if type(cell) is int or type(cell) is float:
         return number(cell)
     raise WrongError(f"{shown(cell)} is not a text, a number, or true or false")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from trueline_cli.files.block import BLOCK_RECORDS, MISSING, BadLine, Block
-from trueline_cli.files.opened import LONGEST_LINE, OpenedFile, UnreadableError
+from trueline_cli.files.csv_rows import CsvRows
+from trueline_cli.files.opened import OpenedFile
 
 
 class CsvRecords:
@@ -37,82 +37,33 @@ class CsvRecords:
         return {}
 
 
-class _NumberedLines:
-    """Lines as text for the csv module, which wants the line ends; remembers which were not UTF-8."""
-
-    def __init__(self, opened: OpenedFile) -> None:
-        self.not_utf8: set[int] = set()
-        self.failure: UnreadableError | None = None
-        self._opened = opened
-
-    def __iter__(self) -> Iterator[str]:
-        try:
-            for first, lines in self._opened.lines():
-                for number, raw in enumerate(lines, first):
-                    try:
-                        text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                    except UnicodeDecodeError:
-                        self.not_utf8.add(number)
-                        text = raw.decode(errors="replace")
-                    yield text + "\n"
-        except UnreadableError as error:
-            self.failure = error
-
-
-def read_csv(opened: OpenedFile) -> Iterator[Block]:
-    """The records of a CSV file. A record may span lines; its number is that of its first line.
+def read_csv(opened: OpenedFile, delimiter: str = "") -> Iterator[Block]:
+    """The records of a CSV file, each with the number of its first line; without a delimiter it is detected.
 
     Raises:
         UnreadableError: there is no usable header, or the rest cannot be read.
 
     """
-    csv.field_size_limit(LONGEST_LINE)
-    lines = _NumberedLines(opened)
-    reader = csv.reader(lines, strict=True)
-    header = _header(reader, lines)
+    found = CsvRows(opened, delimiter)
+    header = {name: place for place, name in enumerate(found.header)}
     block, numbers, rows = Block(written=True), [], []
-    previous = reader.line_num
-    while True:
-        problem = ""
-        try:
-            row = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            row, problem = [], f"is not CSV: {error}"
-        number, previous = previous + 1, reader.line_num
-        if lines.not_utf8 and not lines.not_utf8.isdisjoint(range(number, previous + 1)):
-            problem = problem or "is not UTF-8"
-        elif not row and not problem:
-            continue
-        elif len(row) != len(header) and not problem:
-            problem = f"has {len(row)} columns, the header has {len(header)}"
+    for number, cells, problem in found:
         if problem:
             block.bad.append(BadLine(opened.name, number, "", "CORRUPT_LINE", problem))
         else:
             numbers.append(number)
-            rows.append(row)
-        if len(rows) == BLOCK_RECORDS:
+            rows.append(cells)
+        if len(rows) + len(block.bad) == BLOCK_RECORDS:
             block.lines, block.records = numbers, CsvRecords(header, rows)
             yield block
             block, numbers, rows = Block(written=True), [], []
     if rows or block.bad:
         block.lines, block.records = numbers, CsvRecords(header, rows)
         yield block
-    if lines.failure is not None:
-        raise lines.failure
+    if found.failure is not None:
+        raise found.failure
 
 
-def _header(reader: Any, lines: _NumberedLines) -> dict[str, int]:
-    try:
-        names = next(reader, None)
-    except csv.Error as error:
-        raise UnreadableError(f"has no header that can be read: {error}") from error
-    if lines.failure is not None and names is None:
-        raise lines.failure
-    if not names or lines.not_utf8:
-        raise UnreadableError("has no header" if not names else "has a header that is not UTF-8")
-    doubled = next((name for name in names if names.count(name) > 1), None)
-    if doubled is not None:
-        raise UnreadableError(f"has two columns '{doubled}'")
-    return {name: place for place, name in enumerate(names)}
+def read_tsv(opened: OpenedFile) -> Iterator[Block]:
+    """The records of a file whose name says that tabs separate its cells; see `read_csv`."""
+    return read_csv(opened, "\t")

@@ -52,7 +52,7 @@ def read_jsonl(opened: OpenedFile) -> Iterator[Block]:
     """The records of JSON lines; lines with white space only are passed over.
 
     Raises:
-        UnreadableError: the rest cannot be read; all records before came already.
+        UnreadableError: the rest cannot be read; all records before came already. Or it is one array.
 
     """
     growing = _Growing(opened.name)
@@ -80,6 +80,7 @@ class _Growing:
         self.lines: list[int] = []
         self._objects: list[dict[str, Any]] = []
         self._bad: list[BadLine] = []
+        self._begun = False
 
     def __bool__(self) -> bool:
         return bool(self.lines or self._bad)
@@ -94,13 +95,24 @@ class _Growing:
             if end != len(text) and text[end:].strip():
                 raise ValueError(f"there is more after the object, from column {end + 1} on")  # noqa: TRY301
         except (ValueError, RecursionError) as error:
+            self._expect_lines(raw, None)
             self._bad.append(_bad(self._file, number, raw, error))
             return
+        self._expect_lines(raw, record)
         if type(record) is dict:
             self.lines.append(number)
             self._objects.append(record)
         elif record is not MISSING:
             self._bad.append(BadLine(self._file, number, "", "CORRUPT_LINE", "is JSON, but not an object"))
+
+    def _expect_lines(self, raw: bytes, record: Any) -> None:
+        """Refuse what begins as an array that holds all records: each of its lines would be a mistake."""
+        begins = not self._begun and raw.lstrip(b" \t\xef\xbb\xbf").startswith(b"[")
+        if begins and (record is None or all(type(item) is dict for item in record)):
+            raise UnreadableError(
+                "is one JSON array; write an object a line instead, e.g. with: jq -c '.[]' FILE > events.jsonl"
+            )
+        self._begun = self._begun or record is not MISSING
 
     def block(self) -> Block:
         """What has grown so far; a new one begins."""

@@ -24,6 +24,7 @@ _STRINGS = frozenset({str})
 _SCALARS = frozenset({str, bool})
 # Times repeat within a file; the cache is emptied when it is full.
 _CACHED_TIMES = 65_536
+_COLUMNS_SHOWN = 12
 
 # Without a mapping a record is an event, field by field.
 NATIVE = EventMapping(
@@ -71,7 +72,10 @@ class Mapper:
         names = _names(block)
         for field, source in self._mapping.fields.items():
             if names and source.required and source.constant is None and not _reaches(source.column, names):
-                raise UnreadableError(f"has no column '{source.column}', which {field} is read from")
+                raise UnreadableError(
+                    f"has no column '{source.column}', which {field} is read from; its columns are {_listed(names)}: "
+                    + ("give a --mapping that names them" if self._native else "name one of them in the mapping")
+                )
 
     def _columns(self, block: Block, problems: Problems) -> dict[str, Any]:
         columns: dict[str, Any] = {}
@@ -225,6 +229,11 @@ class Mapper:
 
 def _names(block: Block) -> Sequence[str]:
     return block.records.names if block.records is not None else ()
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:_COLUMNS_SHOWN])
+    return f"{shown}, …" if len(names) > _COLUMNS_SHOWN else shown
 
 
 def _reaches(column: str, names: Sequence[str]) -> bool:

@@ -19,6 +19,7 @@ KINDS = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".csv": "csv",
+    ".tsv": "tsv",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -29,7 +30,7 @@ class UnreadableError(Exception):
 
 
 def kind_of(name: str) -> str:
-    """ "jsonl", "csv" or "parquet", by the name's ending before .gz.
+    """ "jsonl", "csv", "tsv" or "parquet", by the name's ending before .gz.
 
     Raises:
         UnreadableError: the ending tells nothing.
@@ -42,7 +43,7 @@ def kind_of(name: str) -> str:
     kind = KINDS.get(ending.lower())
     if kind is None:
         raise UnreadableError(
-            f"cannot tell what it holds: name it .jsonl, .csv or .parquet, each also .gz, not '{ending}'"
+            f"cannot tell what it holds: name it .jsonl, .csv, .tsv or .parquet, each also .gz, not '{ending}'"
         )
     return kind
 

@@ -78,6 +78,14 @@ def _pattern(cell: Any, written: str) -> int:
     return ((read.replace(tzinfo=UTC) if read.tzinfo is None else read) - _EPOCH) // _MICROSECOND
 
 
+def written_instant(microseconds: int) -> str:
+    """An instant in RFC 3339, in UTC; one that no calendar of Python holds as the number that it is."""
+    try:
+        return (_EPOCH + int(microseconds) * _MICROSECOND).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return str(int(microseconds))
+
+
 def shown(cell: Any) -> str:
     """A cell as a message shows it: cut, quoted if it is text."""
     if cell is None:
