@@ -24,7 +24,7 @@ def revision_of(documents: Iterable[tuple[str, Any]], mapping: str) -> str:
 def definition_of(metric: Metric, events: Iterable[str]) -> str:
     """Digest all that changes a metric's numbers, with the event names that it reads through the mapping in force.
 
-    Names, description and unit do not count, nor does the order of events and of the values in `where`. The server's
+    The metric knows its `less_events` already. Names, description and unit do not count, nor does the order of events and of the values in `where`. The server's
     settings for lateness stand in for what the metric leaves open, and are not part of the digest.
     """
     return _digest(
@@ -41,6 +41,8 @@ def definition_of(metric: Metric, events: Iterable[str]) -> str:
             metric.allowed_lateness_us,
             metric.late_by,
             metric.max_disorder_us,
+            # Only where there are some: the points of all other metrics stay what they are.
+            *([sorted(metric.less_events)] if metric.less_events else []),
         ]
     )
 

@@ -189,5 +189,7 @@ def _assemble(merged: _Merged, mapping: EventMapping, origins: Mapping[tuple[str
         origins=origins,
     )
     for name, metric in rules.metrics.items():
-        by_kind["Metric"][name] = dataclasses.replace(metric, definition=definition_of(metric, rules.events_of(metric)))
+        resolved = dataclasses.replace(metric, less_events=rules.events_playing(metric.less))
+        definition = definition_of(resolved, rules.events_of(resolved))
+        by_kind["Metric"][name] = dataclasses.replace(resolved, definition=definition)
     return rules

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -163,6 +163,8 @@ class Metric:
             "event": when it is older than the watermark less the allowed lateness.
         max_disorder_us: None = the server's setting (120 s); how far the watermark trails the newest event.
         definition: 16 hex digits over all that changes the numbers.
+        less: further roles read, whose values are taken off a sum whatever their sign.
+        less_events: event names that play one of them, through the event mapping in force; (ANY,) = every event.
 
     """
 
@@ -182,6 +184,8 @@ class Metric:
     late_by: str
     max_disorder_us: int | None
     definition: str
+    less: tuple[str, ...] = ()
+    less_events: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +259,12 @@ class RuleSet:
 
     def events_of(self, metric: Metric) -> tuple[str, ...]:
         """Event names that a metric reads, through the mapping in force; () if none plays its roles."""
-        if metric.events:
-            return metric.events
+        return metric.events or self.events_playing((*metric.roles, *metric.less))
+
+    def events_playing(self, roles: Iterable[str]) -> tuple[str, ...]:
+        """Event names that play one of the roles, through the mapping in force; (ANY,) = every event."""
         names: dict[str, None] = {}
-        for role in metric.roles:
+        for role in roles:
             known = self.mapping.roles.get(role)
             if known is not None and known.occurrence is None:
                 names.update(dict.fromkeys(known.events))

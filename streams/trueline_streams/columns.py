@@ -81,12 +81,16 @@ class BatchColumns:
         """Numbers of the rows that have one of the names and match all conditions, ascending."""
         key = (names, *((field, allowed) for field, allowed in where.items()))
         if key not in self._rows:
-            mask: Mask | None = None if names == (ANY,) else self._among("name", names)
+            mask: Mask | None = None if names == (ANY,) else self.named(names)
             for field, allowed in where.items():
                 matches = self._among(field, allowed)
                 mask = matches if mask is None else mask & matches
             self._rows[key] = np.arange(self.rows) if mask is None else np.nonzero(mask)[0]
         return self._rows[key]
+
+    def named(self, names: tuple[str, ...]) -> Mask:
+        """The rows that have one of the names; all of them for (ANY,)."""
+        return np.ones(self.rows, dtype=bool) if names == (ANY,) else self._among("name", names)
 
     def panes(self, step: Span) -> tuple[Ints, Ints]:
         """Start and end of each row's pane."""

@@ -127,7 +127,15 @@ def sort_of(plan: MetricPlan) -> Hashable:
     """What `group_batch` depends on of a plan. Metrics that differ in their windows only are grouped alike."""
     metric = plan.metric
     where = tuple(metric.where.items())
-    what = (plan.events, where, metric.aggregation, metric.field, metric.step, tuple(metric.group_by))
+    what = (
+        plan.events,
+        where,
+        metric.aggregation,
+        metric.field,
+        metric.step,
+        tuple(metric.group_by),
+        metric.less_events,
+    )
     return (*what, metric.late_by, plan.allowed_lateness_us, plan.watermark_shift_us)
 
 
@@ -222,6 +230,9 @@ def _values(plan: MetricPlan, columns: BatchColumns, rows: Ints, cells: Ints, si
         if metric.aggregation not in NUMERIC:
             return _Values(count)
         units = column.units[rows]
+        if metric.less_events:
+            # Not through abs: the least number of 64 bits has no opposite, and stays what it is here.
+            units = np.where(columns.named(metric.less_events)[rows], np.minimum(units, -units), units)
         bins = _bins(cells, units) if metric.aggregation is Aggregation.QUANTILE else None
         return _Values(count, _numbers(columns, rows, cells, size, units), bins)
     if not metric.field:

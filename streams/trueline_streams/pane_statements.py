@@ -51,12 +51,13 @@ class PaneQuery:
 
 
 @dataclass(slots=True)
-class _Parameters:
-    """Collects values; `add` answers the placeholder."""
+class Parameters:
+    """Values that a statement is bound to."""
 
     values: dict[str, Any] = field(default_factory=dict)
 
     def add(self, name: str, kind: str, value: Any) -> str:
+        """Keep a value of a ClickHouse type; answers what stands for it in the statement."""
         self.values[name] = value
         return f"{{{name}:{kind}}}"
 
@@ -71,7 +72,7 @@ class ComputePanes:
 
     def to_sql(self) -> Sql:
         """The statement, by pane and group."""
-        bound = _Parameters()
+        bound = Parameters()
         source = _admitted_rows(self.query, bound)
         columns = [*_COMMON, *_value_columns(self.query.metric)]
         return (
@@ -96,7 +97,7 @@ class CountPaneEvents:
 
     def to_sql(self) -> Sql:
         """The statement; rows (pane start, pane end, events) by pane, in microseconds."""
-        bound = _Parameters()
+        bound = Parameters()
         start, end = _pane(self.query.metric.step)
         touched = ""
         if self.after_position:
@@ -117,7 +118,7 @@ class CountRefused:
 
     def to_sql(self) -> Sql:
         """The statement; one row (too late, overflowed)."""
-        bound = _Parameters()
+        bound = Parameters()
         source = _admitted_rows(self.query, bound)
         start, end = _pane(self.query.metric.step)
         overflowed = "SELECT count() FROM grouped WHERE groups != labels" if self.query.metric.group_by else "0"
@@ -129,7 +130,7 @@ class CountRefused:
         )
 
 
-def text_expression(name: str, bound: _Parameters, key: str) -> str:
+def text_expression(name: str, bound: Parameters, key: str) -> str:
     """SQL of a field as text, NULL where it is absent; `key` names the parameter of a property."""
     if not name.startswith(PROPERTY_PREFIX):
         return f"nullIf({name}, '')"
@@ -141,7 +142,7 @@ def text_expression(name: str, bound: _Parameters, key: str) -> str:
     )
 
 
-def number_expression(name: str, bound: _Parameters, key: str) -> str:
+def number_expression(name: str, bound: Parameters, key: str) -> str:
     """SQL of a field as Nullable(Decimal(38, 9)): the shortest decimal of a double or the decimal that a text says,
     rounded half even; NULL where there is none, or beyond LARGEST_VALUE."""
     if not name.startswith(PROPERTY_PREFIX):
@@ -211,11 +212,21 @@ def _value_columns(metric: Metric) -> list[str]:
     ]
 
 
+def _signed(metric: Metric, number: str, bound: Parameters) -> str:
+    """The number, taken off whatever its sign where the event plays a role of `less`."""
+    if not metric.less_events:
+        return number
+    if metric.less_events == (ANY,):
+        return f"-abs({number})"
+    less = bound.add("less", "Array(String)", list(metric.less_events))
+    return f"if(name IN {less}, -abs({number} AS signed_number), signed_number)"
+
+
 def _is_number(metric: Metric) -> bool:
     return metric.aggregation in NUMERIC or metric.field == "value"
 
 
-def _admitted_rows(query: PaneQuery, bound: _Parameters) -> str:
+def _admitted_rows(query: PaneQuery, bound: Parameters) -> str:
     """CTEs: `rows` = events that are not too late, `grouped` = the same with the groups that they count in."""
     metric = query.metric
     start, end = _pane(metric.step)
@@ -223,7 +234,7 @@ def _admitted_rows(query: PaneQuery, bound: _Parameters) -> str:
     columns = ["position", _TIMES.format(start=start, end=end, shift=query.shift_us)]
     columns.append(f"[{', '.join(labels)}]::Array(String) AS labels")
     if metric.field and _is_number(metric):
-        columns.append(f"{number_expression(metric.field, bound, 'field')} AS number")
+        columns.append(f"{_signed(metric, number_expression(metric.field, bound, 'field'), bound)} AS number")
     elif metric.field:
         columns.append(f"{text_expression(metric.field, bound, 'field')} AS member")
     if metric.aggregation is Aggregation.QUANTILE:
@@ -246,7 +257,7 @@ def _admitted_rows(query: PaneQuery, bound: _Parameters) -> str:
     )
 
 
-def _conditions(query: PaneQuery, bound: _Parameters) -> str:
+def _conditions(query: PaneQuery, bound: Parameters) -> str:
     parts = [
         f"tenant = {bound.add('tenant', 'String', query.tenant)}",
         f"position < {bound.add('before_position', 'UInt64', query.before_position)}",
@@ -264,7 +275,7 @@ def _conditions(query: PaneQuery, bound: _Parameters) -> str:
     return " AND ".join(parts)
 
 
-def _within(spans: Sequence[tuple[int, int]], bound: _Parameters) -> str:
+def _within(spans: Sequence[tuple[int, int]], bound: Parameters) -> str:
     parts = []
     for number, (start, end) in enumerate(spans):
         first = bound.add(f"from{number}", "Int64", start)

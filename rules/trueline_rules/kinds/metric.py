@@ -31,6 +31,9 @@ SPEC = Record(
         "unit": Key(Text("a unit", most=64), 'Unit of the number, e.g. "users".'),
         "events": Key(EVENT_NAMES, 'Names of the events that count; "*" for all. Either this or roles.'),
         "roles": Key(ListOf(ROLE), "Roles whose events count, through the event mapping. Either this or events."),
+        "less": Key(
+            ListOf(ROLE), "Further roles, whose values are taken off a sum, whatever their sign: what is paid back."
+        ),
         "aggregation": Key(Choice(tuple(Aggregation)), "How the events of a window become a number.", required=True),
         "field": Key(ANY_FIELD, "What is aggregated: value, user_id, ..., or properties.<key>. Not for count."),
         "quantile": Key(Number(above=0, below=1), "Which quantile, between 0 and 1."),
@@ -61,6 +64,7 @@ SPEC = Record(
         OneOf(("events", "roles")),
         When("aggregation", ("count",), bars=("field",)),
         When("aggregation", tuple(a for a in Aggregation if a is not Aggregation.COUNT), needs=("field",)),
+        When("aggregation", tuple(a for a in Aggregation if a is not Aggregation.SUM), bars=("less",)),
         When("aggregation", ("quantile",), needs=("quantile",)),
         When("aggregation", tuple(a for a in Aggregation if a is not Aggregation.QUANTILE), bars=("quantile",)),
     ),
@@ -68,10 +72,16 @@ SPEC = Record(
 
 
 def build(metadata: Metadata, spec: Spec, site: Site) -> Metric:
-    """Make a metric; its definition is set once the event mapping is known."""
+    """Make a metric; its definition and `less_events` are set once the event mapping is known."""
     events = event_names(spec.get("events", ()))
     if ANY in events and len(events) > 1:
         site.problem(("spec", "events"), f"has {quoted(ANY)}, which means every event, beside other names")
+    for index, role in enumerate(spec.get("less", ())):
+        if events:
+            site.problem(("spec", "less"), "needs roles, not events, to take them off from", key=True)
+            break
+        if role in spec.get("roles", ()):
+            site.problem(("spec", "less", index), f"is {quoted(role)}, which is one of the roles already")
     field = spec.get("field", "")
     if spec["aggregation"] in _NUMERIC and field != "value" and not field.startswith(PROPERTY):
         site.problem(
@@ -98,6 +108,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> Metric:
         late_by=lateness.get("by", "window"),
         max_disorder_us=_delay(lateness, "max_disorder"),
         definition="",
+        less=spec.get("less", ()),
     )
 
 
@@ -112,6 +123,7 @@ def dump(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "events": list(metric.events),
         "roles": list(metric.roles),
+        "less": list(metric.less),
         "aggregation": str(metric.aggregation),
         "field": metric.field,
         "quantile": metric.quantile,
@@ -127,10 +139,11 @@ def dump(metric: Metric) -> dict[str, Any]:
 
 def check(metric: Metric, site: Site, known: Known) -> None:
     """Note roles that no mapping fills and that are no standard ones either."""
-    for index, role in enumerate(metric.roles):
-        if role not in known.roles:
-            message = f"is {quoted(role)}, a role that no event mapping fills{hint(role, known.roles)}"
-            site.problem(("spec", "roles", index), message)
+    for key, roles in (("roles", metric.roles), ("less", metric.less)):
+        for index, role in enumerate(roles):
+            if role not in known.roles:
+                message = f"is {quoted(role)}, a role that no event mapping fills{hint(role, known.roles)}"
+                site.problem(("spec", key, index), message)
 
 
 def _check_step(window: Span, step: Span, site: Site) -> None:

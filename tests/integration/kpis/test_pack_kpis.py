@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
+from trueline_rules.loader import load_rules
 from trueline_stores.errors import StatementRefusedError
 from trueline_stores.warehouse.client import Warehouse
+from trueline_streams.recompute import PaneRecompute
 
 from tests.integration.kpis.tenants import BUSINESS, KPIS, Happened, PackKpis, insert_happened, roles, us
 
@@ -125,6 +128,34 @@ def test_refunds_count_off_whatever_their_sign(warehouse: Warehouse) -> None:
     )
     without = PackKpis(warehouse, "pack-refunds", roles(payment="paid"))
     assert without.answer("growth_mom", us("2024-03-01")).value == 0
+
+
+@pytest.mark.parametrize("sign", ["", "-"], ids=["positive refunds", "negative refunds"])
+def test_the_revenue_of_the_metrics_is_that_of_the_kpis(warehouse: Warehouse, sign: str) -> None:
+    """Payments less refunds, whatever the sign of a refund: one number for a month, however it is asked for."""
+    tenant = f"pack-revenue-{'negative' if sign else 'positive'}"
+    insert_happened(
+        warehouse,
+        tenant,
+        [
+            Happened("2024-01-02T08:00", "paid", "ann", "100"),
+            Happened("2024-01-03T08:00", "refunded", "ann", f"{sign}0.1"),
+            Happened("2024-02-02T08:00", "paid", "ann", "100.25"),
+            Happened("2024-02-02T09:00", "refunded", "bob", f"{sign}30"),
+            Happened("2024-02-03T08:00", "refunded", "ann"),
+        ],
+    )
+    growth = PackKpis(warehouse, tenant, BUSINESS).answer("growth_mom", us("2024-03-01"))
+    for name in ("revenue_daily", "revenue_24h"):
+        metric = load_rules([]).metrics[name]
+        assert metric.less == ("refund",)
+        metric = replace(metric, less_events=("refunded",))
+        recompute = PaneRecompute(warehouse)
+        points, _ = recompute.compute(recompute.query(tenant, metric, ("paid", "refunded"), 100))
+        february = us("2024-02-01")
+        totals = [sum(p.total for p in points if (p.pane_start_us >= february) == later) for later in (True, False)]
+        assert totals == [70_250_000_000, 99_900_000_000]
+        assert (growth.numerator, growth.denominator) == tuple(total / 1e9 for total in totals)
 
 
 def test_churn_of_february(kpis: PackKpis) -> None:

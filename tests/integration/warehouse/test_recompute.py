@@ -16,7 +16,7 @@ from trueline_stores.warehouse.client import Warehouse
 from trueline_streams import backfill
 from trueline_streams.backfill import Backfilled, Lacking, backfill_metrics
 from trueline_streams.fields import text_of_number, units_of_number, units_of_text
-from trueline_streams.pane_statements import _Parameters, number_expression, text_expression
+from trueline_streams.pane_statements import Parameters, number_expression, text_expression
 from trueline_streams.recompute import PaneRecompute
 from trueline_streams.records import EXACT_DISTINCT, MetricPlan, PointRow
 from trueline_streams.warehouse_writer import WarehouseWriter
@@ -243,7 +243,7 @@ texts = st.one_of(
 @given(st.lists(numbers, min_size=1, max_size=30), st.lists(texts, min_size=1, max_size=30))
 def test_fields_are_worth_the_same_in_sql(warehouse: Warehouse, doubles: list[float], strings: list[str]) -> None:
     """A number or text property has the same text and the same exact amount in SQL as in the dataflow."""
-    bound = _Parameters()
+    bound = Parameters()
     text, number = text_expression("properties.x", bound, "key"), number_expression("properties.x", bound, "key")
     source = (
         "SELECT map({key:String}, each) AS numbers, map()::Map(String, String) AS properties "

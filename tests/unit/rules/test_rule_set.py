@@ -228,6 +228,44 @@ def test_a_definition_changes_with_what_changes_the_numbers(tmp_path: Path, chan
     assert (before != after) == counts
 
 
+def test_what_is_paid_back_is_taken_off_by_role(tmp_path: Path) -> None:
+    """A metric reads `less` too, knows which events these are, and is another one than the plain sum."""
+    paying = mapping(FIELDS + PAYING)
+    plain = _load(tmp_path, paying, metric(REVENUE)).metrics["a"]
+    rules = _load(tmp_path, paying, metric(REVENUE.replace("[payment, refund]", "[payment]\n  less: [refund]")))
+    net = rules.metrics["a"]
+    assert rules.events_of(net) == ("order_placed", "order_cancelled")
+    assert (plain.less_events, net.less_events) == ((), ("order_cancelled",))
+    assert plain.definition != net.definition
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            "roles: [payment]\n  less: [payment]",
+            "1.yaml:6:10: spec.less[0] is 'payment', which is one of the roles already",
+        ),
+        ("events: [a]\n  less: [refund]", "1.yaml:6:3: spec.less needs roles, not events, to take them off from"),
+        (
+            "roles: [payment]\n  less: [refnd]",
+            "1.yaml:6:10: spec.less[0] is 'refnd', a role that no event mapping fills; did you mean 'refund'?",
+        ),
+    ],
+)
+def test_what_is_taken_off_must_make_sense(tmp_path: Path, written: str, told: str) -> None:
+    """It needs roles to be taken off from, and is none of them."""
+    text = REVENUE.replace("roles: [payment, refund]", written)
+    assert _refused(tmp_path, mapping(FIELDS + PAYING), metric(text)) == [told]
+
+
+def test_only_a_sum_has_something_taken_off(tmp_path: Path) -> None:
+    """The average or the largest of payments less refunds would be a number of nothing."""
+    text = REVENUE.replace("[payment, refund]", "[payment]\n  less: [refund]").replace("sum", "avg")
+    (told,) = _refused(tmp_path, mapping(FIELDS + PAYING), metric(text))
+    assert "spec.less" in told
+
+
 def test_a_definition_changes_with_the_mapping(tmp_path: Path) -> None:
     """Other events behind a role make another metric, whose points must not mix with the former ones."""
     shop = mapping(FIELDS + PAYING, "shop")

@@ -168,6 +168,8 @@ class Reference:
             number = number_of(event, metric.field)
             if number is None:
                 return point
+            if event.name in metric.less_events or metric.less_events == (ANY,):
+                number = -abs(number)
             point = replace(point, value_count=point.value_count + 1)
             return point if metric.aggregation not in NUMERIC else _with_number(point, metric, position, event, number)
         text = text_of(event, metric.field)

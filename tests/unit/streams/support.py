@@ -64,6 +64,7 @@ def metric_of(name: str, aggregation: str, **spec: Any) -> Metric:
         late_by=spec.get("late_by", "window"),
         max_disorder_us=None,
         definition=hashlib.blake2b(content.encode(), digest_size=8).hexdigest(),
+        less_events=tuple(spec.get("less", ())),
     )
 
 

@@ -47,6 +47,13 @@ PLANS = [
         metric_of("revenue_by", "sum", field="value", group_by=("currency", "properties.plan"), late_by="event"),
         LATENESS,
     ),
+    plan_of(
+        metric_of("net", "sum", field="value", events=("order", "refund"), less=("refund",), window="1h"), LATENESS
+    ),
+    plan_of(
+        metric_of("net_price", "sum", field="properties.price", less=("refund",), group_by=("currency",)), LATENESS
+    ),
+    plan_of(metric_of("taken_off", "sum", field="value", less=("*",), window="1d"), LATENESS),
     plan_of(metric_of("mean", "avg", field="properties.price", where={"name": ("order", "view")}), LATENESS),
     plan_of(metric_of("least", "min", field="value", window="week"), LATENESS),
     plan_of(metric_of("most", "max", field="properties.price", window="month", late_by="event"), LATENESS),
