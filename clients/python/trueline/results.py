@@ -373,7 +373,8 @@ class FieldSource:
         constant: a fixed text instead; "{line}" and "{file}" stand for the line number and the file's name.
         required: a record without it is refused.
         type: of a property: "string", "number" or "bool"; "" = as in the file.
-        format: of a time: "rfc3339", "epoch_s", "epoch_ms", "epoch_us", or a strptime pattern; "" = rfc3339.
+        format: of a time: "rfc3339", "epoch_s", "epoch_ms", "epoch_us", or a strptime pattern, which means
+            UTC where it has no offset (%z); "" = rfc3339.
         absent: texts that mean absent.
 
     """

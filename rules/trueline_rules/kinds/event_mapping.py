@@ -61,7 +61,8 @@ def _source(**further: Key) -> Either:
 
 _FORMAT = Key(
     Text("a format", most=128, check=_time_format),
-    "How a time is written: rfc3339 (with offset), epoch_s, epoch_ms, epoch_us, or a strptime pattern.",
+    "How a time is written: rfc3339 (with offset), epoch_s, epoch_ms, epoch_us, or a strptime pattern, which means UTC "
+    "where it has no offset (%z).",
 )
 _MUST = Key(Flag(only=True), "Always true for this field.")
 _MAY = Key(Flag(), "A record without it is refused.")

@@ -408,7 +408,9 @@ class FieldSource(_message.Message):
     type: _builtins.str
     """Type of a property: "string", "number" or "bool"; empty = as in the file."""
     format: _builtins.str
-    """How a time is written: "rfc3339" (with offset), "epoch_s", "epoch_ms", "epoch_us", or a strptime pattern."""
+    """How a time is written: "rfc3339" (with offset), "epoch_s", "epoch_ms", "epoch_us", or a strptime pattern, which
+    means UTC where it has no offset (%z).
+    """
     @_builtins.property
     def absent(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Values that mean absent, e.g. ""."""
