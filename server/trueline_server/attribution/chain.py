@@ -27,8 +27,7 @@ class Chain:
         moves: float64[s, s], sparse: probability that the next touch leads from the row to the column.
         conversion: float64[s], probability that the journey converts without another touch.
         null: float64[s], probability that it ends without conversion and without another touch.
-        gain: float64[s], expected value of such a conversion, 0 or more; of paths whose value is above 0.
-        loss: float64[s], the same of paths whose value is below 0, as a number of 0 or more.
+        value: float64[s], expected value of such a conversion; negative where refunds outweigh sales.
         journeys: float64[s], how many journeys came through the state, each as often as it did.
 
     """
@@ -40,8 +39,7 @@ class Chain:
     moves: csr_array
     conversion: Floats
     null: Floats
-    gain: Floats
-    loss: Floats
+    value: Floats
     journeys: Floats
 
     def __len__(self) -> int:
@@ -82,8 +80,7 @@ def chain_of(paths: Paths, order: int) -> Chain:
         moves.tocsr(),
         leaving(paths.conversions),
         leaving(paths.nulls),
-        leaving(np.maximum(paths.value, 0.0)),
-        leaving(np.maximum(-paths.value, 0.0)),
+        leaving(paths.value),
         out,
     )
 

@@ -9,8 +9,8 @@ With Q the moves between states and N = (I - Q)^-1 the expected visits, a journe
 Let S be the states that are touches of one channel. A journey reaches S first in a state with the probabilities
 h = (start N)_S (N_SS)^-1, and converts from there with x_S = (N conversion)_S: without the channel h x_S is lost. For
 one state this is the Sherman-Morrison formula, (start N)_s x_s / N_ss. Values are the same with the expected value
-of a conversion in the place of its probability; positive and negative ones apart, because removal effects are shares of
-a loss, and a loss of what is negative is none.
+of a conversion in the place of its probability. States where that is negative, because refunds outweigh sales, are
+shared out apart: what sales and refunds sum up to may be next to nothing, and shares of it beyond all bounds.
 """
 
 from __future__ import annotations
@@ -54,12 +54,10 @@ def markov(paths: Paths, order: int = 1) -> ChannelCredit:
             f"lower it, trim the paths, or put channels together",
         )
     lost, whole = _losses(chain, len(paths.channels))
-    touched = paths.lengths > 0
-    gained = np.maximum(paths.value, 0.0)[touched].sum()
-    given_back = np.maximum(-paths.value, 0.0)[touched].sum()
+    gained, given_back = (float(chain.journeys @ part) for part in _by_sign(chain.value))
     return ChannelCredit(
         paths.channels,
-        _shares(lost[:, 0]) * paths.conversions[touched].sum(),
+        _shares(lost[:, 0]) * float(chain.journeys @ chain.conversion),
         _shares(lost[:, 1]) * gained - _shares(lost[:, 2]) * given_back,
         _ratio(lost[:, 0], whole[0]),
         _ratio(lost[:, 1] + lost[:, 2], whole[1] + whole[2]),
@@ -67,11 +65,11 @@ def markov(paths: Paths, order: int = 1) -> ChannelCredit:
 
 
 def _losses(chain: Chain, channels: int) -> tuple[Floats, Floats]:
-    """What is lost without each channel, float64[k, 3], and what there is, float64[3]: conversions, gain, loss."""
+    """What is lost without each channel, float64[k, 3], and what there is, float64[3]: conversions, gains, losses."""
     lost = np.zeros((channels, 3))
     if not len(chain):
         return lost, np.zeros(3)
-    ends = np.column_stack([chain.conversion, chain.gain, chain.loss])
+    ends = np.column_stack([chain.conversion, *_by_sign(chain.value)])
     system = csc_array(eye_array(len(chain)) - chain.moves)
     factors = _factorised(system)
     reached = factors.solve(ends)
@@ -105,6 +103,10 @@ def _without(system: csc_array, start: Floats, ends: Floats, states: npt.NDArray
     kept = np.flatnonzero(left)
     reached: Floats = start[kept] @ _factorised(csc_array(system[kept][:, kept])).solve(ends[kept])
     return reached
+
+
+def _by_sign(values: Floats) -> tuple[Floats, Floats]:
+    return np.maximum(values, 0.0), np.maximum(-values, 0.0)
 
 
 def _factorised(system: csc_array) -> SuperLU:
