@@ -1,4 +1,4 @@
-"""Late events change points that were judged: the rules that read them are judged again, and what differs is told."""
+"""Late events change points and KPIs that were judged: their rules are judged again, and what differs is told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from trueline_rules.alert_rules import CompiledRule
 from trueline_rules.alerting.columns import join_columns
@@ -16,6 +17,7 @@ from trueline_rules.model import RuleSet
 from trueline_rules.rule_index import RuleIndex
 from trueline_stores.state.database import StateDatabase
 
+from trueline_server.alerts.corrected_kpis import CorrectedKpis
 from trueline_server.alerts.evaluation import compile_rules
 from trueline_server.alerts.fingerprints import fingerprint_of
 from trueline_server.alerts.kpi_values import Rows
@@ -32,7 +34,6 @@ _log = logging.getLogger(__name__)
 # Instants that are judged again in one look; of a flood of late events the newest instants tell enough.
 MOST_INSTANTS = 20
 _MOST_CHANGES = 10_000
-_MOST_DECISIONS = 1_000
 _REMEMBERED = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Windows that were judged, and changed behind a log position.
@@ -43,6 +44,14 @@ _CHANGED = (
     "AND pane_end <= fromUnixTimestamp64Micro({evaluated_us:Int64}, 'UTC') "
     "ORDER BY end_us DESC LIMIT {most:UInt32}"
 )
+# Of the events that came behind a log position the earliest that belongs to a time that was judged.
+_EARLIEST = (
+    "SELECT toUnixTimestamp64Micro(minOrNull(occurred_at)) FROM trueline.events WHERE tenant = {tenant:String} "
+    "AND position > {position:UInt64} AND position <= {up_to:UInt64} "
+    "AND occurred_at <= fromUnixTimestamp64Micro({evaluated_us:Int64}, 'UTC')"
+)
+# Instants of KPIs that are judged again in one look: each costs a statement for each KPI.
+MOST_KPI_INSTANTS = 3
 # States in which a condition held when it was judged.
 _HELD = ("pending", "firing")
 
@@ -82,8 +91,11 @@ class Corrections:
         recorder: DecisionRecorder,
         *,
         clock: Clock,
+        kpis: tuple[CorrectedKpis, InstantReader] | None = None,
     ) -> None:
+        """`kpis` computes KPIs anew, and reads everything else as `reader` does; None = KPIs are left as they were."""
         self._rows = rows
+        self._kpis = kpis
         self._reader = reader
         self._state = state
         self._log = log
@@ -98,18 +110,16 @@ class Corrections:
             StoreError: a store cannot answer; the same look may be repeated, and tells nothing twice.
 
         """
-        index = self._index(rules)
-        metrics = [(name, rules.metrics[name].definition) for kind, name in sorted(index.sources) if kind == "metric"]
-        if not metrics or look.up_to <= look.position:
+        if look.up_to <= look.position:
             return 0
-        parameters = {
-            "tenant": tenant,
-            "metrics": metrics,
-            "position": look.position,
-            "up_to": look.up_to,
-            "evaluated_us": look.evaluated_us,
-            "most": _MOST_CHANGES,
-        }
+        index = self._index(rules)
+        return self._look_at_metrics(tenant, rules, index, look) + self._look_at_kpis(tenant, rules, index, look)
+
+    def _look_at_metrics(self, tenant: str, rules: RuleSet, index: RuleIndex, look: Look) -> int:
+        metrics = [(name, rules.metrics[name].definition) for kind, name in sorted(index.sources) if kind == "metric"]
+        if not metrics:
+            return 0
+        parameters = {**_parameters(tenant, look), "metrics": metrics, "most": _MOST_CHANGES}
         instants: dict[int, set[tuple[str, str]]] = {}
         for metric, end_us in self._rows.query(_CHANGED, parameters):
             # The first evaluation that saw the window whole.
@@ -124,10 +134,40 @@ class Corrections:
         for at_us in chosen:
             woken = index.woken_by(instants[at_us])
             values = self._reader.read(tenant, rules, woken, at_us, watermark_us=look.evaluated_us, waits=False)
-            found = [each for rule in woken for each in self._judge(tenant, rule, values, at_us)]
-            self._tell(tenant, rules, found, at_us, values.watermark_us)
-            differing += len(found)
+            differing += self._differing(tenant, rules, woken, values, at_us)
         return differing
+
+    def _look_at_kpis(self, tenant: str, rules: RuleSet, index: RuleIndex, look: Look) -> int:
+        """Compute the KPIs that rules read anew, at a few instants between the earliest late event and the last one
+        that was judged. A KPI looks far back, so a late event changes all values since; few of them tell enough."""
+        sources = [source for source in index.sources if source[0] == "kpi"]
+        if self._kpis is None or not sources:
+            return 0
+        ((first_us,),) = self._rows.query(_EARLIEST, _parameters(tenant, look))
+        if first_us is None:
+            return 0
+        kpis, reader = self._kpis
+        kpis.begin()
+        differing = 0
+        interval_us = look.interval_us
+        for number in _spread(-(-int(first_us) // interval_us), look.evaluated_us // interval_us):
+            at_us = number * interval_us
+            woken = [rule for rule in index.woken_by(sources) if _is_judged(rule, at_us)]
+            values = reader.read(tenant, rules, woken, at_us, watermark_us=look.evaluated_us, waits=False)
+            if kpis.spent:
+                told = "late events of tenant %s changed KPIs that take long to compute; not all are judged again"
+                _log.warning(told, tenant)
+                break
+            differing += self._differing(tenant, rules, woken, values, at_us)
+        return differing
+
+    def _differing(
+        self, tenant: str, rules: RuleSet, woken: Sequence[CompiledRule], values: InstantValues, at_us: int
+    ) -> int:
+        """Judge rules at an instant again and tell what differs."""
+        found = [each for rule in woken for each in self._judge(tenant, rule, values, at_us)]
+        self._tell(tenant, rules, found, at_us, values.watermark_us)
+        return len(found)
 
     def _judge(self, tenant: str, rule: CompiledRule, values: InstantValues, at_us: int) -> list[_Found]:
         """The label sets of a rule that should have been judged otherwise; none of a rule that cannot be judged."""
@@ -150,13 +190,8 @@ class Corrections:
         return found
 
     def _recorded(self, tenant: str, rule: CompiledRule, at_us: int) -> dict[Labels, str]:
-        """The states that label sets had at an instant, by the log's transitions until then."""
-        name = rule.rule.metadata.name
-        found: dict[Labels, str] = {}
-        transitions = self._log.list(tenant, rule=name, kind="transition", end_us=at_us + 1, most=_MOST_DECISIONS)
-        for decision in transitions:
-            found.setdefault(decision.labels, decision.after)
-        return found
+        """The states that label sets had at an instant, by the last transition of each until then."""
+        return dict(self._log.last_states(tenant, rule.rule.metadata.name, at_us + 1))
 
     def _tell(self, tenant: str, rules: RuleSet, found: Sequence[_Found], at_us: int, watermark_us: int | None) -> None:
         decisions = [
@@ -193,6 +228,23 @@ class Corrections:
         while len(self._indexes) > _REMEMBERED:
             self._indexes.popitem(last=False)
         return known
+
+
+def _parameters(tenant: str, look: Look) -> dict[str, Any]:
+    return {"tenant": tenant, "position": look.position, "up_to": look.up_to, "evaluated_us": look.evaluated_us}
+
+
+def _spread(first: int, last: int) -> list[int]:
+    """At most a few numbers from the last to the first, as far apart from each other as they can be."""
+    if last < first:
+        return []
+    steps = min(last - first, MOST_KPI_INSTANTS - 1)
+    return [last - (last - first) * step // max(steps, 1) for step in range(steps + 1)]
+
+
+def _is_judged(rule: CompiledRule, at_us: int) -> bool:
+    """Whether live evaluation judges a rule at an instant."""
+    return rule.rule.live and (not rule.rule.every_us or at_us % rule.rule.every_us == 0)
 
 
 def _reason(found: _Found) -> str:

@@ -12,7 +12,8 @@ from trueline_rules.model import RuleSet
 # Older values say nothing about an instant: KPIs are computed every minute, or as seldom as their cost allows.
 LOOKBACK_US = 15 * 60 * 1_000_000
 _VALUES = (
-    "SELECT kpi, rule_revision, value, missing, toUnixTimestamp64Micro(watermark) FROM trueline.kpi_values "
+    "SELECT kpi, rule_revision, value, missing, toUnixTimestamp64Micro(watermark), toUnixTimestamp64Micro(at) "
+    "FROM trueline.kpi_values "
     "WHERE tenant = {tenant:String} AND kpi IN {kpis:Array(String)} "
     "AND at > fromUnixTimestamp64Micro({start_us:Int64}, 'UTC') "
     "AND at <= fromUnixTimestamp64Micro({end_us:Int64}, 'UTC') "
@@ -30,11 +31,12 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeptValue:
-    """A KPI's value as it was kept; None = it had none, and `missing` says why."""
+    """A KPI's value as it was kept, and the instant that it is of; None = it had none, and `missing` says why."""
 
     value: float | None
     missing: str
     watermark_us: int
+    at_us: int
 
 
 # Answers the rule set of a revision of a tenant, or None if it is not kept.
@@ -68,9 +70,11 @@ class KeptKpis:
             "start_us": instant_us - LOOKBACK_US,
             "end_us": instant_us,
         }
-        for kpi, revision, value, missing, watermark_us in self._rows.query(_VALUES, asked):
+        for kpi, revision, value, missing, watermark_us, at_us in self._rows.query(_VALUES, asked):
             if kpi not in found and self._same(tenant, rules, str(kpi), str(revision)):
-                found[kpi] = KeptValue(None if value is None else float(value), str(missing), int(watermark_us))
+                found[kpi] = KeptValue(
+                    None if value is None else float(value), str(missing), int(watermark_us), int(at_us)
+                )
         return found
 
     def defined_alike(self, tenant: str, rules: RuleSet, kpi: str) -> bool:

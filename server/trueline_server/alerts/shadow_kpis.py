@@ -30,5 +30,5 @@ class ShadowKpis:
         for name in names:
             if name not in found and not self._kept.defined_alike(tenant, rules, name):
                 result = self._evaluator.evaluate(rules, rules.kpis[name], tenant, instant)
-                found[name] = KeptValue(result.value, result.missing, instant_us)
+                found[name] = KeptValue(result.value, result.missing, instant_us, instant_us)
         return found

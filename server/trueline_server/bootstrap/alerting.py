@@ -15,6 +15,7 @@ from trueline_stores.state.database import StateDatabase
 from trueline_stores.warehouse.client import Warehouse
 
 from trueline_server.alerts.cases import AlertCases
+from trueline_server.alerts.corrected_kpis import CorrectedKpis
 from trueline_server.alerts.corrections import Corrections
 from trueline_server.alerts.decisions import AlertDecisions
 from trueline_server.alerts.dispatching import Dispatcher
@@ -135,6 +136,8 @@ def _live_evaluation(
     facts = FactStore(warehouse)
     kept = KeptKpis(warehouse, rules_at, book.of)
     active = InstantReader(LiveFacts(kpis, points, warehouse, facts), kept.read, LatestPoints(warehouse))
+    corrected = CorrectedKpis(kept, evaluator)
+    anew = InstantReader(LiveFacts(kpis, points, warehouse, facts), corrected.read, LatestPoints(warehouse))
     # The metrics of the shadow are those that it defines.
     shadow_points = metric_reader(settings, warehouse, lambda tenant: book.shadow_of(tenant) or book.of(tenant), clock)
     shadow_facts = LiveFacts(kpis, shadow_points, warehouse, facts)
@@ -146,6 +149,6 @@ def _live_evaluation(
         state,
         AlertDecisions(log, recorder),
         clock=clock,
-        corrections=Corrections(warehouse, active, state, log, recorder, clock=clock),
+        corrections=Corrections(warehouse, active, state, log, recorder, clock=clock, kpis=(corrected, anew)),
         interval_us=settings.alert_interval_s * SECOND_US,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
+from trueline_rules.alerting.vectors import Labels
 from trueline_stores.state.database import StateDatabase
 
 from trueline_server.clock import Clock
@@ -202,6 +203,12 @@ class DecisionLog:
         wanted = DecisionFilter(rule, kind, start_us, end_us, labels, after, decided_since_us)
         self._flush(counts=False)
         return self._store.select(tenant, wanted, most)
+
+    def last_states(self, tenant: str, rule: str, end_us: int) -> Mapping[Labels, str]:
+        """The state that each label set of a rule was in before an instant, by its last transition; those that never
+        had one are left out."""
+        self._flush(counts=False)
+        return self._store.last_states(tenant, rule, end_us)
 
     def counts(self, tenant: str, *, start_us: int, end_us: int, rule: str = "") -> Sequence[DecisionCount]:
         """What rules did in each hour of a span of time, by hour, rule and revision.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
+from trueline_rules.alerting.vectors import Labels
 
 from trueline_server.decisions.columns import NAMES, Columns, decision_of, table_of
 from trueline_server.decisions.model import Decision, DecisionCount, first_id
@@ -27,6 +28,11 @@ _COUNT_SCHEMA = pa.schema(
 )
 _FOUND = (
     "SELECT tenant, id FROM trueline.decisions WHERE tenant IN {tenants:Array(String)} AND id IN {ids:Array(String)}"
+)
+# Ids are in the order of instants; the state of a label set is what its last transition ended in.
+_LAST_STATES = (
+    "SELECT labels, argMax(after, id) FROM trueline.decisions WHERE tenant = {tenant:String} AND rule = {rule:String} "
+    "AND kind = 'transition' AND id < {end:String} GROUP BY labels"
 )
 _INSTANT = "fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')"
 _COUNTS = (
@@ -129,6 +135,12 @@ class DecisionStore:
             conditions.append(f"labels[{{name{number}:String}}] = {{value{number}:String}}")
             parameters |= {f"name{number}": name, f"value{number}": value}
         return self._rows(" AND ".join(conditions), parameters, most, wanted.after)
+
+    def last_states(self, tenant: str, rule: str, end_us: int) -> dict[Labels, str]:
+        """The state of each label set of a rule after its last transition about an instant before `end_us`."""
+        parameters = {"tenant": tenant, "rule": rule, "end": first_id(end_us)}
+        rows = self._warehouse.query(_LAST_STATES, parameters)
+        return {tuple(sorted((str(n), str(v)) for n, v in labels.items())): str(after) for labels, after in rows}
 
     def add(self, counts: Counts) -> None:
         """Add to the counts."""

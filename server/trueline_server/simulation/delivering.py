@@ -83,7 +83,6 @@ class SimulatedDelivery:
 
     def _send_all(self, connection: Connection, lane: tuple[str, str], now_us: int) -> int | None:
         """Send what one channel may carry; answers when it may carry more."""
-        channel = self._channels.get(lane[1])
         while True:
             found = claim(connection, lane, self._channels, (), failing=False, settings=_SETTINGS, now_us=now_us)
             if not isinstance(found, Claim):

@@ -9,6 +9,7 @@ from typing import Any
 
 from trueline_rules.loader import load_texts
 from trueline_rules.model import RuleSet
+from trueline_server.alerts.corrected_kpis import CorrectedKpis
 from trueline_server.alerts.corrections import Corrections
 from trueline_server.alerts.decisions import AlertDecisions
 from trueline_server.alerts.kpi_values import KeptKpis
@@ -132,7 +133,17 @@ class AlertWorld:
         self.log = DecisionLog(self.state, self.warehouse, self.clock)
         decisions = AlertDecisions(self.log, DecisionRecorder(b"k" * 32, self.clock))
         recorder = DecisionRecorder(b"k" * 32, self.clock)
-        corrections = Corrections(self.warehouse, readers[0], self.state, self.log, recorder, clock=self.clock)
+        self.corrected = CorrectedKpis(kept, evaluator)
+        anew = InstantReader(facts, self.corrected.read, LatestPoints(self.warehouse))
+        corrections = Corrections(
+            self.warehouse,
+            readers[0],
+            self.state,
+            self.log,
+            recorder,
+            clock=self.clock,
+            kpis=(self.corrected, anew),
+        )
         self.live = LiveEvaluation(
             self.shelf, clocks, readers, self.state, decisions, clock=self.clock, corrections=corrections
         )

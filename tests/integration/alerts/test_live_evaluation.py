@@ -328,6 +328,69 @@ def test_late_events_that_change_what_was_judged_are_told(world: AlertWorld) -> 
     assert world.decisions() == []
 
 
+def test_late_events_that_change_a_kpi_are_told(world: AlertWorld) -> None:
+    """Looks that come late make a KPI higher than it was when it was judged: the log says what should have been."""
+    world.shelf.active = rules_of(alert("few", "k: {kpi: looks}", "warning: k < 4\n  for: 1m"))
+    for minute in range(1, 7):
+        world.until(minute, *looks(world, minute, "free", 1 if minute < 3 else 0))
+        world.materialiser.tick()
+        world.live.tick()
+    assert world.states("few") == {"": "firing warning"}
+    world.until(7, *(world.look(60 + number, "free") for number in range(5)))
+    for minute in range(8, 11):
+        world.until(minute)
+        world.materialiser.tick()
+        world.live.tick()
+    found = world.decisions("correction")
+    assert {(each.rule, each.before, each.after) for each in found} == {("few", "firing warning", "none")}
+    # Two looks in time, one before noon, and five late ones; at a few of the instants at which it was judged.
+    assert [((each.at_us - NOON) // MINUTE, each.facts) for each in found] == [
+        (3, {"k": 8.0}),
+        (4, {"k": 8.0}),
+    ]
+
+
+def test_late_events_do_not_change_a_kpi_beyond_its_limit(world: AlertWorld) -> None:
+    """One more look leaves it where it was judged: nothing is told; neither where time to compute it ran out."""
+    world.shelf.active = rules_of(alert("few", "k: {kpi: looks}", "warning: k < 40"))
+    for minute in range(1, 7):
+        world.until(minute, *looks(world, minute, "free", 1))
+        world.materialiser.tick()
+        world.live.tick()
+    world.until(7, world.look(61, "free"))
+    for minute in range(8, 10):
+        world.until(minute)
+        world.materialiser.tick()
+        world.live.tick()
+    assert world.decisions("correction") == []
+    world.corrected._monotonic = iter(float(100 * number) for number in range(1000)).__next__
+    world.until(10, *(world.look(61 + number, "free") for number in range(50)))
+    for minute in range(11, 14):
+        world.until(minute)
+        world.live.tick()
+    assert world.decisions("correction") == []
+
+
+def test_label_sets_are_known_however_many_there_are(warehouse: Warehouse, tmp_path: Path) -> None:
+    """One harmless late event among a thousand and more alerts that fire all along makes nobody say that some did not."""
+    world = AlertWorld(
+        warehouse, tmp_path, Shelf(rules_of(alert("busy", "n: {metric: by_plan}", "warning: n >= 1\n  limit: 2000")))
+    )
+    world.until(0, world.look(-10))
+    world.live.tick()
+    for minute in range(1, 5):
+        world.until(minute, *(world.look(minute * 60 - 50, f"p{plan}") for plan in range(1100) if minute < 4))
+        world.live.tick()
+    assert len(world.states("busy")) > 1000
+    world.until(5, world.look(100, "p0"))
+    for minute in range(6, 8):
+        world.until(minute)
+        world.live.tick()
+    assert world.decisions("correction") == []
+    world.log.close()
+    world.state.close()
+
+
 def test_late_events_that_change_nothing_are_not_told(world: AlertWorld) -> None:
     """One more look does not make it busy."""
     world.shelf.active = rules_of(alert("busy", "n: {metric: by_plan}", "warning: n >= 5"))
