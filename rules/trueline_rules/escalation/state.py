@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 RESPOND, UPDATE, RESOLVE, POST_MORTEM = "respond", "update", "resolve", "post_mortem"
@@ -25,7 +25,7 @@ class Step:
     round: int
     level: int
     tries: int
-    at_us: int = field(compare=False)
+    at_us: int
 
     @property
     def key(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 from trueline_rules.alerting.vectors import Labels, labels_of
 from trueline_rules.routing.groups import Group, Member, Sent
 from trueline_rules.routing_model import Destination, TimeInterval, Timing
@@ -21,7 +21,7 @@ from trueline_server.cases.model import Case
 _BYTES = 16
 _CHUNK = 500
 # Made once: thousands of groups may be looked at in a tick, and making such a statement takes longer than running it.
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _MEMBERS_OF = select(GROUP_MEMBERS).where(GROUP_MEMBERS.c.tenant == bindparam("of"), GROUP_MEMBERS.c.group_id.in_(_IDS))
 _GROUPS = select(ALERT_GROUPS).where(ALERT_GROUPS.c.tenant == bindparam("of"), ALERT_GROUPS.c.id.in_(_IDS))
 _KEY = (ALERT_GROUPS.c.tenant == bindparam("of"), ALERT_GROUPS.c.id == bindparam("which"))
