@@ -172,8 +172,8 @@ def pack() -> RuleSet:
         ("low", 24 * HOUR, 168 * HOUR, ("next update cycle", None), "none"),
         ("p0", 15 * MINUTE, None, None, "required"),
         ("p1", HOUR, None, None, "required"),
-        ("p2", 4 * HOUR, None, None, "none"),
-        ("p3", 24 * HOUR, None, None, "none"),
+        ("p2", 4 * HOUR, None, None, "required"),
+        ("p3", 24 * HOUR, None, None, "as_needed"),
     ],
 )
 def test_the_pack_has_the_times_of_the_seeds(  # noqa: PLR0917
