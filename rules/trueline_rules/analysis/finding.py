@@ -22,8 +22,8 @@ class Finding:
 
     Attributes:
         check: which check found it: "never true", "always true", "hidden warning", "gap", "turned sign",
-            "beyond target", "shadowed", "overlap", "units", "never missing", "not in SQL", "comment", "template",
-            "no events", "never evaluated", "unused", "unknown label", "misplaced label".
+            "beyond target", "idle", "shadowed", "overlap", "units", "never missing", "not in SQL", "comment",
+            "template", "no events", "never evaluated", "unused", "unknown label", "misplaced label".
         document: "AlertRule churn_rate_high".
         place: of the words at fault, as near as the file tells.
         message: what, and the way out.
@@ -94,9 +94,14 @@ def find_at(rule: AlertRule, place: Place, check: str, message: str) -> Finding:
     return Finding(check, f"AlertRule {rule.metadata.name}", place, message)
 
 
+def fact_keys(rule: CompiledRule) -> dict[str, FactKey]:
+    """What stands for each fact of a rule."""
+    return {name: FactKey(rule.rule.facts[name], fact.nullable) for name, fact in rule.facts.items()}
+
+
 def judge(rule: CompiledRule) -> Judged | None:
     """Where a rule is true; None if its conditions are too large to tell."""
-    facts = {name: FactKey(rule.rule.facts[name], fact.nullable) for name, fact in rule.facts.items()}
+    facts = fact_keys(rule)
     unknown = rule.rule.on_missing == "true"
     try:
         where = {

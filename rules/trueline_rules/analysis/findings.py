@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from trueline_rules.alert_rules import CompiledRule, compile_rule
 from trueline_rules.analysis.finding import Finding, find_at, find_in, judge
+from trueline_rules.analysis.idle import idle_parts
 from trueline_rules.analysis.overlaps import overlapping
 from trueline_rules.analysis.pushdown import not_pushed
 from trueline_rules.analysis.routing_labels import misplaced_labels, unknown_labels
@@ -37,6 +38,7 @@ def analyse(rules: RuleSet, *, stopped: Stopped = never) -> list[Finding]:
     findings = [
         *(finding for one in while_wanted(judged, stopped) for finding in thresholds(one)),
         *(finding for one in while_wanted(judged, stopped) for finding in against_target(one, rules)),
+        *(finding for one in while_wanted(judged, stopped) for finding in idle_parts(one)),
         *(finding for one in judged for finding in never_missing(one)),
         *shadowed(judged),
         *overlapping(judged),

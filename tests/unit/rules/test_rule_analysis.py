@@ -1,6 +1,8 @@
 """The analysis of rules: sets of numbers, and what is most likely a mistake although it loads."""
 
 import math
+import re
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -15,11 +17,13 @@ from trueline_rules.alerting.operands import Operand
 from trueline_rules.analysis.boxes import Boxes, TooManyError, known_throughout
 from trueline_rules.analysis.finding import judge
 from trueline_rules.analysis.findings import Finding, analyse
+from trueline_rules.analysis.idle import idle_part
 from trueline_rules.analysis.overlaps import overlapping
 from trueline_rules.analysis.ranges import ALL, NONE, Ranges
 from trueline_rules.analysis.truths import FactKey, truths_of, variable_of
 from trueline_rules.expressions import Fact, FactType, compile_expression
-from trueline_rules.expressions.tree import FactValue, walk
+from trueline_rules.expressions.closure import compile_condition
+from trueline_rules.expressions.tree import FactValue, Logic, walk
 from trueline_rules.loader import load_rules
 from trueline_rules.model import Metadata, Place
 
@@ -66,6 +70,22 @@ others = st.sampled_from(
         "(a < b) == null",
         "a in [1, 2]",
         "(a ?? 1) > 1",
+        "(a ?? b) < 2",
+        "2 <= (a ?? b ?? 3)",
+        "(a ?? 1) == null",
+        "(t ?? 'x') in ['x', 'z']",
+        "(t ?? 'x') != 'y'",
+        "(ok ?? a > 1)",
+        "(ok ? a < 1 : b > 2)",
+        "(a > 1 ? a : b) > 1",
+        "(ok ? 'x' : t) in ['x']",
+        "a <= a",
+        "a < a",
+        "t != t",
+        "a / 0 > 1",
+        "(a % 0) == null",
+        "1 < 2",
+        "'x' == 'y'",
         "true",
         "t < 'y'",
     ]
@@ -205,6 +225,14 @@ def test_one_condition_within_another(one: str, other: str) -> None:
         "a - b > 5 and a - b < 3",
         "t =~ 'x' and t !~ 'x'",
         "a > 3 and (t == 'x' or ok) and a < 2",
+        "a < a",
+        "t != t",
+        "a / 0 > 3 or a % 0 < 3",
+        "2 < 1 and ok",
+        "(a ?? 0) > 5 and a == null",
+        "(t ?? 'x') in ['y'] and t == null",
+        "(a > 3 ? b : 0) > 5 and a < 2",
+        "(ok ? a > 3 : b > 3) and a < 2 and b < 2",
     ],
 )
 def test_contradictions_are_found(text: str) -> None:
@@ -359,6 +387,50 @@ def test_thresholds_over_several_facts(tmp_path: Path) -> None:
         ("  warning: x > 5 or t == 'a' or x <= 5\n", "always true"),
     ):
         assert [one.check for one in _analysed(tmp_path, METRIC, tier, alert(facts + conditions))] == [check]
+
+
+@pytest.mark.parametrize(
+    ("condition", "part"),
+    [
+        ("x > 5 or x > 10", "x > 10"),
+        ("x > 3 and x > 5", "x > 3"),
+        ("x > 9 and (x < 3 or t == 'a' or x < 2)", "x < 2"),
+        ("1 < 2 and x > 3", "1 < 2"),
+        ("x > 5 and x < 3 or x > 10", "x > 5 and x < 3"),
+        ("x > t.length and t.length < x", "t.length < x"),
+        ("t in ['a', 'b'] and t != 'c'", "t != 'c'"),
+        # A guard makes false what would be unknown.
+        ("x != null and x > 5", ""),
+        ("x > 5 or t == 'a'", ""),
+        ("x > 0 and t.length / x > 5", ""),
+        ("x > 5 and x < 9", ""),
+        ("x > 100 and (x > 200 or t == null)", ""),
+    ],
+)
+def test_a_part_that_changes_nothing(tmp_path: Path, condition: str, part: str) -> None:
+    """A limit within another one, a constant, a part that is never true: told at its words; guards are no findings."""
+    sources = {"x": "x: {metric: sales}", "t": "t: {fact: tier}"}
+    read = ", ".join(source for name, source in sources.items() if re.search(rf"\b{name}\b", condition))
+    tier = fact("  subject: account\n  type: text\n")
+    found = _analysed(tmp_path, METRIC, tier, alert(f'  facts: {{{read}}}\n  warning: "{condition}"\n'))
+    told = [one for one in found if one.check == "idle"]
+    assert [one.message.split(" changes")[0] for one in told] == ([f"warning: '{part}'"] if part else [])
+    if part:
+        assert told[0].place.column == len('  warning: "') + 1 + condition.rindex(part)
+
+
+@settings(deadline=None, max_examples=200)
+@given(conditions, st.lists(rows, min_size=20, max_size=40))
+def test_without_an_idle_part_a_rule_decides_the_same(text: str, probes: list[dict[str, object]]) -> None:
+    """Whichever part is told, the condition without it is true, false and unknown for the same facts."""
+    compiled = compile_expression(text, FACTS)
+    for node in (node for node in walk(compiled.tree) if isinstance(node, Logic)):
+        part = idle_part(node, KEYS)
+        if part is None:
+            continue
+        rest = tuple(operand for operand in node.operands if operand is not part)
+        whole, without = compile_condition(node), compile_condition(replace(node, operands=rest))
+        assert [whole(row) for row in probes] == [without(row) for row in probes], text[part.start : part.end]
 
 
 def test_a_fact_that_is_promised_is_not_asked_for(tmp_path: Path) -> None:
