@@ -353,7 +353,8 @@ class _Checking:
         }
         known = [attribute.value for attribute in allowed.get(operand.type, [])]
         if name not in known:
-            raise self._fail(f"{_a(operand.type)} has no attribute {quoted(name)}{hint(name, known)}", parsed)
+            way_out = hint(name, known) or "; there are attributes of texts and sets only: compare the value itself"
+            raise self._fail(f"{_a(operand.type)} has no attribute {quoted(name)}{way_out}", parsed)
         attribute = TextAttribute(name)
         made = ValueType.NUMBER if attribute is TextAttribute.LENGTH else ValueType.TEXT
         return Attribute(type=made, start=parsed.start, end=parsed.end, attribute=attribute, operand=operand)

@@ -16,6 +16,7 @@ from trueline_rules.alerting.series import Series
 from trueline_rules.alerting.vectors import AlertingError, Row, labels_of, shown
 from trueline_rules.expressions import Fact, FactValueError
 from trueline_rules.model import RuleSet
+from trueline_rules.spans import format_span
 from trueline_rules.stopping import Stopped, never, while_wanted
 from trueline_rules.testing.coverage import Watching
 from trueline_rules.testing.given import fact_value, samples_of
@@ -148,7 +149,7 @@ def _difference(expected: Expectation, instances: Sequence[Instance], rule: Comp
         if not same:
             told = " and ".join(map(_told, others)) or _told(None)
             lines.append(f"{labels}: expected {_told(one)}, found {told}")
-    return f"at {expected.at_us // 1_000_000}s: " + "; ".join(lines) if lines else ""
+    return f"at {format_span(expected.at_us)}: " + "; ".join(lines) if lines else ""
 
 
 def _told(alert: tuple[str, str] | None) -> str:

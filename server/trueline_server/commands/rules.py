@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from trueline_rules.errors import Problem, RuleFileError
     from trueline_rules.model import RuleSet
 
+# Of a longer line so many characters about the place are shown.
+_LONGEST_LINE = 200
+_EXCERPT = 120
+
 
 class RulesCommand:
     """The entry point that the command line finds; it has actions of its own, too."""
@@ -267,8 +271,16 @@ def _print_problems(problems: Sequence[Problem]) -> None:
         if place.file not in lines:
             lines[place.file] = _lines_of(Path(place.file))
         if 0 < place.line <= len(lines[place.file]):
-            line = lines[place.file][place.line - 1]
-            print(f"    {line}\n    {' ' * (place.column - 1)}^", file=sys.stderr)
+            print(*_excerpt(lines[place.file][place.line - 1], place.column), sep="\n", file=sys.stderr)
+
+
+def _excerpt(line: str, column: int) -> tuple[str, str]:
+    """A line and a caret below; of a long line what is about the place."""
+    first = max(column - 1 - _EXCERPT // 2, 0) if len(line) > _LONGEST_LINE else 0
+    part = line[first : first + _EXCERPT] if len(line) > _LONGEST_LINE else line
+    # A file of a stranger does not write to the terminal as it likes.
+    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in part)
+    return f"    {shown}", f"    {' ' * (column - 1 - first)}^"
 
 
 def _lines_of(path: Path) -> list[str]:

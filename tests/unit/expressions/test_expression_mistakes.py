@@ -28,7 +28,8 @@ MISTAKES = [
     ("activation_rat < 1", "unknown fact 'activation_rat'; did you mean 'activation_rate'?", "activation_rat"),
     ("value == True", "unknown fact 'True'; write true", "True"),
     ("kpi.size > 1", "a text has no attribute 'size'; known: as_lower, as_upper, length", "kpi.size"),
-    ("value.length > 1", "a number has no attribute 'length'", "value.length"),
+    ("value.length > 1", "a number has no attribute 'length'; there are attributes of texts and sets only: compare the "
+     "value itself", "value.length"),
     # types
     ("kpi < 3", "'<' cannot join a text and a number: 'kpi' is a text, '3' is a number; write a text instead of '3'",
      "kpi < 3"),

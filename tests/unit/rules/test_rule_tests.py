@@ -106,7 +106,7 @@ def test_a_difference_over_time_is_told_with_its_instant(tmp_path: Path) -> None
     result = _only(_run(tmp_path, cases, SALES.replace(" or tier == 'basic'", " and (tier == 'x' or a < 5)")))
     assert result.outcome is Outcome.FAIL
     assert result.message == (
-        'at 180s: {country="DE", team="growth"}: expected pending, found firing critical; '
+        'at 3m: {country="DE", team="growth"}: expected pending, found firing critical; '
         '{country="FR", team="growth"}: expected no alert, found firing critical; '
         '{country="IT", team="growth"}: expected firing, found no alert'
     )

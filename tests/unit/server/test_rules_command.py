@@ -71,6 +71,27 @@ def test_check_shows_the_line_and_a_caret(rules: Path, capsys: pytest.CaptureFix
     assert last == "✗ 1 problem; nothing was loaded"
 
 
+def test_a_line_writes_nothing_to_the_terminal_but_text(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape sequences in a file are shown as signs, and the caret is where it was."""
+    rules.write_text(METRIC + RULE.replace("a < 5", "a < 5 \x1b[31mred"), encoding="utf-8")
+    assert main(["rules", "check", str(rules)]) == 1
+    problem, line, caret, _ = capsys.readouterr().err.splitlines()
+    assert problem == f"{rules}:11:18: not valid YAML: the character U+001B is not allowed"
+    assert line == "      warning: a < 5 \N{REPLACEMENT CHARACTER}[31mred"
+    assert caret.index("^") == line.index("\N{REPLACEMENT CHARACTER}")
+
+
+def test_of_a_long_line_what_is_about_the_place(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A condition of a thousand letters does not fill the terminal; the caret points at the words at fault."""
+    many = ", ".join(map(str, range(300)))
+    rules.write_text(METRIC + RULE.replace("a < 5", f"a in [{many}] or b > 1 or a > 1000"), encoding="utf-8")
+    assert main(["rules", "check", str(rules)]) == 1
+    problem, line, caret, _ = capsys.readouterr().err.splitlines()
+    assert "unknown fact 'b'" in problem
+    assert len(line) < 130
+    assert line[caret.index("^") :].startswith("b > 1 or a > 1000")
+
+
 def test_check_points_into_a_statement(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A statement of a KPI that is refused is shown at the words at fault, also as JSON."""
     rules.write_text(KPI, encoding="utf-8")

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from trueline import RuleProblem
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
+# Of a longer line so many characters about the place are shown.
 _LONGEST_LINE = 200
+_EXCERPT = 120
 
 
 def read_files(paths: Sequence[Path]) -> dict[str, str]:
@@ -45,9 +47,18 @@ def told_problems(problems: Sequence[RuleProblem], files: Mapping[str, str]) -> 
         place = problem.place
         lines.append(f"{place}: {problem.message}")
         text = files.get(place.file, "").splitlines()
-        if 0 < place.line <= len(text) and len(text[place.line - 1]) <= _LONGEST_LINE:
-            lines += [f"    {text[place.line - 1]}", f"    {' ' * (place.column - 1)}^"]
+        if 0 < place.line <= len(text):
+            lines += _excerpt(text[place.line - 1], place.column)
     return lines
+
+
+def _excerpt(line: str, column: int) -> list[str]:
+    """A line and a caret below; of a long line what is about the place."""
+    first = max(column - 1 - _EXCERPT // 2, 0) if len(line) > _LONGEST_LINE else 0
+    part = line[first : first + _EXCERPT] if len(line) > _LONGEST_LINE else line
+    # A file of a stranger does not write to the terminal as it likes.
+    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in part)
+    return [f"    {shown}", f"    {' ' * (column - 1 - first)}^"]
 
 
 def _is_rule_file(path: Path) -> bool:

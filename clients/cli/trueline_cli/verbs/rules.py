@@ -99,7 +99,7 @@ def _add_explain(verbs: Any) -> None:
         (
             "trueline rules explain churn_rate_high --given churn_rate=0.08",
             "trueline rules explain churn_rate_high --live",
-            "trueline rules explain churn_rate_high --live --at 2026-03-01T12:00",
+            "trueline rules explain churn_rate_high --live --at 2026-03-01T12:00Z",
             "trueline rules explain --decision 000649d0c9a1c05f3a2b7e91d4c8f6a0",
         ),
     )
