@@ -32,8 +32,8 @@ def explain(error: TruelineError) -> str:
         lines[0] += f"; see `{_LISTED_BY[error.reason]}`"
     if error.retry_after is not None:
         lines[0] += f" (try again in {error.retry_after:g} s)"
-    told = [f"{violation.field}: {violation.description}" for violation in error.violations]
-    lines += [
-        f"  {text}" for text in told if text not in error.message and text.replace(": ", " ") not in error.message
-    ]
+    for violation in error.violations:
+        told = (f"{violation.field}: {violation.description}", f"{violation.field} {violation.description}")
+        if not any(text in error.message for text in told):
+            lines.append(f"  {told[0]}")
     return "\n".join(lines)

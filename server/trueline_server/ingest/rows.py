@@ -14,16 +14,15 @@ from trueline_server.ingest.columns import TEXT_FIELDS
 
 _KINDS = {"string_value": Kind.STRING, "double_value": Kind.DOUBLE, "bool_value": Kind.BOOL}
 _NANOS = 1_000_000_000
-_LARGEST_SECONDS = 253_402_300_799
-# Any number that stands for no time between 1970 and 9999.
-_UNREADABLE_US = -1
+# 64 bits hold so many seconds as microseconds, far beyond the years that are taken.
+_LARGEST_SECONDS = 9_000_000_000_000
 
 
 def read_rows(events: Sequence[event_pb2.Event]) -> EventBatch:
     """A batch from its events, one by one."""
     count = len(events)
-    times, unset = _times(events)
-    properties, flaws = _properties(events)
+    times, unset, flaws = _times(events)
+    properties, further = _properties(events)
     return EventBatch(
         count=count,
         ids=pa.array([event.id for event in events], type=pa.string()),
@@ -33,7 +32,7 @@ def read_rows(events: Sequence[event_pb2.Event]) -> EventBatch:
         values=np.fromiter((event.value for event in events), dtype=np.float64, count=count),
         has_value=np.fromiter((event.HasField("value") for event in events), dtype=bool, count=count),
         properties=properties,
-        flaws=flaws,
+        flaws=flaws + further,
     )
 
 
@@ -44,17 +43,22 @@ def _texts(texts: Sequence[str]) -> TextColumn:
     return TextColumn(pa.array(places, type=pa.string()), np.array(codes, dtype=np.int32))
 
 
-def _times(events: Iterable[event_pb2.Event]) -> tuple[Ints, Mask]:
-    """Microseconds since 1970, finer digits cut off; and which events have no time at all."""
+def _times(events: Iterable[event_pb2.Event]) -> tuple[Ints, Mask, list[Rejection]]:
+    """Microseconds since 1970, finer digits cut off; which events have no time at all, and which one that is none."""
     times: list[int] = []
     unset: list[bool] = []
-    for event in events:
+    flaws: list[Rejection] = []
+    for index, event in enumerate(events):
         time = event.occurred_at
         seconds, nanos = time.seconds, time.nanos
-        readable = 0 <= seconds <= _LARGEST_SECONDS and 0 <= nanos < _NANOS
-        times.append(seconds * 1_000_000 + nanos // 1000 if readable else _UNREADABLE_US)
+        readable = abs(seconds) <= _LARGEST_SECONDS and 0 <= nanos < _NANOS
+        if not readable:
+            told = f"occurred_at is {seconds} s and {nanos} ns since 1970: "
+            told += "send the years 1970 to 9999 and 0 to 999999999 ns"
+            flaws.append(Rejection(index, "occurred_at", "INVALID_TIMESTAMP", told))
+        times.append(seconds * 1_000_000 + nanos // 1000 if readable else 0)
         unset.append(not seconds and not nanos and not event.HasField("occurred_at"))
-    return np.array(times, dtype=np.int64), np.array(unset, dtype=bool)
+    return np.array(times, dtype=np.int64), np.array(unset, dtype=bool), flaws
 
 
 def _properties(events: Iterable[event_pb2.Event]) -> tuple[list[PropertyColumn], list[Rejection]]:

@@ -24,6 +24,8 @@ MAX_TEXT_BYTES = 128
 MAX_CURRENCY_BYTES = 8
 _LAST_US = 253_402_300_799_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Where Python's calendar begins.
+_FIRST_DAY_US = -62_135_596_800_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,13 @@ def _check_times(findings: _Findings, batch: EventBatch, limits: EventLimits, no
         (times < 0) | (times > _LAST_US),
         "occurred_at",
         "INVALID_TIMESTAMP",
-        "occurred_at is no time between the years 1970 and 9999 (UTC)",
+        lambda row: (
+            f"occurred_at is {_instant(int(times[row]))}, not between the years 1970 and 9999 (UTC): correct the time, "
+            "or the unit that it was read with"
+        ),
     )
+    # What a message cannot mean is no number to compare.
+    findings.add_all(flaw for flaw in batch.flaws if flaw.field == "occurred_at")
     findings.add(
         times > now_us + limits.max_future_s * 1_000_000,
         "occurred_at",
@@ -141,7 +148,9 @@ def _check_times(findings: _Findings, batch: EventBatch, limits: EventLimits, no
 
 
 def _instant(time_us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=time_us)).isoformat()
+    if _FIRST_DAY_US <= time_us <= _LAST_US:
+        return (_EPOCH + timedelta(microseconds=time_us)).isoformat()
+    return f"{time_us} µs since 1970"
 
 
 def _check_values(findings: _Findings, batch: EventBatch) -> None:

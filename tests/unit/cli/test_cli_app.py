@@ -246,6 +246,14 @@ def test_errors_are_told_with_the_way_out() -> None:
     known_to_none = NotFoundError("NOT_FOUND", "UNKNOWN_METRIC", "no metric is called 'x'", {"nearest": ""})
     assert explain(known_to_none) == "no metric is called 'x'; see `trueline metrics`"
     assert "--token" in explain(UnauthenticatedError("UNAUTHENTICATED", "UNAUTHENTICATED", "the credential is missing"))
+    once = NotFoundError(
+        "INVALID_ARGUMENT",
+        "INVALID_FIELD",
+        "end is before start: windows are told",
+        {},
+        (Violation("end", "is before start: windows are told"),),
+    )
+    assert explain(once) == "end is before start: windows are told"
     broken = NotFoundError(
         "INVALID_ARGUMENT", "INVALID_FIELD", "2 fields", {}, (Violation("a", "is b"), Violation("c", "is d"))
     )

@@ -118,6 +118,27 @@ def test_unset_and_unreadable_times_in_rows() -> None:
         *((index, "INVALID_TIMESTAMP") for index in range(4)),
         (4, "MISSING_FIELD"),
     ]
+    assert found[0].message.startswith("occurred_at is 1 s and 1000000000 ns since 1970: ")
+    assert found[2].message.startswith("occurred_at is 4611686018427387904 s and 0 ns since 1970: ")
+
+
+@pytest.mark.parametrize(
+    ("time_us", "shown"),
+    [
+        (-1, "1969-12-31T23:59:59.999999+00:00"),
+        (-62_135_596_800_000_001, "-62135596800000001 µs since 1970"),
+        (1_714_979_289_123_000_000, "1714979289123000000 µs since 1970"),
+    ],
+    ids=["before 1970", "before the calendar", "milliseconds read as seconds"],
+)
+def test_a_time_out_of_range_is_shown(time_us: int, shown: str) -> None:
+    """In both wire forms: whoever sent it sees what was read, e.g. in the wrong unit."""
+    for read in (columns_of, rows_of):
+        (found,) = find_rejections(read([{**GOOD, "occurred_at_us": time_us}]), LIMITS, NOW_US)
+        assert found.message == (
+            f"occurred_at is {shown}, not between the years 1970 and 9999 (UTC): correct the time, "
+            "or the unit that it was read with"
+        )
 
 
 def test_property_without_value() -> None:
