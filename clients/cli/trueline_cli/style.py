@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +20,8 @@ BAND_WORDS = {
 }
 # A longer one ("invitees per inviter") says what the number is, and would push everything else off a table's row.
 _LONGEST_UNIT = 8
-_MOST_DIGITS = 9
+# Beyond it digits are no more than noise.
+_LARGEST_WRITTEN = 1e15
 NOTHING = "–"  # noqa: RUF001  an en dash is how tables say that there is nothing
 
 
@@ -57,31 +57,27 @@ def table(
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number with separated thousands; whole ones without a point."""
+    """A number with separated thousands: whole ones without a point, small ones with two digits that say something."""
     if value is None:
         return NOTHING
-    if value == int(value) and abs(value) < 1e15:
+    if abs(value) >= _LARGEST_WRITTEN:
+        return f"{value:.3g}"
+    if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.{digits}f}" if abs(value) >= 0.01 else f"{value:.2g}"
 
 
 def amount(value: float | None, kpi: KpiValue) -> str:
-    """A KPI's value or target in its unit, both with as many digits; a ratio with a target below 1 as a percentage."""
+    """A KPI's value or target in its unit; a ratio with a target below 1 as a percentage.
+
+    A target looks the same whatever the value beside it.
+    """
     if value is None:
         return NOTHING
     if kpi.unit == "ratio" and abs(kpi.target) < 1:
         return f"{value * 100:,.1f} %"
     unit = "" if kpi.unit == "ratio" or len(kpi.unit) > _LONGEST_UNIT else f" {kpi.unit}"
-    shown = f"{value:,.{_digits(kpi)}f}" if abs(value) < 1e15 else f"{value:.3g}"
-    return f"{shown}{unit}".rstrip()
-
-
-def _digits(kpi: KpiValue) -> int:
-    """Digits after the point of a KPI's value and target: none if both are whole, else two that say something."""
-    both = [abs(each) for each in (kpi.value, kpi.target) if each]
-    if all(each == math.floor(each) for each in both):
-        return 0
-    return min(max(2, 1 - math.floor(math.log10(min(both)))), _MOST_DIGITS)
+    return f"{number(value)}{unit}".rstrip()
 
 
 def moment(instant: datetime | None, *, short: bool = False) -> str:
