@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from trueline.alerts import Alert, AlertChanged, AlertsSnapshot
+from trueline.errors import TruelineError
 from trueline.results import (
     AlignmentScore,
     Heartbeat,
@@ -64,7 +65,7 @@ def watch_metrics(args: argparse.Namespace) -> int:
         return ["  ".join(filter(None, point_cells(point))) for point in getattr(message, "points", ())]
 
     with options.connect(args) as client:
-        messages = client.watch_metrics(args.names, labels=dict(args.label), resume_token=args.resume)
+        messages = client.watch_metrics(args.names, labels=dict(args.label), resume_token=args.resume, on_wait=_told)
         return _follow(args, messages, draw, lines)
 
 
@@ -87,7 +88,7 @@ def watch_alignment(args: argparse.Namespace) -> int:
         return [score_line(message.score, before)]
 
     with options.connect(args) as client:
-        messages = client.watch_alignment(scorecard=args.scorecard, resume_token=args.resume)
+        messages = client.watch_alignment(scorecard=args.scorecard, resume_token=args.resume, on_wait=_told)
         return _follow(args, messages, draw, lines)
 
 
@@ -96,7 +97,7 @@ def watch_rules(args: argparse.Namespace) -> int:
     from trueline_cli.rules.changes import message_lines
 
     with options.connect(args) as client:
-        return _follow(args, client.watch_rules(resume_token=args.resume), None, message_lines)
+        return _follow(args, client.watch_rules(resume_token=args.resume, on_wait=_told), None, message_lines)
 
 
 def watch_alerts(args: argparse.Namespace) -> int:
@@ -130,7 +131,7 @@ def watch_alerts(args: argparse.Namespace) -> int:
         return showing.change_lines(message.alert, message.events) if isinstance(message, AlertChanged) else []
 
     with options.connect(args) as client:
-        return _follow(args, client.watch_alerts(resume_token=args.resume), draw, lines)
+        return _follow(args, client.watch_alerts(resume_token=args.resume, on_wait=_told), draw, lines)
 
 
 def score_line(score: AlignmentScore, before: AlignmentScore | None) -> str:
@@ -146,6 +147,11 @@ def score_line(score: AlignmentScore, before: AlignmentScore | None) -> str:
     ]
     words = [style.moment(score.at), f"{score.scorecard} {value}", style.BAND_WORDS[score.band], ", ".join(told)]
     return "  ".join(filter(None, words))
+
+
+def _told(error: TruelineError) -> None:
+    """A watch that stands still says why; what it prints for programs stays clean."""
+    print(f"{error.message}; the watch waits for the server and goes on by itself", file=sys.stderr, flush=True)
 
 
 def _follow(

@@ -35,7 +35,12 @@ export class TruelineClient {
       this.metadata.set("authorization", `Bearer ${token}`);
     }
     const credentials = tls ? grpc.credentials.createSsl() : grpc.credentials.createInsecure();
-    const options = { "grpc.max_receive_message_length": 64 * 1024 * 1024, "grpc.initial_reconnect_backoff_ms": 100 };
+    const options = {
+      "grpc.max_receive_message_length": 64 * 1024 * 1024,
+      // A server that comes back is found quickly; by itself gRPC would look after up to two minutes.
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 2000,
+    };
     const open = (service) => new trueline[service](address, credentials, options);
     this.services = {
       ingest: open("IngestService"),
@@ -111,20 +116,35 @@ export class TruelineClient {
    * Metrics as they change: {kind: "snapshot" | "synced" | "changes" | "heartbeat", resumeToken, points?, position?}.
    *
    * Connects again by itself and goes on from the last token without a gap. Ends with `break`, with the signal, or
-   * with an error that connecting again does not mend.
+   * with an error that connecting again does not mend. The first connection is tried as often as any call; a server
+   * that was lost is waited for.
    *
    * @param {{metrics?: string[], labels?: Record<string, string>, resumeToken?: string, heartbeatMs?: number,
-   *   signal?: AbortSignal}} [options]
+   *   giveUpAfterMs?: number, onWait?: (error: TruelineError) => void, signal?: AbortSignal}} [options]
+   *   giveUpAfterMs: milliseconds that a lost server is waited for (120,000); onWait hears why, once each time
    */
-  async *watchMetrics({ metrics = [], labels = {}, resumeToken = "", heartbeatMs = 10_000, signal } = {}) {
+  async *watchMetrics({
+    metrics = [],
+    labels = {},
+    resumeToken = "",
+    heartbeatMs = 10_000,
+    giveUpAfterMs = 120_000,
+    onWait,
+    signal,
+  } = {}) {
     let token = resumeToken;
     let failures = 0;
+    // When the server was lost; before the first message there is none to lose.
+    let lost;
+    let connected = false;
     while (!signal?.aborted) {
       const request = { metrics, labels, resumeToken: token, heartbeatInterval: duration(heartbeatMs) };
       let synced = false;
       try {
         for await (const message of this.#listen(request, heartbeatMs * MISSED_HEARTBEATS, signal)) {
           failures = 0;
+          lost = undefined;
+          connected = true;
           // Within a snapshot the token stays, so that a snapshot that is cut starts again.
           synced ||= message.event === "synced";
           token = synced && message.resumeToken ? message.resumeToken : token;
@@ -136,10 +156,17 @@ export class TruelineClient {
         if (signal?.aborted) {
           return;
         }
-        if (!failure.resumable || failures >= ATTEMPTS) {
+        const wait = pause(failures, failure.retryAfterMs);
+        lost ??= Date.now();
+        const late = connected ? Date.now() + wait >= lost + giveUpAfterMs : failures >= ATTEMPTS;
+        if (!failure.resumable || late) {
           throw failure;
         }
-        await sleep(pause(failures, failure.retryAfterMs));
+        // The first try again follows at once in most cases; that is not worth a word.
+        if (connected && failures === 2) {
+          onWait?.(failure);
+        }
+        await sleep(wait, undefined, { signal }).catch(() => {});
       }
     }
   }

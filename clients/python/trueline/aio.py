@@ -147,9 +147,11 @@ class AsyncTruelineClient(AsyncRuleMethods, AsyncOperationMethods, AsyncAlertMet
         labels: Mapping[str, str] | None = None,
         resume_token: str = "",
         heartbeat: float = 10.0,
+        give_up_after: float = 120.0,
+        on_wait: watching.OnWait = None,
     ) -> AsyncGenerator[MetricMessage, None]:
         """See `TruelineClient.watch_metrics`."""
-        return self._watch(watching.metric_watch(metrics, labels, resume_token, heartbeat))
+        return self._watch(watching.metric_watch(metrics, labels, resume_token, heartbeat), give_up_after, on_wait)
 
     async def kpis(
         self, *, at: datetime | None = None, known_at: datetime | None = None, timeout: float | None = None
@@ -176,10 +178,16 @@ class AsyncTruelineClient(AsyncRuleMethods, AsyncOperationMethods, AsyncAlertMet
         return await self._call(calls.priority_actions(scorecard, at, limit), timeout)
 
     def watch_alignment(
-        self, *, scorecard: str = "", resume_token: str = "", heartbeat: float = 10.0
+        self,
+        *,
+        scorecard: str = "",
+        resume_token: str = "",
+        heartbeat: float = 10.0,
+        give_up_after: float = 120.0,
+        on_wait: watching.OnWait = None,
     ) -> AsyncGenerator[ScoreMessage, None]:
         """See `TruelineClient.watch_alignment`."""
-        return self._watch(watching.score_watch(scorecard, resume_token, heartbeat))
+        return self._watch(watching.score_watch(scorecard, resume_token, heartbeat), give_up_after, on_wait)
 
     async def data_quality(self, *, at: datetime | None = None, timeout: float | None = None) -> DataQuality:
         """See `TruelineClient.data_quality`."""
@@ -249,13 +257,16 @@ class AsyncTruelineClient(AsyncRuleMethods, AsyncOperationMethods, AsyncAlertMet
 
         return await tenacity.AsyncRetrying(**retries.options(self.retry, timeout))(attempt)
 
-    async def _watch(self, watch: watching.Watch[watching.Read]) -> AsyncGenerator[watching.Read, None]:
+    async def _watch(
+        self, watch: watching.Watch[watching.Read], give_up_after: float, on_wait: watching.OnWait
+    ) -> AsyncGenerator[watching.Read, None]:
         chosen = retries.options(self.retry, None, when=self._mends)
         while not self._closed:
             connection: Any = None
             try:
                 first: Any
                 connection, first = await tenacity.AsyncRetrying(**chosen)(self._connect, watch)
+                chosen = retries.options(self.retry.endless(), give_up_after, when=self._mends, on_wait=on_wait)
                 yield watch.read(first)
                 while True:
                     yield watch.read(await self._hear(connection, watch.silence))

@@ -30,7 +30,9 @@ class AsyncAlertMethods:
     async def _call(self, call: Call[Answer], timeout: float | None) -> Answer:
         raise NotImplementedError
 
-    def _watch(self, watch: watching.Watch[watching.Read]) -> AsyncGenerator[watching.Read, None]:
+    def _watch(
+        self, watch: watching.Watch[watching.Read], give_up_after: float, on_wait: watching.OnWait
+    ) -> AsyncGenerator[watching.Read, None]:
         raise NotImplementedError
 
     async def list_alerts(
@@ -149,9 +151,16 @@ class AsyncAlertMethods:
         )
         return await self._call(call, timeout)
 
-    def watch_alerts(self, *, resume_token: str = "", heartbeat: float = 10.0) -> AsyncGenerator[AlertsMessage, None]:
+    def watch_alerts(
+        self,
+        *,
+        resume_token: str = "",
+        heartbeat: float = 10.0,
+        give_up_after: float = 120.0,
+        on_wait: watching.OnWait = None,
+    ) -> AsyncGenerator[AlertsMessage, None]:
         """See `TruelineClient.watch_alerts`."""
-        return self._watch(watching.alerts_watch(resume_token, heartbeat))
+        return self._watch(watching.alerts_watch(resume_token, heartbeat), give_up_after, on_wait)
 
     async def create_silence(
         self,

@@ -28,7 +28,9 @@ class AsyncRuleMethods:
     async def _call(self, call: Call[Answer], timeout: float | None) -> Answer:
         raise NotImplementedError
 
-    def _watch(self, watch: watching.Watch[watching.Read]) -> AsyncGenerator[watching.Read, None]:
+    def _watch(
+        self, watch: watching.Watch[watching.Read], give_up_after: float, on_wait: watching.OnWait
+    ) -> AsyncGenerator[watching.Read, None]:
         raise NotImplementedError
 
     async def list_rules(self, kind: str = "", *, revision: str = "", timeout: float | None = None) -> RuleDocuments:
@@ -141,9 +143,16 @@ class AsyncRuleMethods:
         """See `TruelineClient.shadow_differences`."""
         return await self._call(rule_calls.shadow_differences(rule, start, end, limit), timeout)
 
-    def watch_rules(self, *, resume_token: str = "", heartbeat: float = 10.0) -> AsyncGenerator[RulesMessage, None]:
+    def watch_rules(
+        self,
+        *,
+        resume_token: str = "",
+        heartbeat: float = 10.0,
+        give_up_after: float = 120.0,
+        on_wait: watching.OnWait = None,
+    ) -> AsyncGenerator[RulesMessage, None]:
         """See `TruelineClient.watch_rules`."""
-        return self._watch(watching.rules_watch(resume_token, heartbeat))
+        return self._watch(watching.rules_watch(resume_token, heartbeat), give_up_after, on_wait)
 
     async def list_decisions(
         self,

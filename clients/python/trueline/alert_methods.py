@@ -30,7 +30,9 @@ class AlertMethods:
     def _call(self, call: Call[Answer], timeout: float | None) -> Answer:
         raise NotImplementedError
 
-    def _watch(self, watch: watching.Watch[watching.Read]) -> Generator[watching.Read, None, None]:
+    def _watch(
+        self, watch: watching.Watch[watching.Read], give_up_after: float, on_wait: watching.OnWait
+    ) -> Generator[watching.Read, None, None]:
         raise NotImplementedError
 
     def list_alerts(
@@ -202,12 +204,19 @@ class AlertMethods:
         )
         return self._call(call, timeout)
 
-    def watch_alerts(self, *, resume_token: str = "", heartbeat: float = 10.0) -> Generator[AlertsMessage, None, None]:
+    def watch_alerts(
+        self,
+        *,
+        resume_token: str = "",
+        heartbeat: float = 10.0,
+        give_up_after: float = 120.0,
+        on_wait: watching.OnWait = None,
+    ) -> Generator[AlertsMessage, None, None]:
         """The alerts that are not resolved, `Synced`, then each change; see `watch_metrics`.
 
         After a reconnect come the changes that were missed and `Synced`, without a snapshot: each change comes once.
         """
-        return self._watch(watching.alerts_watch(resume_token, heartbeat))
+        return self._watch(watching.alerts_watch(resume_token, heartbeat), give_up_after, on_wait)
 
     def create_silence(
         self,

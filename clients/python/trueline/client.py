@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMeth
         self._metadata = channel.credentials(token)
         self._channel = channel.open_channel(address, secure=secure)
         self._stubs = calls.Stubs(self._channel)
-        self._closed = False
+        self._ended = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +78,7 @@ class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMeth
 
     def close(self) -> None:
         """Close the channel; open watches and streams end."""
-        self._closed = True
+        self._ended.set()
         self._channel.close()
 
     def ingest(self, events: Iterable[Event], *, timeout: float | None = None) -> IngestResult:
@@ -163,14 +164,25 @@ class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMeth
         labels: Mapping[str, str] | None = None,
         resume_token: str = "",
         heartbeat: float = 10.0,
+        give_up_after: float = 120.0,
+        on_wait: watching.OnWait = None,
     ) -> Generator[MetricMessage, None, None]:
         """Metrics as they change: a snapshot, `Synced`, changes, heartbeats. Empty `metrics` = all.
 
         Connects again by itself and goes on from the last token, without a gap; then a snapshot of what changed since
         and `Synced` come again. Ends when it is closed (`close()`) or the client is, or with an error that connecting
-        again does not mend, e.g. `ResumeTokenExpiredError`.
+        again does not mend, e.g. `ResumeTokenExpiredError`. The first connection is tried as often as any call.
+
+        Args:
+            metrics: names.
+            labels: only groups with these labels.
+            resume_token: go on after the message that had it; "" = from now, with a snapshot.
+            heartbeat: seconds between signs of life of the server; three missing ones are a lost connection.
+            give_up_after: seconds that a lost server is waited for.
+            on_wait: hears why the server is waited for, once each time; None = nobody does.
+
         """
-        return self._watch(watching.metric_watch(metrics, labels, resume_token, heartbeat))
+        return self._watch(watching.metric_watch(metrics, labels, resume_token, heartbeat), give_up_after, on_wait)
 
     def kpis(
         self, *, at: datetime | None = None, known_at: datetime | None = None, timeout: float | None = None
@@ -200,10 +212,16 @@ class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMeth
         return self._call(calls.priority_actions(scorecard, at, limit), timeout)
 
     def watch_alignment(
-        self, *, scorecard: str = "", resume_token: str = "", heartbeat: float = 10.0
+        self,
+        *,
+        scorecard: str = "",
+        resume_token: str = "",
+        heartbeat: float = 10.0,
+        give_up_after: float = 120.0,
+        on_wait: watching.OnWait = None,
     ) -> Generator[ScoreMessage, None, None]:
         """The score as it changes; see `watch_metrics`."""
-        return self._watch(watching.score_watch(scorecard, resume_token, heartbeat))
+        return self._watch(watching.score_watch(scorecard, resume_token, heartbeat), give_up_after, on_wait)
 
     def data_quality(self, *, at: datetime | None = None, timeout: float | None = None) -> DataQuality:
         """How far the events can be trusted."""
@@ -302,13 +320,18 @@ class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMeth
 
         return tenacity.Retrying(**retries.options(self.retry, timeout))(attempt)
 
-    def _watch(self, watch: watching.Watch[watching.Read]) -> Generator[watching.Read, None, None]:
+    def _watch(
+        self, watch: watching.Watch[watching.Read], give_up_after: float, on_wait: watching.OnWait
+    ) -> Generator[watching.Read, None, None]:
         # A connection counts as made when its first message is there, so the pauses grow until then.
-        chosen = retries.options(self.retry, None, when=self._mends)
+        chosen = retries.options(self.retry, None, when=self._mends, sleep=self._ended.wait)
         while not self._closed:
             messages = None
             try:
                 messages, first = tenacity.Retrying(**chosen)(self._connect, watch)
+                chosen = retries.options(
+                    self.retry.endless(), give_up_after, when=self._mends, sleep=self._ended.wait, on_wait=on_wait
+                )
                 yield watch.read(first)
                 for message in messages:
                     yield watch.read(message)
@@ -320,6 +343,10 @@ class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMeth
             finally:
                 if messages is not None:
                     messages.close()
+
+    @property
+    def _closed(self) -> bool:
+        return self._ended.is_set()
 
     def _mends(self, error: BaseException) -> bool:
         return not self._closed and retries.is_interruption(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tenacity
@@ -29,6 +29,10 @@ class RetryPolicy:
     attempts: int = 6
     first: float = 0.1
     longest: float = 5.0
+
+    def endless(self) -> RetryPolicy:
+        """The same pauses, for as many tries as a budget of time allows."""
+        return replace(self, attempts=1_000_000)
 
     def pause(self, attempt: int, retry_after: float | None) -> float:
         """Seconds to wait after the failed try number `attempt` (from 1)."""
@@ -60,8 +64,18 @@ def options(
     *,
     when: Callable[[BaseException], bool] = is_safe,
     sleep: Callable[[float], Any] | None = None,
+    on_wait: Callable[[TruelineError], Any] | None = None,
 ) -> dict[str, Any]:
-    """Arguments for tenacity's Retrying and AsyncRetrying; `budget` bounds the seconds of all tries together."""
+    """Arguments for tenacity's Retrying and AsyncRetrying.
+
+    Args:
+        policy: how often, and after which pauses.
+        budget: bounds the seconds of all tries together; None = no bound.
+        when: which failures are tried again.
+        sleep: how to wait; None = as tenacity does.
+        on_wait: hears of the first failure, before the wait for the second try.
+
+    """
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
@@ -70,5 +84,11 @@ def options(
     stop: Any = tenacity.stop_after_attempt(policy.attempts)
     if budget is not None:
         stop |= tenacity.stop_before_delay(budget)
+
+    def before_sleep(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if on_wait is not None and state.attempt_number == 1 and isinstance(error, TruelineError):
+            on_wait(error)
+
     chosen = {"retry": tenacity.retry_if_exception(when), "wait": wait, "stop": stop, "reraise": True}
-    return chosen if sleep is None else {**chosen, "sleep": sleep}
+    return chosen | {"before_sleep": before_sleep} | ({} if sleep is None else {"sleep": sleep})

@@ -28,7 +28,9 @@ class RuleMethods:
     def _call(self, call: Call[Answer], timeout: float | None) -> Answer:
         raise NotImplementedError
 
-    def _watch(self, watch: watching.Watch[watching.Read]) -> Generator[watching.Read, None, None]:
+    def _watch(
+        self, watch: watching.Watch[watching.Read], give_up_after: float, on_wait: watching.OnWait
+    ) -> Generator[watching.Read, None, None]:
         raise NotImplementedError
 
     def list_rules(self, kind: str = "", *, revision: str = "", timeout: float | None = None) -> RuleDocuments:
@@ -205,12 +207,19 @@ class RuleMethods:
         """
         return self._call(rule_calls.shadow_differences(rule, start, end, limit), timeout)
 
-    def watch_rules(self, *, resume_token: str = "", heartbeat: float = 10.0) -> Generator[RulesMessage, None, None]:
+    def watch_rules(
+        self,
+        *,
+        resume_token: str = "",
+        heartbeat: float = 10.0,
+        give_up_after: float = 120.0,
+        on_wait: watching.OnWait = None,
+    ) -> Generator[RulesMessage, None, None]:
         """What is in force, `Synced`, then each change of the rules; see `watch_metrics`.
 
         After a reconnect come the changes that were missed and `Synced`, without a snapshot: each change comes once.
         """
-        return self._watch(watching.rules_watch(resume_token, heartbeat))
+        return self._watch(watching.rules_watch(resume_token, heartbeat), give_up_after, on_wait)
 
     def list_decisions(
         self,

@@ -19,7 +19,6 @@ from trueline.client import TruelineClient
 from trueline.errors import InvalidRequestError, SendError, TruelineError, decode, unavailable
 from trueline.event import Event
 from trueline.results import IngestResult, Rejection
-from trueline.retries import RetryPolicy
 from trueline.v1 import ingest_service_pb2
 from trueline.watching import SilenceGuard
 
@@ -119,9 +118,8 @@ class BatchingSender:
         self._link: _Link | None = None
 
         self._stopped = threading.Event()
-        policy = RetryPolicy(attempts=1_000_000, first=client.retry.first, longest=client.retry.longest)
         self._retrying = tenacity.Retrying(
-            **retries.options(policy, give_up_after, when=self._mends, sleep=self._stopped.wait)
+            **retries.options(client.retry.endless(), give_up_after, when=self._mends, sleep=self._stopped.wait)
         )
         self._thread = threading.Thread(target=self._run, name="trueline-sender", daemon=True)
         self._thread.start()

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from trueline import alert_mapping, mapping, rule_sets
 from trueline.alerts import AlertsMessage
-from trueline.errors import unbuildable
+from trueline.errors import TruelineError, unbuildable
 from trueline.results import (
     Heartbeat,
     MetricChanges,
@@ -30,6 +30,7 @@ from trueline.v1 import alert_service_pb2, kpi_service_pb2, metric_service_pb2, 
 _MISSED_HEARTBEATS = 3
 
 Read = TypeVar("Read")
+OnWait = Callable[[TruelineError], Any] | None
 
 
 class Watch(Generic[Read]):

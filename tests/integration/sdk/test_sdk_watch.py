@@ -141,6 +141,53 @@ def test_tries_to_connect_are_bounded(running: Running) -> None:
         next(client.watch_metrics())
 
 
+def test_a_watch_that_was_connected_waits_longer(running: Running, recorder: Recorder) -> None:
+    """More tries than a call has, with one notice an absence; then it goes on from its last token."""
+    recorder.scripts.append([synced("t1"), Failure("UNAVAILABLE")])
+    waits: list[str] = []
+    client = TruelineClient(running.address, retry=RetryPolicy(attempts=2, first=0.01, longest=0.02))
+    with client:
+        messages = client.watch_metrics(on_wait=lambda error: waits.append(error.code))
+        assert next(messages).resume_token == "t1"
+        for times, token in ((5, "t2"), (4, "t3")):
+            # Each of the tries to come fails, and the last one is answered.
+            recorder.failures.extend([Failure("UNAVAILABLE")] * times)
+            recorder.scripts.append([synced(token), Failure("UNAVAILABLE")])
+            assert next(messages).resume_token == token
+        messages.close()
+    assert waits == ["UNAVAILABLE", "UNAVAILABLE"]
+    assert tokens(recorder) == ["", *["t1"] * 6, *["t2"] * 5]
+
+
+def test_a_watch_gives_up_when_it_was_told_to(running: Running, recorder: Recorder) -> None:
+    """After so many seconds without a message the error of the last try is the watch's."""
+    recorder.scripts.append([synced("t1"), NEVER])
+    waits: list[str] = []
+    client = TruelineClient(running.address, retry=RetryPolicy(first=0.01, longest=0.05))
+    with client:
+        messages = client.watch_metrics(give_up_after=0.3, on_wait=lambda error: waits.append(error.code))
+        next(messages)
+        running.stop()
+        with pytest.raises(UnavailableError):
+            next(messages)
+    assert waits == ["UNAVAILABLE"]
+
+
+def test_closing_the_client_ends_the_wait(running: Running, recorder: Recorder) -> None:
+    """A watch that waits for a server ends at once, and without an error."""
+    recorder.scripts.append([synced("t1"), NEVER])
+    waiting = threading.Event()
+    client = TruelineClient(running.address, retry=RetryPolicy(first=60, longest=60))
+    reader = threading.Thread(target=lambda: list(client.watch_metrics(on_wait=lambda _: waiting.set())))
+    reader.start()
+    recorder.wait_for(lambda: len(recorder.calls) == 1)
+    running.stop()
+    assert waiting.wait(20)
+    client.close()
+    reader.join(20)
+    assert not reader.is_alive()
+
+
 def test_closing_the_client_ends_its_watches(running: Running, recorder: Recorder) -> None:
     """A reader that waits in another thread sees the end and no error."""
     recorder.scripts.append([synced("t1"), NEVER])
@@ -172,6 +219,28 @@ def test_the_score_is_watched_likewise(client: TruelineClient, recorder: Recorde
     assert isinstance(first, ScoreSnapshot)
     assert isinstance(third, ScoreChange)
     assert (first.score.score, third.score.score) == (50, 60)
+
+
+def test_the_async_watch_waits_likewise(running: Running, recorder: Recorder) -> None:
+    """Longer than a call is tried; it gives up when it was told to."""
+    recorder.scripts.append([synced("t1"), Failure("UNAVAILABLE")])
+    recorder.scripts.append([synced("t2"), NEVER])
+    waits: list[str] = []
+
+    async def run() -> None:
+        retry = RetryPolicy(attempts=2, first=0.01, longest=0.02)
+        async with AsyncTruelineClient(running.address, retry=retry) as client:
+            messages = client.watch_metrics(give_up_after=0.3, on_wait=lambda error: waits.append(error.code))
+            assert (await anext(messages)).resume_token == "t1"
+            recorder.failures.extend([Failure("UNAVAILABLE")] * 5)
+            assert (await anext(messages)).resume_token == "t2"
+            await asyncio.to_thread(running.stop)
+            with pytest.raises(UnavailableError):
+                await anext(messages)
+
+    asyncio.run(run())
+    assert waits == ["UNAVAILABLE", "UNAVAILABLE"]
+    assert tokens(recorder) == ["", *["t1"] * 6]
 
 
 def test_the_async_watch_does_the_same(running: Running, recorder: Recorder) -> None:
