@@ -189,13 +189,13 @@ def check(model: AttributionModel, site: Site, known: Known) -> None:
         (("spec", "milestones", "opportunity"), model.opportunity),
     ]
     for name, conversion in model.conversions.items():
-        path = ("spec", "conversions", name)
+        path: Path = ("spec", "conversions", name)
         selections += [(path, conversion.of), ((*path, "refunds"), conversion.refunds)]
-    for path, selection in selections:
+    for where, selection in selections:
         for index, role in enumerate(() if selection is None else selection.roles):
             if role not in known.roles:
                 told = f"is {quoted(role)}, a role that no event mapping fills{hint(role, known.roles)}"
-                site.problem((*path, "roles", index), told)
+                site.problem((*where, "roles", index), told)
 
 
 def _selection(written: Spec, path: Path, site: Site) -> Selection:

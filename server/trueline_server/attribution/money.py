@@ -1,0 +1,51 @@
+"""SQL of values in the currency of a model, and the values that have no rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trueline_rules.attribution_model import AttributionModel
+from trueline_stores.warehouse.statements import Sql
+from trueline_stores.warehouse.tables import EVENTS
+from trueline_streams.pane_statements import Parameters, number_expression
+
+from trueline_server.attribution.scope import Scope, instant, named
+
+
+def money(field: str, model: AttributionModel, bound: Parameters, key: str = "amount") -> str:
+    """SQL of an event field in the currency of the model, Float64; 0 where there is none. Currencies have rates."""
+    value = f"ifNull(toFloat64({number_expression(field, bound, key)}), 0)"
+    if not model.rates:
+        return value
+    currencies = bound.add("currencies", "Array(String)", list(model.rates))
+    rates = bound.add("rates", "Array(Float64)", list(model.rates.values()))
+    # A value without a currency is in that of the model.
+    return f"({value} * transform(toString(currency), {currencies}, {rates}, toFloat64(1)))"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCurrencies:
+    """Currencies of values that have no rate.
+
+    Attributes:
+        scope: whose; from its start on.
+        model: with the currency and the rates.
+        names: names of the events with values.
+
+    """
+
+    scope: Scope
+    model: AttributionModel
+    names: tuple[str, ...]
+
+    def to_sql(self) -> Sql:
+        """The statement; rows (currency, events), the most frequent first."""
+        bound = Parameters()
+        known = bound.add("known", "Array(String)", ["", self.model.currency, *self.model.rates])
+        return (
+            f"SELECT toString(currency), count() FROM {EVENTS.full_name}\n"
+            f"WHERE {self.scope.bound(bound)} AND {named('names', self.names, bound)}\n"
+            f"  AND occurred_at >= {instant('start_us', self.scope.start_us, bound)} AND currency NOT IN {known}\n"
+            "GROUP BY currency ORDER BY count() DESC, currency",
+            bound.values,
+        )

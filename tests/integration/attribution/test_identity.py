@@ -1,0 +1,137 @@
+"""Persons on the real warehouse: web, mobile and offline events of one person are on one journey."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from attribution_world import END_US, MODEL, START_US, Happening, answered, journeys, order, put, touch
+from trueline_server.attribution.identity import MOST_USERS, PREFIX
+from trueline_server.attribution.identity_tables import IdentityTables
+from trueline_server.attribution.scope import Scope
+from trueline_server.attribution.statements import CountPaths, FindConversion, ReadJourney
+from trueline_stores.warehouse.client import Warehouse
+
+
+def _paths(warehouse: Warehouse, happenings: list[Happening], text: str = MODEL) -> dict[tuple[str, ...], int]:
+    tenant = put(warehouse, happenings)
+    rows = answered(warehouse, CountPaths(journeys(tenant, text, warehouse=warehouse)))
+    return {tuple(path): conversions for path, conversions, _, _ in rows}
+
+
+def _web(hours: float, channel: str, anonymous: str = "", device: str = "", account: str = "") -> Happening:
+    return touch(hours, channel, user="", anonymous=anonymous, device=device, account=account)
+
+
+def test_what_a_visitor_did_before_signing_up_is_the_users(warehouse: Warehouse) -> None:
+    """The anonymous id becomes the user's by the event that has both."""
+    happenings = [_web(1, "web", "n"), Happening("signed_up", 2, "u", anonymous="n"), order(3, 1)]
+    assert _paths(warehouse, happenings) == {("web",): 1}
+
+
+def test_web_mobile_and_offline_are_one_journey(warehouse: Warehouse) -> None:
+    """Anonymous on the web, by device on the phone, by account in the shop; an import that comes later fits in."""
+    happenings = [
+        Happening("signed_up", 4, "u", anonymous="n", account="c"),
+        Happening("signed_in", 5, "u", device="d"),
+        order(8, 1, user="", account="c"),
+        _web(1, "web", anonymous="n"),
+        _web(6, "app", device="d"),
+        touch(7, "mail"),
+        _web(2, "fair", account="c"),
+    ]
+    assert _paths(warehouse, happenings) == {("web", "fair", "app", "mail"): 1}
+
+
+def test_without_an_event_that_joins_them_ids_are_persons_of_their_own(warehouse: Warehouse) -> None:
+    """Ids are equal by what events say, never by chance: an anonymous id is no device of the same name."""
+    assert _paths(warehouse, [_web(1, "a", anonymous="x"), _web(2, "b", device="x"), order(3, 1)]) == {
+        ("a",): 0,
+        ("b",): 0,
+        (): 1,
+    }
+    no_stitches = MODEL.replace("  stitches: {events: [signed_up, signed_in, seen]}\n", "")
+    happenings = [_web(1, "web", "n"), Happening("signed_up", 2, "u", anonymous="n"), order(3, 1)]
+    assert _paths(warehouse, happenings, no_stitches) == {("web",): 0, (): 1}
+
+
+def test_a_shared_device_is_of_whoever_comes_next(warehouse: Warehouse) -> None:
+    """Up to a sign-in the device is of that user; after the last one it stays so."""
+    happenings = [
+        _web(1, "first", device="d"),
+        Happening("signed_in", 2, "u", device="d"),
+        _web(3, "second", device="d"),
+        Happening("signed_in", 4, "v", device="d"),
+        _web(5, "third", device="d"),
+        order(6, 1, user="u"),
+        order(7, 1, user="v"),
+    ]
+    assert _paths(warehouse, happenings) == {("first",): 1, ("second", "third"): 1}
+
+
+def test_a_chain_of_ids_is_one_person_however_long(warehouse: Warehouse) -> None:
+    """Each pair was seen together without a user, the last of them with one; without it they are one nobody."""
+    chain = [
+        Happening("seen", 1, anonymous=f"n{place // 2}", device=f"d{(place + 1) // 2}")
+        for place in random.Random(5).sample(range(60), 60)
+    ]
+    ends = [_web(1, "start", device="d0"), _web(2, "end", anonymous="n29")]
+    assert _paths(warehouse, [*chain, *ends]) == {("start", "end"): 0}
+    joined = [Happening("signed_up", 3, "u", device="d30"), order(4, 1)]
+    assert _paths(warehouse, [*chain, *ends, *joined]) == {("start", "end"): 1}
+
+
+def test_an_id_of_too_many_users_is_nobodys(warehouse: Warehouse) -> None:
+    """A kiosk tells nothing about who stands before it."""
+    for users, expected in ((MOST_USERS, {("kiosk",): 1}), (MOST_USERS + 1, {("kiosk",): 0, (): 1})):
+        signed_in = [Happening("signed_in", 3 + place, f"u{place}", device="k") for place in range(users)]
+        assert _paths(warehouse, [_web(1, "kiosk", device="k"), *signed_in, order(99, 1, user="u0")]) == expected
+
+
+def test_a_stitch_tells_its_id_and_how_sure_it_is(warehouse: Warehouse) -> None:
+    """The share of the id's sightings that name the person; what the event itself says of its user is sure."""
+    sightings = [(2, "u"), (3, "u"), (4, "u"), (5, "v")]
+    happenings = [
+        _web(1, "app", device="d"),
+        *(Happening("signed_in", hours, user, device="d") for hours, user in sightings),
+        touch(6, "mail"),
+        order(7, 3, id="o1"),
+    ]
+    chosen = journeys(put(warehouse, happenings), warehouse=warehouse, stitched=True)
+    ((position, _, source),) = answered(warehouse, FindConversion(chosen, "o1"))
+    assert source == "test"
+    ((person, _, value, _, _, _, touches, *_),) = answered(warehouse, ReadJourney(chosen, position))
+    assert (person, value) == ("user:u", 3)
+    assert [(name, via, share) for _, name, _, _, via, share in touches] == [("app", "device:d", 0.75), ("mail", "", 1)]
+
+
+def test_what_was_known_then_is_stitched_as_it_was_known(warehouse: Warehouse) -> None:
+    """A sign-up that came in later makes no person of the past."""
+    happenings = [_web(1, "web", "n"), Happening("signed_up", 2, "u", anonymous="n", accepted_hours=90), order(3, 1)]
+    tenant = put(warehouse, happenings)
+    names = ("signed_up", "signed_in", "seen")
+    for known_us, expected in ((START_US + 4 * 3_600_000_000, {("web",): 0, (): 1}), (None, {("web",): 1})):
+        scope = Scope(tenant, START_US, END_US, known_us)
+        chosen = journeys(tenant, scope=scope, identity=IdentityTables(warehouse).of(scope, names))
+        assert {tuple(path): count for path, count, *_ in answered(warehouse, CountPaths(chosen))} == expected
+
+
+def test_a_table_is_made_anew_when_events_came_in_and_dropped_at_the_end(warehouse: Warehouse) -> None:
+    """Asked twice it is the same table; closing leaves none of them behind."""
+    tables = IdentityTables(warehouse)
+    scope = Scope(put(warehouse, [Happening("signed_up", 2, "u", anonymous="n")]), START_US, END_US)
+    first = tables.of(scope, ("signed_up",))
+    assert tables.of(scope, ("signed_up",)) == first
+    assert tables.of(scope, ("signed_in",)) != first
+    names = [first.table]
+    tables.close()
+    left = warehouse.query("SELECT count() FROM system.tables WHERE name IN {names:Array(String)}", {"names": names})
+    assert (left, first.table.startswith(PREFIX)) == ([(0,)], True)
+
+
+@pytest.mark.parametrize("identity", ["", "nobody"])
+def test_nothing_was_seen(warehouse: Warehouse, identity: str) -> None:
+    """A tenant without any event, or without any that joins ids."""
+    tenant = put(warehouse, [_web(1, "a", "n")]) if identity else "no-such-tenant"
+    paths = answered(warehouse, CountPaths(journeys(tenant, warehouse=warehouse)))
+    assert paths == ([(["a"], 0, 0.0, 1)] if identity else [])
