@@ -13,6 +13,7 @@ from trueline_server.errors import invalid_field
 
 MOST_ORDER = 10
 _NO_STATE = 0
+_SMALL = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +68,9 @@ def chain_of(paths: Paths, order: int) -> Chain:
 
     out = summed(of_touch, states, s)
     inner = np.flatnonzero(~first)
-    moves = coo_array((of_touch[inner] / out[states[inner - 1]], (states[inner - 1], states[inner])), shape=(s, s))
+    pairs, of_pair = _numbered(states[inner - 1] * s + states[inner], s * s)
+    moved = summed(of_touch[inner], of_pair, len(pairs))
+    moves = coo_array((moved / out[pairs // max(s, 1)], (pairs // max(s, 1), pairs % max(s, 1))), shape=(s, s))
 
     def leaving(amounts: Floats) -> Floats:
         return summed(amounts[rows[last]], states[last], s) / out
@@ -90,15 +93,25 @@ def _states(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The state of each touch, and for each state a touch that has it."""
     newest = codes.astype(np.int64)
-    states = newest + 1
+    known, states = _numbered(newest, channels)
     for _ in range(order - 1):
-        before = np.roll(states, 1)
-        before[first] = _NO_STATE
         # A history that is one touch longer is the one of the touch before, and the newest channel.
-        _, states = np.unique(before * channels + newest, return_inverse=True)
-        states += 1
-    _, seen_at, states = np.unique(states, return_index=True, return_inverse=True)
+        before = np.roll(states + 1, 1)
+        before[first] = _NO_STATE
+        known, states = _numbered(before * channels + newest, (len(known) + 1) * channels)
+    seen_at = np.zeros(len(known), dtype=np.int64)
+    seen_at[states] = np.arange(len(states))
     return states, seen_at
+
+
+def _numbered(keys: npt.NDArray[np.int64], below: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The distinct keys in order, and the place of each key among them; keys are 0 or more and below `below`."""
+    if below > 4 * len(keys) + _SMALL:
+        return np.unique(keys, return_inverse=True)
+    # A table of all possible keys is a tenth of the work of sorting those that there are.
+    seen = np.zeros(below, dtype=bool)
+    seen[keys] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[keys]
 
 
 def _histories(

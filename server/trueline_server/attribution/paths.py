@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -76,9 +77,10 @@ class Paths:
     @classmethod
     def of(cls, rows: Iterable[PathRow], channels: Sequence[str] = ()) -> Paths:
         """Paths from names: (touches, conversions, value, nulls) of each; `channels` come first among the channels."""
-        code_of = {name: code for code, name in enumerate(channels)}
         listed = list(rows)
-        codes = [code_of.setdefault(name, len(code_of)) for touches, *_ in listed for name in touches]
+        known = dict.fromkeys(chain(channels, chain.from_iterable(touches for touches, *_ in listed)))
+        code_of = {name: code for code, name in enumerate(known)}
+        codes = [code for touches, *_ in listed for code in map(code_of.__getitem__, touches)]
         lengths = [len(touches) for touches, *_ in listed]
         numbers = np.array([row[1:] for row in listed], dtype=np.float64).reshape(-1, 3)
         return cls(

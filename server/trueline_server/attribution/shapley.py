@@ -29,7 +29,7 @@ from trueline_server.attribution.paths import Floats, Paths, summed
 from trueline_server.attribution.transforms import Transform, TransformKind, transformed
 
 # Sets whose intersections with all others are held at a time.
-_BLOCK = 256
+_BLOCK = 64
 
 
 class ShapleyForm(StrEnum):
