@@ -372,7 +372,7 @@ def test_late_events_do_not_change_a_kpi_beyond_its_limit(world: AlertWorld) -> 
 
 
 def test_label_sets_are_known_however_many_there_are(warehouse: Warehouse, tmp_path: Path) -> None:
-    """One harmless late event among a thousand and more alerts that fire all along makes nobody say that some did not."""
+    """One harmless late event among more than a thousand alerts that fire all along tells of none that it did not."""
     world = AlertWorld(
         warehouse, tmp_path, Shelf(rules_of(alert("busy", "n: {metric: by_plan}", "warning: n >= 1\n  limit: 2000")))
     )
