@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 RESPOND, UPDATE, RESOLVE, POST_MORTEM = "respond", "update", "resolve", "post_mortem"
@@ -108,7 +108,8 @@ class EscalationState:
 
     def to_dict(self) -> dict[str, Any]:
         """Write it in plain values that JSON can hold."""
-        return asdict(self) | {"policy": dict(self.policy)}
+        # A copy of the policy deep down would cost more than all the rest.
+        return asdict(replace(self, policy={})) | {"policy": dict(self.policy)}
 
     @classmethod
     def from_dict(cls, written: Mapping[str, Any]) -> EscalationState:

@@ -32,6 +32,8 @@ from trueline_server.timers.store import Timer, set_timer, set_timers
 from trueline_server.timers.wheel import TimerWheel
 
 GROUP_TIMER, SILENCE_TIMER = "group", "silence"
+# Groups that are due within this are looked at in the same tick. One that cannot be holds up no other for longer.
+_AT_ONCE_US = 10_000_000
 
 
 @dataclass(slots=True)
@@ -84,6 +86,9 @@ class Dispatcher:
         if not due(stored.group, stored.destination.timing, now_us):
             # All timers were hastened, for the clock may have been set back: this one has time.
             set_timer(connection, Timer(stored.tenant, GROUP_TIMER, stored.id, stored.group.next_flush_us))
+            return
+        if _comes_before(connection, stored, now_us):
+            set_timer(connection, Timer(stored.tenant, GROUP_TIMER, stored.id, now_us))
             return
         rules = self._rules(stored.tenant)
         if stored.revision != rules.revision:
@@ -173,6 +178,18 @@ def _put(before: StoredGroup | None, move: _Move, tenant: str, revision: str, no
     name = group_id(tenant, destination.path, labels)
     waiting = () if before is None else before.escalations
     return StoredGroup(tenant, name, labels, destination, revision, group, escalations=waiting)
+
+
+def _comes_before(connection: Connection, stored: StoredGroup, now_us: int) -> bool:
+    """Whether a new group with alerts that left this one is due now, too: it tells of them first."""
+    left = [one.fingerprint for one in stored.group.members.values() if not one.firing]
+    if stored.group.sent is None or not left:
+        return False
+    inside = groups_of(connection, stored.tenant, left)
+    others = read_groups(connection, stored.tenant, set().union(*inside.values()) - {stored.id})
+    return any(
+        each.group.sent is None and 0 <= now_us - each.group.next_flush_us < _AT_ONCE_US for each in others.values()
+    )
 
 
 def _as_known(stored: StoredGroup, member: Member) -> Member:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 from trueline_rules.escalation import machine
 from trueline_rules.escalation.actions import (
     Action,
@@ -36,6 +36,13 @@ from trueline_server.timers.wheel import TimerWheel
 
 ESCALATION_TIMER = "escalation"
 _NOBODY: frozenset[str] = frozenset()
+# Who has the alerts of a group that fire; made once, for thousands of groups in a tick.
+_HOLDS = (
+    select(GROUP_MEMBERS.c.case_id, CASES.c.acknowledged_by, CASES.c.acknowledged_us)
+    .join(CASES, (CASES.c.tenant == GROUP_MEMBERS.c.tenant) & (CASES.c.id == GROUP_MEMBERS.c.case_id))
+    .where(GROUP_MEMBERS.c.tenant == bindparam("of"), GROUP_MEMBERS.c.group_id == bindparam("which"))
+    .where(GROUP_MEMBERS.c.firing)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,13 +276,8 @@ class Escalating:
 
     def _held(self, connection: Connection, stored: StoredGroup) -> dict[str, _Hold]:
         """Who has the alerts of a group that fire, by case."""
-        members, cases = GROUP_MEMBERS.c, CASES.c
-        query = (
-            select(members.case_id, cases.acknowledged_by, cases.acknowledged_us)
-            .join(CASES, (cases.tenant == members.tenant) & (cases.id == members.case_id))
-            .where(members.tenant == stored.tenant, members.group_id == stored.id, members.firing)
-        )
-        return {case: _Hold(by, since_us or 0) for case, by, since_us in connection.execute(query)}
+        found = connection.execute(_HOLDS, {"of": stored.tenant, "which": stored.id})
+        return {case: _Hold(by, since_us or 0) for case, by, since_us in found}
 
 
 def wait(connection: Connection, stored: StoredGroup, now_us: int) -> None:
