@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import astuple
 
@@ -14,6 +15,7 @@ from trueline_server.attribution.paths import Paths
 from trueline_server.attribution.shapley import shapley
 from trueline_server.attribution.validation import (
     Crediting,
+    HeldOut,
     accuracy_of,
     bias_of,
     fit_orders,
@@ -135,6 +137,17 @@ def test_channel_bias() -> None:
     assert found["other"].effect < -0.5
     assert found["other"].p_value < 1e-6
     assert found["other"].journeys == int((held.paths.conversions + held.paths.nulls)[2])
+
+
+def test_channel_bias_by_hand() -> None:
+    """30 of 100 where 40 were predicted are 2.04 standard deviations; with a second channel that counts twice."""
+    paths = Paths.of([("aa", 30, 30, 70), ("b", 50, 50, 50)])
+    a, b = bias_of(HeldOut(paths, np.array([0.4, 0.5]), 0.4), paths, np.array([0.5, 0.5, 1.0])).channels
+
+    assert (a.channel, a.journeys, a.predicted, a.converted) == ("a", 100, pytest.approx(40), 30)
+    assert a.effect == pytest.approx(2 * np.arcsin(0.3**0.5) - 2 * np.arcsin(0.4**0.5))
+    assert a.p_value == pytest.approx(2 * math.erfc(10 / 24**0.5 / 2**0.5))
+    assert (b.effect, b.p_value) == (pytest.approx(0), pytest.approx(1))
 
 
 def test_length_bias() -> None:

@@ -51,8 +51,7 @@ def accuracy_of(held: HeldOut) -> Accuracy:
         journeys=int(journeys),
         conversions=int(converted.sum()),
         auc=float(test.statistic / (converted.sum() * not_converted.sum())),
-        # All predictions are the same: the test has no answer, and nothing speaks against chance.
-        p_value=float(np.nan_to_num(test.pvalue, nan=1.0)),
+        p_value=float(test.pvalue),
         log_loss=_log_loss(held, held.predicted) / journeys,
         base_log_loss=_log_loss(held, np.full(len(held.paths), held.base_rate)) / journeys,
         brier=float(squares / journeys),
