@@ -24,8 +24,9 @@ def revision_of(documents: Iterable[tuple[str, Any]], mapping: str) -> str:
 def definition_of(metric: Metric, events: Iterable[str]) -> str:
     """Digest all that changes a metric's numbers, with the event names that it reads through the mapping in force.
 
-    The metric knows its `less_events` already. Names, description and unit do not count, nor does the order of events and of the values in `where`. The server's
-    settings for lateness stand in for what the metric leaves open, and are not part of the digest.
+    The metric knows its `less_events` already. Names, description and unit do not count, nor does the order of events
+    and of the values in `where`. The server's settings for lateness stand in for what the metric leaves open, and are
+    not part of the digest.
     """
     return _digest(
         [

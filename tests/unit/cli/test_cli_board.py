@@ -77,9 +77,7 @@ def test_a_long_name_takes_two_lines(monkeypatch: pytest.MonkeyPatch, capsys: py
         ("", 2e18, 4, "2e+18", "4"),
     ],
 )
-def test_a_number_is_shown_for_itself(
-    unit: str, value: float | None, target: float, shown: str, aim: str
-) -> None:
+def test_a_number_is_shown_for_itself(unit: str, value: float | None, target: float, shown: str, aim: str) -> None:
     """A target looks the same in each row that has it; a unit in several words has no place in a table."""
     kpi = kpi_service_pb2.KpiValue(name="k", unit=unit, target=target, value=value)
     read: KpiValue = mapping.kpi_value(kpi)
