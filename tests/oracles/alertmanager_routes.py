@@ -47,10 +47,7 @@ def _document(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 def _route(route: dict[str, Any], *, root: bool = True) -> dict[str, Any]:
     spec: dict[str, Any] = {key: route[key] for key in _SAME if key in route}
     matchers = _matchers(route, "match", "match_re", "matchers")
-    if root:
-        # Alertmanager knows receivers and no escalations.
-        spec["escalation"] = "none"
-    else:
+    if not root:
         # Without a matcher everything goes this way.
         spec["matchers"] = matchers or ['rule=~".*"']
     if "receiver" in route:

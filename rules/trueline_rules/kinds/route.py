@@ -68,8 +68,8 @@ def _shape(depth: int) -> Record:
         ),
         "escalation": Key(
             DOCUMENT_NAME,
-            f"Name of an EscalationPolicy; {NO_ESCALATION} = no escalation; {MATCHED} (the root) = the policy whose "
-            "match holds for the alert.",
+            f"Name of an EscalationPolicy; {NO_ESCALATION} = no escalation; {MATCHED} (the pack's root) = the policy "
+            "whose match holds for the alert.",
         ),
         "mute": Key(TIME_INTERVALS, "When nobody is notified.", empty=True),
         "active": Key(TIME_INTERVALS, "When alone somebody is notified; [] = always.", empty=True),

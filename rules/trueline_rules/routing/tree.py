@@ -31,7 +31,7 @@ _BARE = RouteNode(
     group_interval_us=DEFAULT_GROUP_INTERVAL_US,
     repeat_interval_us=DEFAULT_REPEAT_INTERVAL_US,
     channels=(),
-    escalation=MATCHED,
+    escalation=NO_ESCALATION,
     mute=(),
     active=(),
 )
