@@ -13,7 +13,8 @@ from trueline_rules.routing.templates import DEFAULT_TEXT, DEFAULT_TITLE, Templa
 ALL = ("...",)
 # `escalation: none`: the policy of the route around it does not hold for this one.
 NO_ESCALATION = "none"
-# `escalation: matched`, which the root of the pack says: of the policies with `match` the first that holds for the alert.
+# `escalation: matched`, which the root of the pack says: of the policies with `match` the first that holds for the
+# alert.
 MATCHED = "matched"
 
 MINUTE_US = 60_000_000

@@ -94,7 +94,7 @@ ACCOUNTS = (
         "  labels: {tier: {fact: tier}, persona: {fact: persona}, health: {fact: health}}",
     ),
     document("NotificationChannel", "log", "type: log"),
-    document("Route", "default", "channels: [log]\nescalation: matched"),
+    document("Route", "default", "channels: [log]\n  escalation: matched"),
     *(
         document("EscalationPolicy", name, f"levels: [{{name: L1, notify: [{{channel: log}}]}}]\n  {match}")
         for name, match in (
