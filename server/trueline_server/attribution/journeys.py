@@ -81,11 +81,11 @@ class Journeys:
         played = {kind: named(key, of.names(names), bound) for kind, key, of in kinds if of is not None}
         each = ", ".join(f"if({holds}, [{kind}], [])" for kind, holds in played.items())
         every = [name for _, _, of in kinds if of is not None for name in of.names(names)]
-        campaign = _text(touches.campaign, bound, "campaign") if self.campaigns else _EMPTY
+        campaign = event_text(touches.campaign, bound, "campaign") if self.campaigns else _EMPTY
         since_us = self.scope.start_us - self.converting.lookback_us
         events = (
             f"SELECT {_AT}, position, user_id, {NODES}, arrayJoin(arrayConcat({each})) AS kind,\n"
-            f"  {_text(touches.channel, bound, 'channel')} AS label, {campaign} AS campaign\n"
+            f"  {event_text(touches.channel, bound, 'channel')} AS label, {campaign} AS campaign\n"
             f"  FROM {EVENTS.full_name} WHERE {self.scope.bound(bound)} AND {named('moments', every, bound)}\n"
             f"  AND occurred_at >= {instant('since_us', since_us, bound)} "
             f"AND occurred_at < {instant('end_us', self.scope.end_us, bound)}"
@@ -113,7 +113,7 @@ class Journeys:
             value = f"if(kind = {_REFUND}, -abs({value}), {value})"
         events = (
             f"SELECT {_AT}, position, user_id, {NODES}, {kind} AS kind, {value} AS amount,\n"
-            f"  {_text(of.segment, bound, 'segment')} AS label FROM {EVENTS.full_name}\n  WHERE {where}"
+            f"  {event_text(of.segment, bound, 'segment')} AS label FROM {EVENTS.full_name}\n  WHERE {where}"
         )
         rows = f"SELECT * FROM ({self.identity.rows(events)}) WHERE true{self._whose(bound)}"
         if not refunds:
@@ -184,7 +184,8 @@ class Journeys:
         )
 
 
-def _text(field: str, bound: Parameters, key: str) -> str:
+def event_text(field: str, bound: Parameters, key: str) -> str:
+    """SQL of an event field as text, NO_NAME where it is absent or there is no field."""
     return f"ifNull({text_expression(field, bound, key)}, '{NO_NAME}')" if field else f"'{NO_NAME}'"
 
 

@@ -1,4 +1,4 @@
-"""SQL of values in the currency of a model, and the values that have no rate."""
+"""Values in the currency of a model: SQL that converts them, those without a rate, and the digits they are told in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from trueline_stores.warehouse.tables import EVENTS
 from trueline_streams.pane_statements import Parameters, number_expression
 
 from trueline_server.attribution.scope import Scope, instant, named
+
+# ISO 4217; all other currencies have two digits.
+_DIGITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+
+
+def minor_unit_digits(currency: str) -> int:
+    """Decimals of a currency: 2 of USD, 0 of JPY."""
+    return next((digits for digits, names in _DIGITS.items() if currency in names.split()), 2)
 
 
 def money(field: str, model: AttributionModel, bound: Parameters, key: str = "amount") -> str:

@@ -20,6 +20,7 @@ from trueline_streams.records import FlowSettings
 from trueline_streams.runner import FlowRunner
 from trueline_streams.warehouse_writer import WarehouseWriter
 
+from trueline_server.attribution.asking import Asking
 from trueline_server.bootstrap.alerting import AlertParts, open_alerts
 from trueline_server.bootstrap.reading import SECOND_US, confinement
 from trueline_server.cases.retention import CaseRetention
@@ -67,6 +68,7 @@ class Backend:
     recorder: DecisionRecorder
     alerts: AlertParts
     cases: CaseRetention
+    attribution: Asking
 
 
 @contextlib.contextmanager
@@ -114,6 +116,7 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         )
         cases = CaseRetention(state, clock, settings.case_days)
         stack.enter_context(_maintained(settings, log, writer, cases, clock))
+        attribution = stack.enter_context(closing(Asking(warehouse, book.of)))
         yield Backend(
             log=log,
             warehouse=warehouse,
@@ -131,6 +134,7 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
             recorder=recorder,
             alerts=alerts,
             cases=cases,
+            attribution=attribution,
         )
 
 

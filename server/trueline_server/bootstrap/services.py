@@ -11,6 +11,7 @@ from trueline_server.alerts.servicer import AlertServicer
 from trueline_server.alerts.silence_calls import SilenceCalls
 from trueline_server.alerts.silences import SilenceService
 from trueline_server.alerts.watch import AlertWatch
+from trueline_server.attribution.servicer import AttributionServicer
 from trueline_server.backtests.calls import BacktestCalls
 from trueline_server.backtests.history import HistoryReader
 from trueline_server.backtests.operation import BacktestOperation
@@ -114,6 +115,7 @@ def make_services(around: Around) -> Services:
         ),
         "AlertService": _alert_servicer(backend, clock),
         "CheckpointService": checkpoints,
+        "AttributionService": AttributionServicer(backend.attribution, backend.tokens),
         "OperationService": OperationServicer(around.operations, tokens, settings.default_deadline_s),
         "SystemService": _system_servicer(around),
     }

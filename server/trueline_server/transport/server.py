@@ -10,6 +10,8 @@ from grpc_reflection.v1alpha import reflection
 from trueline.v1 import (
     alert_service_pb2,
     alert_service_pb2_grpc,
+    attribution_service_pb2,
+    attribution_service_pb2_grpc,
     checkpoint_service_pb2,
     checkpoint_service_pb2_grpc,
     fact_service_pb2,
@@ -54,6 +56,9 @@ SERVICES: Mapping[str, Callable[[Any, Any], None]] = {
     ),
     checkpoint_service_pb2.DESCRIPTOR.services_by_name["CheckpointService"].full_name: (
         checkpoint_service_pb2_grpc.add_CheckpointServiceServicer_to_server
+    ),
+    attribution_service_pb2.DESCRIPTOR.services_by_name["AttributionService"].full_name: (
+        attribution_service_pb2_grpc.add_AttributionServiceServicer_to_server
     ),
     operation_service_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name: (
         operation_service_pb2_grpc.add_OperationServiceServicer_to_server

@@ -98,11 +98,11 @@ def test_a_stitch_tells_its_id_and_how_sure_it_is(warehouse: Warehouse) -> None:
         order(7, 3, id="o1"),
     ]
     chosen = journeys(put(warehouse, happenings), warehouse=warehouse, stitched=True)
-    ((position, _, source),) = answered(warehouse, FindConversion(chosen, "o1"))
-    assert source == "test"
-    ((person, _, value, _, _, _, touches, *_),) = answered(warehouse, ReadJourney(chosen, position))
+    ((position, _, source, whose),) = answered(warehouse, FindConversion(chosen, "o1"))
+    assert (source, whose) == ("test", "user:u")
+    ((person, _, value, _, _, _, touches, _),) = answered(warehouse, ReadJourney(chosen, position))
     assert (person, value) == ("user:u", 3)
-    assert [(name, via, share) for _, name, _, _, via, share in touches] == [("app", "device:d", 0.75), ("mail", "", 1)]
+    assert [(name, via, share) for _, name, _, (via, share) in touches] == [("app", "device:d", 0.75), ("mail", "", 1)]
 
 
 def test_what_was_known_then_is_stitched_as_it_was_known(warehouse: Warehouse) -> None:

@@ -133,8 +133,8 @@ def test_a_journey_of_a_hundred_thousand_touches(warehouse: Warehouse) -> None:
     """It is a journey like any other, and each touch has its part."""
     tenant = put(warehouse, [*(touch(place / 10_000, f"c{place % 3}") for place in range(100_000)), order(20, 9)])
     rows = answered(warehouse, SumCredits(journeys(tenant), [Linear(), TimeDecay()]))
-    assert [touches for _, touches, *_ in rows] == [33334, 33333, 33333]
-    for column in (2, 4):
+    assert [touches for _, _, touches, *_ in rows] == [33334, 33333, 33333]
+    for column in (3, 5):
         assert sum(row[column] for row in rows) == pytest.approx(1)
         assert sum(row[column + 1] for row in rows) == pytest.approx(9)
 
@@ -159,9 +159,9 @@ def test_credits_are_broken_down(warehouse: Warehouse) -> None:
     tenant = put(warehouse, happenings)
     rows = answered(warehouse, SumCredits(journeys(tenant, campaigns=True), [Linear()], every))
     assert rows == [
-        ("a", "(none)", "2026-03-02", "gold", 1, 0.5, 5.0),
-        ("a", "x", "2026-03-02", "(none)", 1, 1.0, 20.0),
-        ("a", "x", "2026-03-02", "gold", 1, 0.5, 5.0),
+        ("a", "(none)", "2026-03-02", "gold", 0, 1, 0.5, 5.0),
+        ("a", "x", "2026-03-02", "(none)", 0, 1, 1.0, 20.0),
+        ("a", "x", "2026-03-02", "gold", 0, 1, 0.5, 5.0),
     ]
 
 
@@ -224,7 +224,7 @@ def test_paths_and_credits_are_those_made_by_hand(
 
     found = answered(warehouse, SumCredits(journeys(tenant, text), MODELS))
     for place, model in enumerate(MODELS):
-        totals = {row[0]: (row[2 + 2 * place], row[3 + 2 * place]) for row in found}
+        totals = {row[0]: (row[3 + 2 * place], row[4 + 2 * place]) for row in found}
         expected = plain_credits(plain, model)
         assert totals.keys() == expected.keys()
         for name, credit in expected.items():

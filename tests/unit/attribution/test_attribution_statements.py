@@ -7,12 +7,20 @@ from pathlib import Path
 import pytest
 from trueline_rules.attribution_model import AttributionModel
 from trueline_rules.loader import load_texts
+from trueline_server.attribution.funnel import CountLevels
 from trueline_server.attribution.identity import CreateIdentities, FillKnown, Identity, ReadPairs
 from trueline_server.attribution.journeys import Journeys
 from trueline_server.attribution.models import FirstTouch, TimeDecay
 from trueline_server.attribution.money import UnknownCurrencies
 from trueline_server.attribution.scope import Scope
-from trueline_server.attribution.statements import CountPaths, FindConversion, SumCosts, SumCredits
+from trueline_server.attribution.statements import (
+    CountLate,
+    CountPaths,
+    FindConversion,
+    ReadJourney,
+    SumCosts,
+    SumCredits,
+)
 from trueline_stores.warehouse.statements import Statement
 
 SQL = Path(__file__).parent / "sql"
@@ -78,6 +86,62 @@ CASES: dict[str, tuple[Statement, dict[str, object]]] = {
             "lookback_us": 86400000000,
             "start_us": 172800000000,
             "conversions_end_us": 259200000000,
+        },
+    ),
+    "late": (
+        CountLate(JOURNEYS, 5),
+        {
+            "end_us": 259200000000,
+            "touches_us": 86400000000,
+            "touches": ["touched"],
+            "conversions_us": 172800000000,
+            "conversions": ["ordered"],
+            "refunds_us": 172800000000,
+            "refunds": ["refunded"],
+            "costs_us": 172800000000,
+            "costs": ["spent"],
+            "stitches_us": 0,
+            "stitches": [],
+            "tenant": "acme",
+            "late_us": 5,
+        },
+    ),
+    "levels": (
+        CountLevels(STITCHED, (("seen",), ("ordered",)), 7),
+        {
+            "start": 172800000000,
+            "end": 259200000000,
+            "window": 7,
+            "lookback": 86400000000,
+            "touches": ["touched"],
+            "since_us": 86400000000,
+            "step1": ["seen"],
+            "step2": ["ordered"],
+            "channel": "channel",
+            "tenant": "acme",
+            "known_us": 5,
+            "steps": ["ordered", "seen"],
+            "until_us": 259200000007,
+        },
+    ),
+    "journey": (
+        ReadJourney(STITCHED, 17),
+        {
+            "touches": ["touched"],
+            "channel": "channel",
+            "tenant": "acme",
+            "known_us": 5,
+            "moments": ["touched"],
+            "since_us": 86400000000,
+            "end_us": 259200000000,
+            "conversions": ["ordered", "refunded"],
+            "currencies": ["USD"],
+            "rates": [0.5],
+            "refunds": ["refunded"],
+            "lookback_us": 86400000000,
+            "start_us": 172800000000,
+            "conversions_end_us": 259200000000,
+            "position": 17,
         },
     ),
     "credits": (

@@ -198,6 +198,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """An operation was cancelled before it came to a result (CANCELLED, as the error of the operation).
       {"reason": "OPERATION_CANCELLED", "domain": "trueline", "metadata": {"name": "operations/0192…"}}
     """
+    ERROR_REASON_UNKNOWN_ATTRIBUTION_MODEL: _ErrorReason.ValueType  # 43
+    """No attribution model in force has this name, or a model's document has no such conversion or model (NOT_FOUND).
+      {"reason": "UNKNOWN_ATTRIBUTION_MODEL", "domain": "trueline", "metadata": {"name": "lineer", "nearest": "linear"}}
+    """
+    ERROR_REASON_MIXED_CURRENCIES: _ErrorReason.ValueType  # 44
+    """Values are in currencies that have no rate (FAILED_PRECONDITION); add them to `rates` of the attribution model.
+      {"reason": "MIXED_CURRENCIES", "domain": "trueline", "metadata": {"currencies": "GBP,JPY", "currency": "USD"}}
+    """
+    ERROR_REASON_UNPLAYED_ROLE: _ErrorReason.ValueType  # 45
+    """No event plays the roles that are asked for (FAILED_PRECONDITION); name events, or map some to a role.
+      {"reason": "UNPLAYED_ROLE", "domain": "trueline", "metadata": {"roles": "touch"}}
+    """
+    ERROR_REASON_UNKNOWN_CONVERSION: _ErrorReason.ValueType  # 46
+    """No event of this id is a conversion of this type (NOT_FOUND), or two sources have one (metadata: sources).
+      {"reason": "UNKNOWN_CONVERSION", "domain": "trueline", "metadata": {"id": "order-17"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists the reasons. The examples show the ErrorInfo as JSON."""
@@ -373,5 +389,21 @@ ERROR_REASON_UNKNOWN_SCHEDULE: ErrorReason.ValueType  # 41
 ERROR_REASON_OPERATION_CANCELLED: ErrorReason.ValueType  # 42
 """An operation was cancelled before it came to a result (CANCELLED, as the error of the operation).
   {"reason": "OPERATION_CANCELLED", "domain": "trueline", "metadata": {"name": "operations/0192…"}}
+"""
+ERROR_REASON_UNKNOWN_ATTRIBUTION_MODEL: ErrorReason.ValueType  # 43
+"""No attribution model in force has this name, or a model's document has no such conversion or model (NOT_FOUND).
+  {"reason": "UNKNOWN_ATTRIBUTION_MODEL", "domain": "trueline", "metadata": {"name": "lineer", "nearest": "linear"}}
+"""
+ERROR_REASON_MIXED_CURRENCIES: ErrorReason.ValueType  # 44
+"""Values are in currencies that have no rate (FAILED_PRECONDITION); add them to `rates` of the attribution model.
+  {"reason": "MIXED_CURRENCIES", "domain": "trueline", "metadata": {"currencies": "GBP,JPY", "currency": "USD"}}
+"""
+ERROR_REASON_UNPLAYED_ROLE: ErrorReason.ValueType  # 45
+"""No event plays the roles that are asked for (FAILED_PRECONDITION); name events, or map some to a role.
+  {"reason": "UNPLAYED_ROLE", "domain": "trueline", "metadata": {"roles": "touch"}}
+"""
+ERROR_REASON_UNKNOWN_CONVERSION: ErrorReason.ValueType  # 46
+"""No event of this id is a conversion of this type (NOT_FOUND), or two sources have one (metadata: sources).
+  {"reason": "UNKNOWN_CONVERSION", "domain": "trueline", "metadata": {"id": "order-17"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

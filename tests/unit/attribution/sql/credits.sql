@@ -33,13 +33,13 @@ FROM (SELECT person, part, ended,
   arrayJoin([(toUInt8(1), led), (toUInt8(0), others)]) AS way FROM parts)
 WHERE if(way.1 = 1, ended.kind = 3 AND ended.at >= {start_us:Int64} AND ended.at < {conversions_end_us:Int64}, notEmpty(way.2))
 )
-SELECT touch.name AS channel, countIf(touch.at > 0) AS touched,
+SELECT touch.name AS channel, alone, if(alone, 0, count()) AS touched,
   sum(exp2((touch.at - last_at) / {m0_half_us:Int64}) / m0_total AS w0) AS conversions0, sum(w0 * ended.value) AS value0,
   sum(i = 1 AS w1) AS conversions1, sum(w1 * ended.value) AS value1
-FROM (SELECT ended, if(empty(found), [defaultValueOfTypeName(toTypeName(found[1]))], found) AS touches,
+FROM (SELECT ended, empty(found) AS alone, if(empty(found), [defaultValueOfTypeName(toTypeName(found[1]))], found) AS touches,
   length(touches) AS n, touches[-1].at AS last_at, leads_place, opportunities_place,
   arraySum(t -> exp2((t.at - touches[-1].at) / {m0_half_us:Int64}), touches) AS m0_total
   FROM (SELECT ended, touches AS found, leads_place, opportunities_place FROM journeys
     WHERE converted = 1))
 ARRAY JOIN touches AS touch, arrayEnumerate(touches) AS i
-GROUP BY channel ORDER BY channel
+GROUP BY channel, alone ORDER BY channel, alone

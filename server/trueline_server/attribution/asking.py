@@ -1,0 +1,175 @@
+"""From a question about conversions to the journeys that answer it, or to the reason why nothing can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from trueline_rules.attribution_model import AttributionModel, Selection
+from trueline_rules.model import RuleSet
+from trueline_rules.names import quoted
+from trueline_stores.warehouse.statements import Statement
+
+from trueline_server.attribution.choosing import unknown
+from trueline_server.attribution.identity_tables import IdentityTables, IdentityWarehouse
+from trueline_server.attribution.journeys import Journeys
+from trueline_server.attribution.money import UnknownCurrencies
+from trueline_server.attribution.scope import Scope
+from trueline_server.attribution.statements import SETTINGS
+from trueline_server.errors import TruelineError, invalid_field
+from trueline_server.kpis.instants import FINISHED_US, FIRST_US
+from trueline_server.rules.in_force import RulesOf
+
+DEFAULT_DOCUMENT = "default"
+LONGEST_US = 400 * 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which conversions are asked about.
+
+    Attributes:
+        tenant: whose.
+        start_us: conversions from this instant on (µs since 1970, UTC).
+        end_us: up to this one, without it.
+        document: name of an attribution model; "" = default.
+        conversion: type of conversion; "" = the first one of the document.
+        known_us: only what had been accepted by then; None = all that is known now.
+
+    """
+
+    tenant: str
+    start_us: int
+    end_us: int
+    document: str = ""
+    conversion: str = ""
+    known_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that can be answered.
+
+    Attributes:
+        question: with the names that it left open.
+        rules: in force.
+        journeys: that answer it, without campaigns.
+
+    """
+
+    question: Question
+    rules: RuleSet
+    journeys: Journeys
+
+    @property
+    def document(self) -> AttributionModel:
+        """The attribution model."""
+        return self.journeys.model
+
+
+class AttributionWarehouse(IdentityWarehouse, Protocol):
+    """What is asked of the warehouse's client."""
+
+    def query(
+        self, sql: str, parameters: dict[str, Any] | None = None, *, settings: Any = None
+    ) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        ...
+
+
+class Asking:
+    """Makes questions answerable and reads the warehouse for them. Methods block; thread-safe."""
+
+    def __init__(self, warehouse: AttributionWarehouse, rules: RulesOf) -> None:
+        self._warehouse = warehouse
+        self._rules = rules
+        self._identities = IdentityTables(warehouse)
+
+    def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """Rows of a statement over journeys.
+
+        Raises:
+            StoreError: the warehouse cannot answer.
+
+        """
+        return self._warehouse.query(*statement.to_sql(), settings=SETTINGS)
+
+    def close(self) -> None:
+        """Drop what was made to answer questions."""
+        self._identities.close()
+
+    def ask(self, question: Question, *, valued: bool = True) -> Asked:
+        """The journeys of a question; `valued` = their values must be in currencies that have rates.
+
+        Raises:
+            TruelineError: INVALID_FIELD, UNKNOWN_ATTRIBUTION_MODEL, UNPLAYED_ROLE, MIXED_CURRENCIES.
+
+        """
+        _check_period(question)
+        rules = self._rules(question.tenant)
+        document = _document(rules, question.document or DEFAULT_DOCUMENT)
+        conversion = question.conversion or next(iter(document.conversions))
+        if conversion not in document.conversions:
+            what = f"type of conversion in the document {quoted(document.metadata.name)} called"
+            raise unknown(conversion, document.conversions, what)
+        scope = Scope(question.tenant, question.start_us, question.end_us, question.known_us)
+        check_played(rules, "touch", document.touches.of)
+        check_played(rules, "conversion", document.conversions[conversion].of)
+        stitches = () if document.stitches is None else document.stitches.names(rules.mapping)
+        identity = self._identities.of(scope, stitches)
+        journeys = Journeys(scope, document, rules.mapping, conversion, identity)
+        if valued:
+            self._check_currencies(journeys)
+        named = replace(question, document=document.metadata.name, conversion=conversion)
+        return Asked(named, rules, journeys)
+
+    def _check_currencies(self, journeys: Journeys) -> None:
+        model, mapping = journeys.model, journeys.mapping
+        valued = [journeys.converting.of, journeys.converting.refunds] if journeys.converting.value else []
+        valued += [] if model.costs is None else [model.costs.of]
+        names = tuple(name for of in valued if of is not None for name in of.names(mapping))
+        found = self.rows(UnknownCurrencies(journeys.scope, model, names)) if names else []
+        if found:
+            currencies = [str(currency) for currency, _ in found]
+            told = (
+                f"values are in {', '.join(currencies)} beside {model.currency}, and have no rate; add "
+                f"`rates: {{{currencies[0]}: …}}` to the attribution model {quoted(model.metadata.name)}"
+            )
+            metadata = {"currencies": ",".join(currencies), "currency": model.currency}
+            raise TruelineError("FAILED_PRECONDITION", "MIXED_CURRENCIES", told, metadata=metadata)
+
+
+def check_played(rules: RuleSet, what: str, of: Selection) -> tuple[str, ...]:
+    """Names of the events that are meant.
+
+    Raises:
+        TruelineError: UNPLAYED_ROLE, there are none.
+
+    """
+    names = of.names(rules.mapping)
+    if not names:
+        roles = ", ".join(of.roles)
+        told = (
+            f"no event is a {what}: none plays the role {roles} in the event mapping "
+            f"{quoted(rules.mapping.metadata.name)}; map one to it, or name events in its place"
+        )
+        raise TruelineError("FAILED_PRECONDITION", "UNPLAYED_ROLE", told, metadata={"roles": ",".join(of.roles)})
+    return names
+
+
+def _check_period(question: Question) -> None:
+    for field, us in (("start_time", question.start_us), ("end_time", question.end_us)):
+        if not FIRST_US <= us < FINISHED_US:
+            raise invalid_field(f"question.{field}", "is not a time between the years 1971 and 2100")
+    if question.start_us >= question.end_us:
+        raise invalid_field("question.end_time", "is not after start_time; no conversion lies between them")
+    if question.end_us - question.start_us > LONGEST_US:
+        raise invalid_field("question.end_time", "is more than 400 days after start_time; ask for shorter periods")
+
+
+def _document(rules: RuleSet, name: str) -> AttributionModel:
+    documents = rules.documents.get("AttributionModel", {})
+    found = documents.get(name)
+    if not isinstance(found, AttributionModel):
+        raise unknown(name, documents, "attribution model called")
+    return found

@@ -1,0 +1,72 @@
+"""How far models differ about channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from trueline_server.attribution.asking import Asked, Asking
+from trueline_server.attribution.choosing import choose_models, unknown
+from trueline_server.attribution.reporting import Report, Row, report
+from trueline_server.attribution.statements import Dimension
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A channel by all models.
+
+    Attributes:
+        row: of the report.
+        shares: by model, of all conversions that a touch led to; 0 to 1.
+        spread: the largest share less the smallest one.
+
+    """
+
+    row: Row
+    shares: Mapping[str, float]
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Channels by models, those about which they differ most first.
+
+    Attributes:
+        report: by channel.
+        baseline: the model that others are compared with.
+        channels: without what nothing led to.
+
+    """
+
+    report: Report
+    baseline: str
+    channels: tuple[Compared, ...]
+
+
+def compare(asking: Asking, asked: Asked, models: Sequence[str], baseline: str) -> Comparison:
+    """Compare models. Blocks.
+
+    Args:
+        asking: reads the warehouse.
+        asked: about which conversions.
+        models: names; () = all of the document.
+        baseline: one of them; "" = the first.
+
+    Raises:
+        TruelineError: UNKNOWN_ATTRIBUTION_MODEL.
+
+    """
+    chosen = choose_models(asked.document, models)
+    base = baseline or next(iter(chosen))
+    if base not in chosen:
+        raise unknown(base, chosen, "model among those that are compared called")
+    found = report(asking, asked, tuple(chosen), (Dimension.CHANNEL,))
+    touched = found.totals.conversions - found.totals.unattributed_conversions
+    channels = []
+    for row in found.rows:
+        # What was only spent on is no difference between models.
+        if not row.unattributed and row.touches:
+            shares = {name: row.earned[name].conversions / touched if touched else 0.0 for name in chosen}
+            channels.append(Compared(row, shares, max(shares.values()) - min(shares.values())))
+    channels.sort(key=lambda one: (-one.spread, one.row.names[Dimension.CHANNEL]))
+    return Comparison(found, base, tuple(channels))
