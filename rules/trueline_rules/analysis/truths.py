@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -153,7 +153,8 @@ class _Reading:
         return self._opaque(canonical(node, self._names))
 
     def _comparison(self, node: Comparison) -> Truths:
-        opened = self._opened(node, "left") or self._opened(node, "right")
+        opened = self._opened(node.left, lambda left: replace(node, left=left))
+        opened = opened or self._opened(node.right, lambda right: replace(node, right=right))
         if opened is not None:
             return opened
         if _valueless(node.left) or _valueless(node.right):
@@ -179,13 +180,13 @@ class _Reading:
             pair, comparator = (pair[1], pair[0]), _TURNED.get(comparator, comparator)
         return self._truth_of(Variable(("order", *pair), ORDERS), Few(ORDERS, _FULFILLING[comparator]))
 
-    def _opened(self, node: Comparison | Membership, side: str) -> Truths | None:
+    def _opened(self, side: Node, said_of: Callable[[Node], Node]) -> Truths | None:
         """What is said of `a ?? b` and `c ? a : b` is said of one of the two; None if the side is neither."""
-        match getattr(node, side):
-            case Fallback() as inner:
-                return self._instead(inner, *(replace(node, **{side: part}) for part in (inner.value, inner.otherwise)))
-            case Choice() as inner:
-                return self._chosen(inner, *(replace(node, **{side: part}) for part in (inner.then, inner.otherwise)))
+        match side:
+            case Fallback():
+                return self._instead(side, said_of(side.value), said_of(side.otherwise))
+            case Choice():
+                return self._chosen(side, said_of(side.then), said_of(side.otherwise))
         return None
 
     def _instead(self, node: Fallback, of_value: Node, of_other: Node) -> Truths:
@@ -234,7 +235,7 @@ class _Reading:
         return self._truth_of(variable, Texts(frozenset({value})))
 
     def _among(self, node: Membership, held: LiteralSet) -> Truths:
-        opened = self._opened(node, "item")
+        opened = self._opened(node.item, lambda item: replace(node, item=item))
         if opened is not None:
             return opened
         item = node.item
