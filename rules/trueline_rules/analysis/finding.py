@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trueline_rules.alert_model import AlertRule
@@ -82,6 +82,12 @@ class Judged:
     def find(self, check: str, message: str, severity: str) -> Finding:
         """A finding at the condition of a severity."""
         return find_in(self.compiled.rule, severity, check, message)
+
+
+def hulls(alike: Sequence[Judged]) -> list[tuple[Border, Border]]:
+    """The hulls of rules that are compared: all numbers for each, unless all of them read the same one."""
+    sources = {one.compiled.rule.facts[one.fact] if one.fact else None for one in alike}
+    return [one.hull if len(sources) == 1 else (LEAST, MOST) for one in alike]
 
 
 def find_in(rule: AlertRule, text: str, check: str, message: str, offset: int = 0) -> Finding:

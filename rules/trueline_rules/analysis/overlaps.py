@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trueline_rules.alert_rules import SEVERITIES
 from trueline_rules.analysis.boxes import Boxes, TooManyError
-from trueline_rules.analysis.finding import Finding, Judged
+from trueline_rules.analysis.finding import Finding, Judged, hulls
 from trueline_rules.analysis.ranges import Border
 
 # Of the rules that may overlap one, this many are compared with it, so that the time grows with the number of rules.
@@ -28,14 +28,14 @@ def overlapping(judged: Iterable[Judged]) -> Iterator[Finding]:
     conditions in which facts are compared with constants, so that it is certain that both can hold at once. One within
     the other is another matter: a copy is told as "shadowed", and a narrower one with its own `for` is on purpose.
     """
-    groups: dict[Hashable, list[_Candidate]] = {}
+    groups: dict[Hashable, list[Judged]] = {}
     for one in judged:
         if all(map(_is_plain, one.where.values())):
             rule = one.compiled.rule
             key = (frozenset(rule.facts.values()), frozenset({**rule.labels, **rule.label_facts}.items()))
-            groups.setdefault(key, []).append(_Candidate(one, *one.hull))
+            groups.setdefault(key, []).append(one)
     for alike in groups.values():
-        yield from _sweep(alike)
+        yield from _sweep(_Candidate(one, *hull) for one, hull in zip(alike, hulls(alike), strict=True))
 
 
 def _sweep(candidates: Iterable[_Candidate]) -> Iterator[Finding]:

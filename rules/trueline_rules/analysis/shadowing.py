@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from trueline_rules.analysis.boxes import NOTHING, TooManyError
-from trueline_rules.analysis.finding import Finding, Judged
+from trueline_rules.analysis.finding import Finding, Judged, hulls
 from trueline_rules.analysis.ranges import Border
 
 # Of the rules that may cover one, this many are compared with it, so that the time grows with the number of rules.
@@ -34,12 +34,12 @@ def shadowed(judged: Iterable[Judged]) -> Iterator[Finding]:
     for alike in _groups(judged):
         first: dict[Hashable, Judged] = {}
         different: list[_Candidate] = []
-        for place, one in enumerate(alike):
+        for place, (one, hull) in enumerate(zip(alike, hulls(alike), strict=True)):
             rule = one.compiled.rule
             exact = (frozenset((s, b.key) for s, b in one.where.items()), rule.for_us, rule.keep_firing_for_us)
             same = first.setdefault(exact, one)
             if same is one:
-                different.append(_Candidate(place, one, *one.hull))
+                different.append(_Candidate(place, one, *hull))
             else:
                 yield _superfluous(one, same)
         yield from _sweep(different)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from alert_texts import METRIC, alert, fact
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rule_texts import document
 from trueline_rules.alert_model import AlertRule, FactSource
@@ -377,6 +377,16 @@ def test_rules_over_several_facts_that_say_the_same(tmp_path: Path) -> None:
         assert ("shadowed", "AlertRule two") not in told, other
 
 
+def test_a_fact_that_only_labels_read_hides_no_copy(tmp_path: Path) -> None:
+    """Of rules with the same labels from facts, one over a number covers one over the number and more."""
+    facts = "  facts: {x: {metric: sales}, t: {fact: tier}}\n  labels: {tier: {fact: t}}\n"
+    tier = fact("  subject: account\n  type: text\n")
+    wide, narrow = facts + "  warning: x > 5\n", facts + "  warning: x > 7 and t == 'a'\n"
+    for order in (("wide", wide), ("narrow", narrow)), (("narrow", narrow), ("wide", wide)):
+        (found,) = _analysed(tmp_path, METRIC, tier, *(alert(spec, name) for name, spec in order))
+        assert (found.check, found.document) == ("shadowed", "AlertRule narrow")
+
+
 def test_thresholds_over_several_facts(tmp_path: Path) -> None:
     """A warning that critical hides, contradictions and what is always true are told of any condition."""
     facts = "  facts: {x: {metric: sales}, t: {fact: tier}}\n"
@@ -488,6 +498,7 @@ def test_rules_that_overlap_in_part(tmp_path: Path, one: str, other: str, told: 
 
 
 @settings(deadline=None, max_examples=60)
+@example(["a < 0", "a > -1"], ["b < -1", "b < -1"], "and", "and")
 @given(
     st.lists(
         st.builds("{} {} {:g}".format, st.sampled_from("ab"), SIGNS, st.sampled_from(NUMBERS))
