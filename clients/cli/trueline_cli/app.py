@@ -27,6 +27,7 @@ VERBS = {
     "checkpoint": "does everybody and everything meet its targets",
     "backlog": "what checkpoints found is to be mended",
     "schedules": "what is run when; run one now",
+    "attribution": "which touch earned the money, by which model",
     "operations": "long work on the server: list, show, cancel, wait",
 }
 # Verbs of the server extra, found through entry points when they are used: looking for them takes longer than --help.

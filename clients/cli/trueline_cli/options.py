@@ -24,7 +24,9 @@ class UsageError(Exception):
     """The command was used wrongly in a way that argparse cannot see."""
 
 
-def add_global(parser: argparse.ArgumentParser, *, defaults: bool) -> None:
+def add_global(
+    parser: argparse.ArgumentParser, *, defaults: bool, outputs: tuple[str, ...] = ("table", "json")
+) -> None:
     """The options of every verb; they may stand before or after it."""
 
     def default(value: object) -> object:
@@ -42,9 +44,7 @@ def add_global(parser: argparse.ArgumentParser, *, defaults: bool) -> None:
         default=default(os.environ.get("TRUELINE_TOKEN") or None),
         help="the credential (env TRUELINE_TOKEN)",
     )
-    group.add_argument(
-        "--output", choices=("table", "json"), default=default("table"), help="for people or for scripts (table)"
-    )
+    group.add_argument("--output", choices=outputs, default=default("table"), help="for people or for scripts (table)")
     group.add_argument(
         "--timeout",
         type=seconds,
@@ -69,12 +69,20 @@ def describe(parser: argparse.ArgumentParser, text: str, examples: Sequence[str]
     parser.epilog = "examples:\n" + "\n".join(f"  {example}" for example in examples)
 
 
-def action(verbs: Any, name: str, about: str, text: str, examples: Sequence[str]) -> argparse.ArgumentParser:
+def action(
+    verbs: Any,
+    name: str,
+    about: str,
+    text: str,
+    examples: Sequence[str],
+    *,
+    outputs: tuple[str, ...] = ("table", "json"),
+) -> argparse.ArgumentParser:
     """The parser of one action of a verb: what it is for in a line, in more lines, and with examples."""
     made: argparse.ArgumentParser = verbs.add_parser(
         name, help=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_global(made, defaults=False)
+    add_global(made, defaults=False, outputs=outputs)
     describe(made, text, examples)
     return made
 

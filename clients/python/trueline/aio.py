@@ -13,6 +13,7 @@ import tenacity
 
 from trueline import calls, channel, facts, mapping, retries, watching
 from trueline.aio_alerts import AsyncAlertMethods
+from trueline.aio_attribution import AsyncAttributionMethods
 from trueline.aio_checkpoints import AsyncCheckpointMethods
 from trueline.aio_operations import AsyncOperationMethods
 from trueline.aio_rules import AsyncRuleMethods
@@ -37,7 +38,9 @@ from trueline.retries import RetryPolicy
 from trueline.v1 import ingest_service_pb2
 
 
-class AsyncTruelineClient(AsyncRuleMethods, AsyncOperationMethods, AsyncAlertMethods, AsyncCheckpointMethods):
+class AsyncTruelineClient(
+    AsyncRuleMethods, AsyncOperationMethods, AsyncAlertMethods, AsyncCheckpointMethods, AsyncAttributionMethods
+):
     """A client of one server, for the tasks of one event loop; make it inside the loop.
 
     Calls, arguments, deadlines and retries are those of `TruelineClient`.

@@ -30,6 +30,7 @@ from trueline.results import (
 )
 from trueline.v1 import (
     alert_service_pb2_grpc,
+    attribution_service_pb2_grpc,
     checkpoint_service_pb2_grpc,
     fact_service_pb2,
     fact_service_pb2_grpc,
@@ -104,6 +105,7 @@ class Stubs:
             "MetricService": metric_service_pb2_grpc.MetricServiceStub(channel),
             "KpiService": kpi_service_pb2_grpc.KpiServiceStub(channel),
             "AlertService": alert_service_pb2_grpc.AlertServiceStub(channel),
+            "AttributionService": attribution_service_pb2_grpc.AttributionServiceStub(channel),
             "CheckpointService": checkpoint_service_pb2_grpc.CheckpointServiceStub(channel),
             "FactService": fact_service_pb2_grpc.FactServiceStub(channel),
             "OperationService": operation_service_pb2_grpc.OperationServiceStub(channel),

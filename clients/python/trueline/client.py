@@ -14,6 +14,7 @@ import tenacity
 
 from trueline import calls, channel, facts, mapping, retries, watching
 from trueline.alert_methods import AlertMethods
+from trueline.attribution_methods import AttributionMethods
 from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
 from trueline.checkpoint_methods import CheckpointMethods
@@ -38,7 +39,7 @@ from trueline.rule_methods import RuleMethods
 from trueline.v1 import ingest_service_pb2
 
 
-class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMethods):
+class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMethods, AttributionMethods):
     """A client of one server, for any number of threads.
 
     Every call has a deadline that bounds all its tries together, and is tried again when no server answered or the

@@ -9,6 +9,7 @@ from trueline_rules.attribution_model import AttributionModel, Selection
 from trueline_rules.model import RuleSet
 from trueline_rules.names import quoted
 from trueline_stores.warehouse.statements import Statement
+from trueline_stores.warehouse.tables import CLOCKS
 
 from trueline_server.attribution.choosing import unknown
 from trueline_server.attribution.identity_tables import IdentityTables, IdentityWarehouse
@@ -21,6 +22,8 @@ from trueline_server.kpis.instants import FINISHED_US, FIRST_US
 from trueline_server.rules.in_force import RulesOf
 
 DEFAULT_DOCUMENT = "default"
+# Clocks are written last of all, so what lies before is wholly there.
+_POSITION = f"SELECT max(revision) FROM {CLOCKS.full_name} WHERE tenant = {{tenant:String}}"
 LONGEST_US = 400 * 86_400_000_000
 
 
@@ -112,7 +115,8 @@ class Asking:
         if conversion not in document.conversions:
             what = f"type of conversion in the document {quoted(document.metadata.name)} called"
             raise unknown(conversion, document.conversions, what)
-        scope = Scope(question.tenant, question.start_us, question.end_us, question.known_us)
+        ((position,),) = self._warehouse.query(_POSITION, {"tenant": question.tenant})
+        scope = Scope(question.tenant, question.start_us, question.end_us, question.known_us, int(position))
         check_played(rules, "touch", document.touches.of)
         check_played(rules, "conversion", document.conversions[conversion].of)
         stitches = () if document.stitches is None else document.stitches.names(rules.mapping)
@@ -148,12 +152,17 @@ def check_played(rules: RuleSet, what: str, of: Selection) -> tuple[str, ...]:
     """
     names = of.names(rules.mapping)
     if not names:
-        roles = ", ".join(of.roles)
-        told = (
-            f"no event is a {what}: none plays the role {roles} in the event mapping "
-            f"{quoted(rules.mapping.metadata.name)}; map one to it, or name events in its place"
+        mapping = rules.mapping
+        once = [role for role in of.roles if role in mapping.roles and mapping.roles[role].occurrence is not None]
+        told = f"none plays the role {', '.join(of.roles)} in the event mapping {quoted(mapping.metadata.name)}"
+        if once:
+            told = f"the role {once[0]} is not each such event but one of each user, which only KPIs read"
+        raise TruelineError(
+            "FAILED_PRECONDITION",
+            "UNPLAYED_ROLE",
+            f"no event is a {what}: {told}; map one to another role, or name events in its place",
+            metadata={"roles": ",".join(of.roles)},
         )
-        raise TruelineError("FAILED_PRECONDITION", "UNPLAYED_ROLE", told, metadata={"roles": ",".join(of.roles)})
     return names
 
 

@@ -68,5 +68,6 @@ def compare(asking: Asking, asked: Asked, models: Sequence[str], baseline: str) 
         if not row.unattributed and row.touches:
             shares = {name: row.earned[name].conversions / touched if touched else 0.0 for name in chosen}
             channels.append(Compared(row, shares, max(shares.values()) - min(shares.values())))
-    channels.sort(key=lambda one: (-one.spread, one.row.names[Dimension.CHANNEL]))
+    # What the last bits of a float say is no difference.
+    channels.sort(key=lambda one: (-round(one.spread, 9), one.row.names[Dimension.CHANNEL]))
     return Comparison(found, base, tuple(channels))

@@ -1,4 +1,4 @@
-"""Keeps the tables of the ids of tenants: one is made when it is asked for and events came in since the last one."""
+"""Keeps the tables of the ids of tenants: one is made when it is asked for up to a position that has none yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 from trueline_stores.warehouse.statements import Statement
-from trueline_stores.warehouse.tables import CLOCKS, DATABASE
+from trueline_stores.warehouse.tables import DATABASE
 
 from trueline_server.attribution.identity import PREFIX, CreateIdentities, FillKnown, Identity, ReadPairs
 from trueline_server.attribution.scope import Scope
@@ -17,7 +17,6 @@ from trueline_server.attribution.stitching import stitch
 
 # Statements that are underway may still read a table that a newer one has replaced.
 _KEPT = 8
-_POSITION = f"SELECT max(revision) FROM {CLOCKS.full_name} WHERE tenant = {{tenant:String}}"
 # Of servers that have ended; a statement does not run for a day.
 _LEFT_BEHIND = (
     f"SELECT name FROM system.tables WHERE database = '{DATABASE}' AND startsWith(name, '{PREFIX}') "
@@ -32,7 +31,7 @@ _ROWS = pa.schema(
         ("root", pa.string()),
     ]
 )
-_Key = tuple[str, tuple[str, ...], int | None, int]
+_Key = tuple[str, tuple[str, ...], int | None, int | None]
 
 
 class IdentityWarehouse(Protocol):
@@ -64,14 +63,14 @@ class IdentityTables:
         """The persons of a tenant's events.
 
         Args:
-            scope: whose, and known by when.
+            scope: whose, known by when and up to which position; without one, what a table has is what there was
+                when it was made.
             stitches: names of the events whose ids belong to one person; () = ids are looked at one by one.
 
         """
         if not stitches:
             return Identity()
-        ((position,),) = self._warehouse.query(_POSITION, {"tenant": scope.tenant})
-        key = (scope.tenant, stitches, scope.known_us, int(position))
+        key = (scope.tenant, stitches, scope.known_us, scope.position)
         # One at a time: a table is read from all of a tenant's events.
         with self._lock:
             self._clear()

@@ -62,6 +62,7 @@ def map_about_to_proto(asked: Asked) -> pb.AttributionAbout:
         start_time=timestamp_of(question.start_us),
         end_time=timestamp_of(question.end_us),
         known_at=None if question.known_us is None else timestamp_of(question.known_us),
+        position=asked.journeys.scope.position or 0,
     )
 
 

@@ -124,7 +124,7 @@ def report(asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dim
     if costs is not None:
         told = rounded(np.array([costs.get(key, 0.0) for key in keys]), digits)
         spent = dict(zip(keys, told, strict=True))
-        totals = replace(totals, cost=sum(told, Decimal(0)))
+        totals = replace(totals, cost=sum(told, Decimal(0).scaleb(-digits)))
     rows = []
     for key in keys:
         line = lines[key]

@@ -17,6 +17,7 @@ class Scope:
         start_us: conversions from this instant on (µs since 1970, UTC).
         end_us: up to this one, without it.
         known_us: as far as events had been accepted by then; None = all that is known now.
+        position: events up to this log position, so that all statements of an answer see the same; None = all.
 
     """
 
@@ -24,13 +25,16 @@ class Scope:
     start_us: int
     end_us: int
     known_us: int | None = None
+    position: int | None = None
 
     def bound(self, bound: Parameters) -> str:
         """SQL that holds for the tenant's events that were known."""
-        tenant = f"tenant = {bound.add('tenant', 'String', self.tenant)}"
-        if self.known_us is None:
-            return tenant
-        return f"{tenant} AND accepted_at <= {instant('known_us', self.known_us, bound)}"
+        holds = [f"tenant = {bound.add('tenant', 'String', self.tenant)}"]
+        if self.known_us is not None:
+            holds.append(f"accepted_at <= {instant('known_us', self.known_us, bound)}")
+        if self.position is not None:
+            holds.append(f"position <= {bound.add('last_position', 'UInt64', self.position)}")
+        return " AND ".join(holds)
 
 
 def named(key: str, names: Sequence[str], bound: Parameters) -> str:

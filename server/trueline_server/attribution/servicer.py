@@ -32,6 +32,7 @@ from trueline_server.attribution.reporting import Report, Row, report
 from trueline_server.attribution.statements import LATE_KINDS, CountLate
 from trueline_server.errors import invalid_field
 from trueline_server.kpis.instants import FIRST_US
+from trueline_server.transport.progress import Progress
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.times import microseconds_of
 from trueline_server.transport.tokens import Tokens, binding_of
@@ -48,8 +49,9 @@ _Answer = TypeVar("_Answer")
 class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceServicer):
     """AttributeConversions, CompareModels, ExplainJourney, ListPaths, GetFunnel."""
 
-    def __init__(self, asking: Asking, tokens: Tokens) -> None:
+    def __init__(self, asking: Asking, tokens: Tokens, progress: Progress) -> None:
         self._asking = asking
+        self._progress = progress
         self._tokens = tokens
         self._working = asyncio.Semaphore(_AT_ONCE)
 
@@ -57,7 +59,7 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
         self, request: pb.AttributeConversionsRequest, context: Any
     ) -> pb.AttributeConversionsResponse:
         """A page of a report; the token of a page is how many lines came before."""
-        question = map_question_from_proto(request.question)
+        question = await self._question(request.question)
         by = map_dimensions_from_proto(list(request.by))
         since = None
         if request.HasField("changed_since"):
@@ -94,7 +96,7 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
 
     async def CompareModels(self, request: pb.CompareModelsRequest, context: Any) -> pb.CompareModelsResponse:
         """Channels by models."""
-        question = map_question_from_proto(request.question)
+        question = await self._question(request.question)
         found = await self._on_thread(
             lambda: compare(self._asking, self._asking.ask(question), request.models, request.baseline)
         )
@@ -110,7 +112,7 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
 
     async def ListPaths(self, request: pb.ListPathsRequest, context: Any) -> pb.ListPathsResponse:
         """A page of paths; the token of a page is how many came before."""
-        question = map_question_from_proto(request.question)
+        question = await self._question(request.question)
         skip = self._skipped(request)
         found = await self._on_thread(
             lambda: list_paths(self._asking, self._asking.ask(question), converted_only=request.converted_only)
@@ -126,7 +128,7 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
 
     async def GetFunnel(self, request: pb.GetFunnelRequest, context: Any) -> pb.GetFunnelResponse:
         """People by how far they came."""
-        question = map_question_from_proto(request.question)
+        question = await self._question(request.question)
         steps = _steps(request)
         window_us = _window_us(request)
 
@@ -135,6 +137,10 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
             return funnel(self._asking, asked, steps, window_us)
 
         return map_funnel_to_proto(await self._on_thread(work))
+
+    async def _question(self, message: pb.AttributionQuestion) -> Question:
+        await self._progress.wait(message.min_position)
+        return map_question_from_proto(message)
 
     async def _on_thread(self, work: Callable[[], _Answer]) -> _Answer:
         async with self._working:

@@ -115,7 +115,7 @@ def make_services(around: Around) -> Services:
         ),
         "AlertService": _alert_servicer(backend, clock),
         "CheckpointService": checkpoints,
-        "AttributionService": AttributionServicer(backend.attribution, backend.tokens),
+        "AttributionService": AttributionServicer(backend.attribution, backend.tokens, around.progress),
         "OperationService": OperationServicer(around.operations, tokens, settings.default_deadline_s),
         "SystemService": _system_servicer(around),
     }

@@ -88,6 +88,8 @@ def put(warehouse: Warehouse, happenings: Iterable[Happening], tenant: str = "")
     counted = zip(itertools.count(int(first) + 1), happenings, strict=False)
     rows = [_row(tenant, position, happening) for position, happening in counted]
     warehouse.insert("events", pa.Table.from_pylist(rows, schema=_SCHEMA))
+    clock = {"tenant": tenant, "source": "test", "events": len(rows), "revision": int(first) + len(rows)}
+    warehouse.insert("clocks", pa.Table.from_pylist([clock], schema=_CLOCK))
     return tenant
 
 
@@ -123,6 +125,9 @@ def answered(warehouse: Warehouse, statement: Statement) -> list[tuple[Any, ...]
     return warehouse.query(sql, parameters, settings=SETTINGS)
 
 
+_CLOCK = pa.schema(
+    [("tenant", pa.string()), ("source", pa.string()), ("events", pa.uint64()), ("revision", pa.uint64())]
+)
 _INSTANT = pa.timestamp("us", tz="UTC")
 _SCHEMA = pa.schema(
     [

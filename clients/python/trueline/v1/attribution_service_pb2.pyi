@@ -92,10 +92,13 @@ class AttributionQuestion(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     KNOWN_AT_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """Name of an AttributionModel document in force; empty = "default"."""
     conversion: _builtins.str
     """Type of conversion, as the document names it; empty = its first one."""
+    min_position: _builtins.int
+    """Wait until the events up to this log position are in (IngestEvents tells it); 0 = do not wait."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Conversions from this instant on."""
@@ -116,10 +119,11 @@ class AttributionQuestion(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         known_at: _timestamp_pb2.Timestamp | None = ...,
+        min_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "known_at", b"known_at", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversion", b"conversion", "document", b"document", "end_time", b"end_time", "known_at", b"known_at", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversion", b"conversion", "document", b"document", "end_time", b"end_time", "known_at", b"known_at", "min_position", b"min_position", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -138,6 +142,7 @@ class AttributionAbout(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     KNOWN_AT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """Name of the document."""
     rule_revision: _builtins.str
@@ -146,6 +151,8 @@ class AttributionAbout(_message.Message):
     """Type of conversion."""
     currency: _builtins.str
     """Currency of all values, ISO 4217."""
+    position: _builtins.int
+    """Log position up to which events count."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """The period."""
@@ -168,10 +175,11 @@ class AttributionAbout(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         known_at: _timestamp_pb2.Timestamp | None = ...,
+        position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "known_at", b"known_at", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversion", b"conversion", "currency", b"currency", "document", b"document", "end_time", b"end_time", "known_at", b"known_at", "rule_revision", b"rule_revision", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversion", b"conversion", "currency", b"currency", "document", b"document", "end_time", b"end_time", "known_at", b"known_at", "position", b"position", "rule_revision", b"rule_revision", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,1 @@
+"""How attribution is told on the command line."""

@@ -1,0 +1,167 @@
+"""Answers about attribution as tables of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from trueline_cli import style
+from trueline_cli.attribution.rows import names_of, percentage, step_counts
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from trueline import (
+        AttributionAbout,
+        AttributionReport,
+        AttributionTotals,
+        ChannelPaths,
+        ExplainedJourney,
+        Funnel,
+        ModelComparison,
+    )
+
+# Beside it a channel and a cost stand; names that are longer are cut.
+_MODEL_WIDTH = 15
+_SHOWN_MODELS = 3
+
+
+def show_report(report: AttributionReport) -> None:
+    """A line for each channel: with one model all that is told of it, with several the values of the first few."""
+    if not report.rows:
+        style.show(_head(report.about), "nothing converted and nothing was spent")
+        return
+    models = list(report.rows[0].credits)
+    named = [name for name in ("channel", "campaign", "day", "segment") if any(getattr(r, name) for r in report.rows)]
+    if len(models) == 1:
+        _one_model(report, named, models[0])
+    else:
+        _several_models(report, named, models)
+    style.show("", _totals(report.about, report.totals), *_changes(report))
+
+
+def _one_model(report: AttributionReport, named: Sequence[str], model: str) -> None:
+    columns = ("conversions", "value", "cost", "return")
+    made = style.table(*named, *columns, right=columns)
+    for row in report.rows:
+        credit = row.credits[model]
+        roi = "" if credit.roi is None else percentage(credit.roi)
+        made.add_row(*names_of(row, named), f"{credit.conversions:.2f}", _money(credit.value), _money(row.cost), roi)
+    style.show(f"{_head(report.about)} · {model}", made)
+
+
+def _several_models(report: AttributionReport, named: Sequence[str], models: Sequence[str]) -> None:
+    shown = models[:_SHOWN_MODELS]
+    made = style.table(
+        *named, "cost", *shown, right=("cost", *shown), cut=dict.fromkeys((*named, *shown), _MODEL_WIDTH)
+    )
+    for row in report.rows:
+        values = (_money(row.credits[model].value) for model in shown)
+        made.add_row(*names_of(row, named), _money(row.cost), *values)
+    style.show(f"{_head(report.about)} · value by model", made)
+    if more := models[_SHOWN_MODELS:]:
+        style.show("", f"also: {', '.join(more)}; --model NAME shows it, --output csv all")
+
+
+def show_comparison(comparison: ModelComparison) -> None:
+    """A line for each channel and model, the channels that models differ about most first."""
+    columns = ("conversions", "share", "difference", "removal")
+    made = style.table("channel", "model", *columns, right=columns, cut={"channel": 24, "model": 20})
+    for one in comparison.channels:
+        for place, (model, share) in enumerate(one.shares.items()):
+            removal = "" if share.removal_conversions is None else percentage(share.removal_conversions)
+            difference = "" if model == comparison.baseline else f"{round(share.difference * 100, 1) + 0.0:+.1f}"
+            channel = "" if place else one.channel
+            made.add_row(channel, model, f"{share.conversions:.2f}", percentage(share.share), difference, removal)
+    head = f"{_head(comparison.about)} · difference to {comparison.baseline} in points"
+    style.show(head, made if comparison.channels else "no touch led to a conversion")
+    style.show("", _totals(comparison.about, comparison.totals))
+
+
+def show_paths(paths: ChannelPaths) -> None:
+    """A line for each path."""
+    columns = ("converted", "not", "rate", "value")
+    made = style.table(*columns, "path", right=columns, fold=("path",))
+    for path in paths.paths:
+        told = " > ".join(path.channels) or "no touch"
+        made.add_row(
+            f"{path.conversions:,}", f"{path.nulls:,}", percentage(path.conversion_rate), _money(path.value), told
+        )
+    style.show(_head(paths.about), made if paths.paths else "nobody took a journey")
+    if paths.total_paths > len(paths.paths):
+        style.show("", f"{paths.total_paths - len(paths.paths):,} more paths; --limit 0 shows all")
+
+
+def show_journey(journey: ExplainedJourney) -> None:
+    """The touches, then what each of them earned by each model."""
+    stitched = f", known by {journey.stitched_by}" if journey.stitched_by else ""
+    style.show(
+        f"{journey.about.conversion} of {journey.person}{stitched} at {style.moment(journey.converted_at)}: "
+        f"{_money(journey.value)} {journey.about.currency}"
+    )
+    if not journey.touches:
+        style.show("no touch led to it")
+        return
+    touches = style.table(
+        "#", "when", "channel", "campaign", "known by", "sure", right=("#", "sure"), fold=("known by",)
+    )
+    for place, touch in enumerate(journey.touches, start=1):
+        known = touch.stitched_by or "its user"
+        when = style.moment(touch.at, short=True)
+        touches.add_row(str(place), when, touch.channel, touch.campaign, known, percentage(touch.confidence))
+    made = style.table("model", "#", "weight", "value", "why", right=("#", "weight", "value"), fold=("why",))
+    for model in journey.touches[0].credits:
+        for place, touch in enumerate(journey.touches, start=1):
+            credit = touch.credits[model]
+            name = "" if place > 1 else model
+            made.add_row(name, str(place), f"{credit.weight:.3f}", _money(credit.value), credit.reason)
+    style.show(touches, "", made)
+
+
+def show_funnel(funnel: Funnel) -> None:
+    """A line for each step, then one for each channel."""
+    columns = ("people", "of the step before", "of the first")
+    steps = style.table("step", *columns, right=columns, fold=("step",))
+    for step in funnel.steps:
+        steps.add_row(step.name, f"{step.people:,}", percentage(step.from_previous), percentage(step.from_first))
+    style.show(steps)
+    if funnel.channels:
+        numbers = [str(place) for place in range(1, len(funnel.steps) + 1)]
+        made = style.table("channel", *numbers, "through", right=(*numbers, "through"), cut={"channel": 24})
+        for channel, counts in funnel.channels.items():
+            made.add_row(channel or "no touch", *step_counts(counts), percentage(counts[-1].from_first))
+        style.show("", made)
+
+
+SHOWN: Mapping[str, Callable[[Any], None]] = {
+    "report": show_report,
+    "comparison": show_comparison,
+    "paths": show_paths,
+    "journey": show_journey,
+    "funnel": show_funnel,
+}
+
+
+def _head(about: AttributionAbout) -> str:
+    start, end = (style.moment(instant, short=True) for instant in (about.start_time, about.end_time))
+    return f"{about.conversion}, {start} to {end}, {about.currency}"
+
+
+def _totals(about: AttributionAbout, totals: AttributionTotals) -> str:
+    alone = ""
+    if totals.unattributed_conversions:
+        alone = f", {totals.unattributed_conversions:,} of them ({_money(totals.unattributed_value)}) without a touch"
+    cost = "" if totals.cost is None else f"; spent: {_money(totals.cost)}"
+    return f"{totals.conversions:,} conversions, {_money(totals.value)} {about.currency}{alone}{cost}"
+
+
+def _changes(report: AttributionReport) -> list[str]:
+    before = report.totals_before
+    if before is None:
+        return []
+    came = ", ".join(f"{count:,} {kind}" for kind, count in report.late_events.items()) or "nothing"
+    return [f"before: {_totals(report.about, before)}", f"came in since: {came}"]
+
+
+def _money(value: Decimal | None) -> str:
+    return "" if value is None else f"{value:,f}"

@@ -1,0 +1,189 @@
+"""`trueline attribution`: which touch earned the money, by which model, and where people stop."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from trueline_cli import options
+
+if TYPE_CHECKING:
+    from trueline import FunnelStage
+
+_OUTPUTS = ("table", "json", "csv")
+_DAYS = 30
+_MOST_DAYS = 400
+_BY = ("channel", "campaign", "day", "segment")
+_EXAMPLES = (
+    "trueline attribution report --days 90",
+    "trueline attribution report --model linear --by campaign --conversion signup",
+    "trueline attribution compare --from 2026-01-01 --until 2026-04-01",
+    "trueline attribution paths --converted --limit 20",
+    "trueline attribution explain order-17",
+    "trueline attribution funnel role:signup role:activation role:payment",
+)
+
+
+class AttributionVerb:
+    """Attribution: report, compare, paths, explain, funnel."""
+
+    help = "which touch earned the money, by which model"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the actions."""
+        options.describe(
+            parser,
+            "Shares conversions out among the touches that led to them. What touches, conversions\n"
+            "and models are is said by AttributionModel documents (trueline rules show).",
+            _EXAMPLES,
+        )
+        verbs = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+        report = _action(verbs, "report", "what channels earned, cost and brought back", _EXAMPLES[:2], _report)
+        _add_models(report)
+        report.add_argument("--by", action="append", choices=_BY, help="broken down by; repeatable (channel)")
+        report.add_argument(
+            "--changed-since",
+            type=options.instant,
+            metavar="TIME",
+            help="also what was known then, and what came since",
+        )
+        compare = _action(verbs, "compare", "how far models differ about channels", (_EXAMPLES[2],), _compare)
+        _add_models(compare)
+        compare.add_argument("--baseline", default="", metavar="MODEL", help="compared with this one (the first)")
+        paths = _action(verbs, "paths", "the paths that journeys took", (_EXAMPLES[3],), _paths)
+        paths.add_argument("--converted", action="store_true", help="only those that converted")
+        paths.add_argument("--limit", type=options.count, default=20, metavar="N", help="so many; 0 = all (20)")
+        explain = _action(verbs, "explain", "one conversion, touch by touch", (_EXAMPLES[4],), _explain, period=False)
+        explain.add_argument("conversion_id", metavar="ID", help="id of the event that is the conversion")
+        explain.add_argument("--source", default="", metavar="SOURCE", help="its source, if several have this id")
+        _add_models(explain)
+        funnel = _action(verbs, "funnel", "how many people come from step to step", (_EXAMPLES[5],), _funnel)
+        funnel.add_argument(
+            "steps", nargs="+", type=_stage, metavar="STEP", help="role:NAME or event:NAME; + joins several into one"
+        )
+        funnel.add_argument("--window", type=options.length, metavar="SPAN", help="from first to last step (30d)")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do what was asked."""
+        status: int = args.act(args)
+        return status
+
+
+command = AttributionVerb()
+
+
+def _action(
+    verbs: Any,
+    name: str,
+    about: str,
+    examples: tuple[str, ...],
+    act: Callable[[argparse.Namespace], int],
+    *,
+    period: bool = True,
+) -> argparse.ArgumentParser:
+    made = options.action(verbs, name, about, f"{about[0].upper()}{about[1:]}.", examples, outputs=_OUTPUTS)
+    made.add_argument("--document", default="", metavar="NAME", help="an AttributionModel (default)")
+    made.add_argument("--conversion", default="", metavar="TYPE", help="type of conversion (the document's first)")
+    if period:
+        made.add_argument("--days", type=options.days, metavar="N", help=f"the last N days ({_DAYS})")
+        made.add_argument("--from", dest="start", type=options.instant, metavar="TIME", help="from this time on")
+        made.add_argument("--until", dest="end", type=options.instant, metavar="TIME", help="up to this time (now)")
+        made.add_argument("--known-at", type=options.instant, metavar="TIME", help="with what was known then (now)")
+    made.set_defaults(act=act)
+    return made
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", action="append", default=[], metavar="MODEL", help="only this one; repeatable")
+
+
+def _period(args: argparse.Namespace) -> tuple[datetime, datetime]:
+    if args.days and args.start:
+        raise options.UsageError("give either --days or --from")
+    end = args.end or datetime.now(UTC)
+    start = args.start or end - timedelta(days=args.days or _DAYS)
+    if start >= end:
+        raise options.UsageError(f"--until {end.isoformat()} is not after --from {start.isoformat()}")
+    if end - start > timedelta(days=_MOST_DAYS):
+        raise options.UsageError(f"the period is longer than {_MOST_DAYS} days; ask for shorter ones")
+    return start, end
+
+
+def _report(args: argparse.Namespace) -> int:
+    start, end = _period(args)
+    with options.connect(args) as client:
+        found = client.attribute_conversions(
+            start, end, models=args.model, by=args.by or (), changed_since=args.changed_since, **_about(args)
+        )
+    return _print(args, found, "report")
+
+
+def _compare(args: argparse.Namespace) -> int:
+    start, end = _period(args)
+    with options.connect(args) as client:
+        found = client.compare_models(start, end, models=args.model, baseline=args.baseline, **_about(args))
+    return _print(args, found, "comparison")
+
+
+def _paths(args: argparse.Namespace) -> int:
+    start, end = _period(args)
+    with options.connect(args) as client:
+        found = client.list_paths(start, end, converted_only=args.converted, limit=args.limit, **_about(args))
+    return _print(args, found, "paths")
+
+
+def _explain(args: argparse.Namespace) -> int:
+    with options.connect(args) as client:
+        found = client.explain_journey(
+            args.conversion_id,
+            source=args.source,
+            models=args.model,
+            document=args.document,
+            conversion=args.conversion,
+        )
+    return _print(args, found, "journey")
+
+
+def _funnel(args: argparse.Namespace) -> int:
+    start, end = _period(args)
+    with options.connect(args) as client:
+        found = client.get_funnel(
+            start, end, args.steps, window=args.window, document=args.document, known_at=args.known_at
+        )
+    return _print(args, found, "funnel")
+
+
+def _about(args: argparse.Namespace) -> dict[str, Any]:
+    return {"document": args.document, "conversion": args.conversion, "known_at": args.known_at}
+
+
+def _print(args: argparse.Namespace, found: Any, what: str) -> int:
+    if args.output == "json":
+        from trueline_cli.output import print_json
+
+        print_json(found)
+    elif args.output == "csv":
+        from trueline_cli.attribution.rows import FLAT, write_csv
+
+        write_csv(*FLAT[what](found))
+    else:
+        from trueline_cli.attribution.tables import SHOWN
+
+        SHOWN[what](found)
+    return 0
+
+
+def _stage(text: str) -> FunnelStage:
+    from trueline import FunnelStage
+
+    kinds: dict[str, list[str]] = {"event": [], "role": []}
+    for part in text.split("+"):
+        kind, colon, name = part.partition(":")
+        if kind not in kinds or not colon or not name:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a step like role:signup or event:order_placed")
+        kinds[kind].append(name)
+    if all(kinds.values()):
+        raise argparse.ArgumentTypeError(f"'{text}' has roles and events; a step is either")
+    return FunnelStage(events=tuple(kinds["event"]), roles=tuple(kinds["role"]))

@@ -1,0 +1,152 @@
+"""The methods of the async client that are about attribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from trueline import attribution_calls
+from trueline.attribution import (
+    AttributionDimension,
+    AttributionReport,
+    ChannelPaths,
+    ExplainedJourney,
+    Funnel,
+    FunnelStage,
+    ModelComparison,
+)
+from trueline.calls import Answer, Call
+
+
+class AsyncAttributionMethods:
+    """Calls of the AttributionService, over the calls of the client that has them.
+
+    Most ask about the conversions of a period, [start, end): of the type `conversion` of an AttributionModel document
+    ("" = its first one; of the document "default"), with what had been accepted by `known_at` (None = now).
+    """
+
+    async def _call(self, call: Call[Answer], timeout: float | None) -> Answer:
+        raise NotImplementedError
+
+    async def attribute_conversions(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        models: Sequence[str] = (),
+        by: Sequence[AttributionDimension | str] = (),
+        changed_since: datetime | None = None,
+        document: str = "",
+        conversion: str = "",
+        known_at: datetime | None = None,
+        min_position: int = 0,
+        timeout: float | None = None,
+    ) -> AttributionReport:
+        """What each channel, campaign, day or segment earned, what was spent on it and what came back.
+
+        Args:
+            start: of the period.
+            end: of the period, exclusive; at most 400 days later.
+            models: names of models of the document; () = all that fit `by`.
+            by: what it is broken down by; () = the channel. Markov and Shapley models know channels only.
+            changed_since: tell beside each credit what it was when only this had been accepted.
+            document: name of an AttributionModel in force.
+            conversion: type of conversion.
+            known_at: with what had been accepted by then.
+            min_position: wait until the events up to this log position are in.
+            timeout: seconds for each page.
+
+        Raises:
+            NotFoundError: there is no such document, conversion or model; `metadata["nearest"]` may name the nearest.
+            PreconditionError: values are in a currency without a rate, or no event is a touch or a conversion.
+
+        """
+        asked = attribution_calls.question(
+            start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
+        )
+        call = attribution_calls.attribute_conversions(asked, models=models, by=by, changed_since=changed_since)
+        return await self._call(call, timeout)
+
+    async def compare_models(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        models: Sequence[str] = (),
+        baseline: str = "",
+        document: str = "",
+        conversion: str = "",
+        known_at: datetime | None = None,
+        min_position: int = 0,
+        timeout: float | None = None,
+    ) -> ModelComparison:
+        """How far models differ about channels, with removal effects; () = all of them, "" = the first as baseline."""
+        asked = attribution_calls.question(
+            start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
+        )
+        return await self._call(attribution_calls.compare_models(asked, models=models, baseline=baseline), timeout)
+
+    async def explain_journey(
+        self,
+        conversion_id: str,
+        *,
+        source: str = "",
+        models: Sequence[str] = (),
+        document: str = "",
+        conversion: str = "",
+        timeout: float | None = None,
+    ) -> ExplainedJourney:
+        """One conversion, touch by touch: whose it was, and what each touch earned and why.
+
+        Args:
+            conversion_id: id of the event that is the conversion.
+            source: its source; needed where two sources have events of this id.
+            models: names of models that weigh touches; () = all of them.
+            document: name of an AttributionModel in force; "" = default.
+            conversion: type of conversion; "" = the first one of the document.
+            timeout: seconds.
+
+        """
+        call = attribution_calls.explain_journey(
+            conversion_id, source=source, document=document, conversion=conversion, models=models
+        )
+        return await self._call(call, timeout)
+
+    async def list_paths(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        converted_only: bool = False,
+        limit: int = 100,
+        document: str = "",
+        conversion: str = "",
+        known_at: datetime | None = None,
+        min_position: int = 0,
+        timeout: float | None = None,
+    ) -> ChannelPaths:
+        """The paths that journeys took, the most frequent first, at most `limit` (0 = all), and the moves between."""
+        asked = attribution_calls.question(
+            start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
+        )
+        return await self._call(
+            attribution_calls.list_paths(asked, converted_only=converted_only, limit=limit), timeout
+        )
+
+    async def get_funnel(
+        self,
+        start: datetime,
+        end: datetime,
+        steps: Sequence[FunnelStage],
+        *,
+        window: timedelta | None = None,
+        document: str = "",
+        known_at: datetime | None = None,
+        min_position: int = 0,
+        timeout: float | None = None,
+    ) -> Funnel:
+        """How many people came from step to step (2 to 10) within a window of their first one (None = 30 days)."""
+        asked = attribution_calls.question(
+            start, end, document=document, conversion="", known_at=known_at, min_position=min_position
+        )
+        return await self._call(attribution_calls.get_funnel(asked, steps, window=window), timeout)

@@ -1,0 +1,106 @@
+"""Each call of the AttributionService as a value; see `trueline.calls`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from google.protobuf.duration_pb2 import Duration
+
+from trueline import attribution_mapping, mapping
+from trueline.attribution import (
+    AttributionDimension,
+    AttributionReport,
+    ChannelPaths,
+    ExplainedJourney,
+    Funnel,
+    FunnelStage,
+    ModelComparison,
+)
+from trueline.calls import Call, built
+from trueline.v1 import attribution_service_pb2 as pb
+
+_SERVICE = "AttributionService"
+_PAGE = 10_000
+
+
+@built
+def attribute_conversions(
+    question: pb.AttributionQuestion,
+    *,
+    models: Sequence[str],
+    by: Sequence[AttributionDimension | str],
+    changed_since: datetime | None,
+) -> Call[AttributionReport]:
+    """AttributeConversions, all pages."""
+    request = pb.AttributeConversionsRequest(
+        question=question,
+        models=models,
+        by=[_dimension(one) for one in by],
+        changed_since=mapping.timestamp(changed_since),
+        page_size=_PAGE,
+    )
+    return Call(_SERVICE, "AttributeConversions", request, attribution_mapping.report, paged=True)
+
+
+@built
+def compare_models(question: pb.AttributionQuestion, *, models: Sequence[str], baseline: str) -> Call[ModelComparison]:
+    """CompareModels."""
+    request = pb.CompareModelsRequest(question=question, models=models, baseline=baseline)
+    return Call(_SERVICE, "CompareModels", request, lambda answers: attribution_mapping.comparison(answers[0]))
+
+
+@built
+def explain_journey(
+    conversion_id: str, *, source: str, document: str, conversion: str, models: Sequence[str]
+) -> Call[ExplainedJourney]:
+    """ExplainJourney."""
+    request = pb.ExplainJourneyRequest(
+        conversion_id=conversion_id, source=source, document=document, conversion=conversion, models=models
+    )
+    return Call(_SERVICE, "ExplainJourney", request, lambda answers: attribution_mapping.journey(answers[0]))
+
+
+@built
+def list_paths(question: pb.AttributionQuestion, *, converted_only: bool, limit: int) -> Call[ChannelPaths]:
+    """ListPaths, as many pages as it takes."""
+    if limit < 0:
+        raise ValueError(f"limit is {limit}; give how many are wanted, or 0 for all")
+    size = min(limit, _PAGE) if limit else _PAGE
+    request = pb.ListPathsRequest(question=question, converted_only=converted_only, page_size=size)
+    return Call(_SERVICE, "ListPaths", request, attribution_mapping.paths, paged=True, items="paths", most=limit)
+
+
+@built
+def get_funnel(
+    question: pb.AttributionQuestion, steps: Sequence[FunnelStage], *, window: timedelta | None
+) -> Call[Funnel]:
+    """GetFunnel."""
+    request = pb.GetFunnelRequest(
+        question=question,
+        steps=[pb.FunnelStepDefinition(name=step.name, events=step.events, roles=step.roles) for step in steps],
+    )
+    if window is not None:
+        length = Duration()
+        length.FromTimedelta(window)
+        request.window.CopyFrom(length)
+    return Call(_SERVICE, "GetFunnel", request, lambda answers: attribution_mapping.funnel(answers[0]))
+
+
+@built
+def question(
+    start: datetime, end: datetime, *, document: str, conversion: str, known_at: datetime | None, min_position: int
+) -> pb.AttributionQuestion:
+    """Which conversions are asked about."""
+    return pb.AttributionQuestion(
+        document=document,
+        conversion=conversion,
+        start_time=mapping.timestamp(start),
+        end_time=mapping.timestamp(end),
+        known_at=mapping.timestamp(known_at),
+        min_position=min_position,
+    )
+
+
+def _dimension(one: AttributionDimension | str) -> pb.AttributionDimension.ValueType:
+    return pb.AttributionDimension.Value(f"ATTRIBUTION_DIMENSION_{AttributionDimension(one).name}")
