@@ -23,7 +23,7 @@ from trueline_server.decisions.model import Decision
 from trueline_server.decisions.recording import DecisionRecorder
 from trueline_server.facts.store import FactRow, FactStore
 from trueline_server.kpis.evaluate import Evaluator
-from trueline_server.kpis.instants import Clocks
+from trueline_server.kpis.instants import Clocks, TenantClock
 from trueline_server.kpis.materialiser import Materialiser
 from trueline_server.kpis.service import KpiService
 from trueline_server.kpis.store import KpiValues
@@ -97,6 +97,18 @@ class Shelf:
         return self.known.get(revision)
 
 
+class OwnClocks(Clocks):
+    """The clock of one tenant: others that are in the warehouse of all tests are none of this world's."""
+
+    def __init__(self, reader: Warehouse, max_disorder_us: int, tenant: str) -> None:
+        super().__init__(reader, max_disorder_us)
+        self._tenant = tenant
+
+    def read(self, now_us: int) -> dict[str, TenantClock]:
+        """At most one."""
+        return {tenant: clock for tenant, clock in super().read(now_us).items() if tenant == self._tenant}
+
+
 @dataclass
 class AlertWorld:
     """A tenant, its rules, and what evaluates them."""
@@ -119,7 +131,7 @@ class AlertWorld:
 
     def _open(self) -> None:
         evaluator = Evaluator(Confinement(self.warehouse), self.clock)
-        clocks = Clocks(self.warehouse, DISORDER_US)
+        clocks = OwnClocks(self.warehouse, DISORDER_US, self.tenant)
         rules = self.shelf.of
         self.materialiser = Materialiser(evaluator, KpiValues(self.warehouse), clocks, rules, self.clock)
         kpis = KpiService(self.materialiser, evaluator, clocks, rules, self.clock)
