@@ -22,6 +22,8 @@ from trueline.results import IngestResult, Rejection
 from trueline.v1 import ingest_service_pb2
 from trueline.watching import SilenceGuard
 
+# What is in flight waits for the server's disk together: the more, the fewer times it is written to.
+_IN_FLIGHT_EVENTS = 128_000
 # Seconds that a server has to end a stream after its last answer.
 _LONGEST_GOODBYE = 2.0
 
@@ -72,7 +74,8 @@ class BatchingSender:
         batch_events: events a batch, at most what the server takes in a call (5,000).
         batch_bytes: a larger batch is sent in parts.
         linger: seconds after which a batch that is not full is sent.
-        in_flight: most batches without an answer.
+        in_flight: most batches without an answer; None = as many as have 128,000 events, so that memory does not grow
+            with the size of a batch.
         waiting: most batches that wait for their turn; then `send` blocks.
         give_up_after: seconds without any progress after which the sender gives up.
         on_rejection: called for each refused event, on a thread of the sender; it must not block. Without it the first
@@ -89,7 +92,7 @@ class BatchingSender:
         batch_events: int = 1_000,
         batch_bytes: int = 3 * 1024 * 1024,
         linger: float = 0.2,
-        in_flight: int = 64,
+        in_flight: int | None = None,
         waiting: int = 32,
         give_up_after: float = 120.0,
         on_rejection: Callable[[Rejection], None] | None = None,
@@ -101,7 +104,7 @@ class BatchingSender:
         self._batch_events = batch_events
         self._batch_bytes = batch_bytes
         self._linger = linger
-        self._most_in_flight = in_flight
+        self._most_in_flight = in_flight or max(_IN_FLIGHT_EVENTS // batch_events, 2)
         self._most_waiting = waiting
         self._on_rejection = on_rejection or self._keep
         self._keep_rejections = keep_rejections

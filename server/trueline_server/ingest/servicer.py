@@ -23,7 +23,7 @@ from trueline_server.ingest.service import Ingestion, Outcome
 from trueline_server.transport.tenant import current_tenant
 
 # Batches of one stream that are read and checked, and that wait for the disk, at the same time.
-PREPARED_AHEAD = 64
+PREPARED_AHEAD = 32
 DURABLE_AHEAD = 128
 
 T = TypeVar("T")
