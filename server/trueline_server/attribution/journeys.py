@@ -145,7 +145,7 @@ class Journeys:
             "  FROM (SELECT * FROM moments) AS m (person, moment) GROUP BY person"
         )
         if self.model.split:
-            after = f"arrayPushFront(arrayPopBack(arrayMap(m -> m.kind = {_CONVERSION}, moments)), 0)"
+            after = f"arrayPopBack(arrayPushFront(arrayMap(m -> m.kind = {_CONVERSION}, moments), 0))"
             return (
                 f"SELECT person, arrayJoin(arraySplit((m, after) -> after, moments,\n    {after})) AS part,\n"
                 f"  part[-1] AS ended, arrayFilter(m -> {touch} AND {near}, part) AS led,\n"
@@ -196,7 +196,8 @@ def _transformed(touches: str, transform: Transform, counted: bool) -> str:
         case TransformKind.UNIQUE:
             return touches
         case TransformKind.EXPOSURE:
-            before = f"arrayPushFront(arrayPopBack({names}), '')"
+            # In this order it is as long as the path, also where there is none.
+            before = f"arrayPopBack(arrayPushFront({names}, ''))"
             first = f"arrayEnumerate({touches})"
             return f"arrayFilter((t, before, i) -> i = 1 OR t.name != before, {touches}, {before}, {first})"
         case TransformKind.TRIM:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from attribution_world import MODEL, Happening, answered, journeys, order, put, touch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from plain_journeys import plain_credits, plain_journeys
 from trueline_rules.attribution_model import Transform, TransformKind
@@ -204,6 +204,7 @@ _TRANSFORMS = st.lists(
     split=st.booleans(),
     transforms=_TRANSFORMS,
 )
+@example(happenings=[order(0, 0, "u")], split=False, transforms=[Transform(TransformKind.EXPOSURE)])
 def test_paths_and_credits_are_those_made_by_hand(
     warehouse: Warehouse, happenings: list[Happening], split: bool, transforms: list[Transform]
 ) -> None:

@@ -35,8 +35,9 @@ class AttributionVerb:
         """Add the actions."""
         options.describe(
             parser,
-            "Shares conversions out among the touches that led to them. What touches, conversions\n"
-            "and models are is said by AttributionModel documents (trueline rules show).",
+            "Shares conversions out among the touches that led to them. What touches,\n"
+            "conversions and models are is said by AttributionModel documents\n"
+            "(trueline rules show).",
             _EXAMPLES,
         )
         verbs = parser.add_subparsers(dest="action", metavar="ACTION", required=True)

@@ -18,14 +18,14 @@ FROM (SELECT toUnixTimestamp64Micro(occurred_at) AS at, position, user_id, array
 ),
 parts AS (
 SELECT person, arrayJoin(arraySplit((m, after) -> after, moments,
-    arrayPushFront(arrayPopBack(arrayMap(m -> m.kind = 3, moments)), 0))) AS part,
+    arrayPopBack(arrayPushFront(arrayMap(m -> m.kind = 3, moments), 0)))) AS part,
   part[-1] AS ended, arrayFilter(m -> m.kind = 0 AND ended.kind = 3 AND m.at >= ended.at - {lookback_us:Int64}, part) AS led,
   arrayFilter(m -> m.kind = 0 AND m.at >= {start_us:Int64} AND NOT (ended.kind = 3 AND m.at >= ended.at - {lookback_us:Int64}), part) AS others
 FROM (SELECT person, arraySort(groupArray(moment)) AS moments
   FROM (SELECT * FROM moments) AS m (person, moment) GROUP BY person)
 ),
 journeys AS (
-SELECT person, way.1 AS converted, ended, way.2 AS touches0, arrayFilter((t, before, i) -> i = 1 OR t.name != before, touches0, arrayPushFront(arrayPopBack(arrayMap(t -> t.name, touches0)), ''), arrayEnumerate(touches0)) AS touches1, arraySlice(touches1, -5) AS touches2, touches2 AS touches,
+SELECT person, way.1 AS converted, ended, way.2 AS touches0, arrayFilter((t, before, i) -> i = 1 OR t.name != before, touches0, arrayPopBack(arrayPushFront(arrayMap(t -> t.name, touches0), '')), arrayEnumerate(touches0)) AS touches1, arraySlice(touches1, -5) AS touches2, touches2 AS touches,
   arrayFilter(m -> m.kind = 1, part) AS leads,
   arrayFilter(m -> m.kind = 2, part) AS opportunities,
   if(empty(leads), 0, arrayLastIndex(t -> t.at <= leads[1].at, touches2)) AS leads_place, if(empty(opportunities), 0, arrayLastIndex(t -> t.at <= opportunities[1].at, touches2)) AS opportunities_place
