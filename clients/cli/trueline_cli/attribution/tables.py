@@ -52,8 +52,9 @@ def _one_model(report: AttributionReport, named: Sequence[str], model: str) -> N
 
 def _several_models(report: AttributionReport, named: Sequence[str], models: Sequence[str]) -> None:
     shown = models[:_SHOWN_MODELS]
+    names = [name for name in named if name != "day"]
     made = style.table(
-        *named, "cost", *shown, right=("cost", *shown), cut=dict.fromkeys((*named, *shown), _MODEL_WIDTH)
+        *named, "cost", *shown, right=("cost", *shown), cut=dict.fromkeys((*names, *shown), _MODEL_WIDTH)
     )
     for row in report.rows:
         values = (_money(row.credits[model].value) for model in shown)
