@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from trueline.v1 import operation_service_pb2 as _operation_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -80,6 +81,42 @@ PATH_END_CONVERSION: PathEnd.ValueType  # 2
 PATH_END_NULL: PathEnd.ValueType  # 3
 """The end of a journey without conversion."""
 Global___PathEnd: _TypeAlias = PathEnd  # noqa: Y015
+
+class _AttributionCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttributionCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttributionCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTRIBUTION_CAUSE_UNSPECIFIED: _AttributionCause.ValueType  # 0
+    """Never sent."""
+    ATTRIBUTION_CAUSE_CONVERSION: _AttributionCause.ValueType  # 1
+    """The conversion itself came in since."""
+    ATTRIBUTION_CAUSE_REFUND: _AttributionCause.ValueType  # 2
+    """A refund of it came in since."""
+    ATTRIBUTION_CAUSE_TOUCH: _AttributionCause.ValueType  # 3
+    """A touch, lead or opportunity on its journey came in since."""
+    ATTRIBUTION_CAUSE_STITCH: _AttributionCause.ValueType  # 4
+    """Ids were joined or told apart since: the conversion or touches are of another person than before."""
+    ATTRIBUTION_CAUSE_OTHER_CONVERSION: _AttributionCause.ValueType  # 5
+    """Another conversion of its person came in since, and has touches or refunds that were its own before."""
+
+class AttributionCause(_AttributionCause, metaclass=_AttributionCauseEnumTypeWrapper):
+    """AttributionCause says why a conversion is attributed in another way than before."""
+
+ATTRIBUTION_CAUSE_UNSPECIFIED: AttributionCause.ValueType  # 0
+"""Never sent."""
+ATTRIBUTION_CAUSE_CONVERSION: AttributionCause.ValueType  # 1
+"""The conversion itself came in since."""
+ATTRIBUTION_CAUSE_REFUND: AttributionCause.ValueType  # 2
+"""A refund of it came in since."""
+ATTRIBUTION_CAUSE_TOUCH: AttributionCause.ValueType  # 3
+"""A touch, lead or opportunity on its journey came in since."""
+ATTRIBUTION_CAUSE_STITCH: AttributionCause.ValueType  # 4
+"""Ids were joined or told apart since: the conversion or touches are of another person than before."""
+ATTRIBUTION_CAUSE_OTHER_CONVERSION: AttributionCause.ValueType  # 5
+"""Another conversion of its person came in since, and has touches or refunds that were its own before."""
+Global___AttributionCause: _TypeAlias = AttributionCause  # noqa: Y015
 
 @_typing.final
 class AttributionQuestion(_message.Message):
@@ -401,6 +438,40 @@ class LateEvents(_message.Message):
 Global___LateEvents: _TypeAlias = LateEvents  # noqa: Y015
 
 @_typing.final
+class CauseTotal(_message.Message):
+    """CauseTotal says what one cause did to a report."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: _builtins.int
+    CONVERSIONS_FIELD_NUMBER: _builtins.int
+    CONVERSIONS_CHANGE_FIELD_NUMBER: _builtins.int
+    VALUE_CHANGE_FIELD_NUMBER: _builtins.int
+    cause: Global___AttributionCause.ValueType
+    """The cause. A conversion with several of them counts for the first one, in the order of their numbers."""
+    conversions: _builtins.int
+    """Conversions that are attributed in another way because of it."""
+    conversions_change: _builtins.int
+    """What it changed of the number of conversions of the period, below 0 where they became fewer."""
+    value_change: _builtins.str
+    """What it changed of their value, a decimal."""
+    def __init__(
+        self,
+        *,
+        cause: Global___AttributionCause.ValueType = ...,
+        conversions: _builtins.int = ...,
+        conversions_change: _builtins.int = ...,
+        value_change: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "conversions", b"conversions", "conversions_change", b"conversions_change", "value_change", b"value_change"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CauseTotal: _TypeAlias = CauseTotal  # noqa: Y015
+
+@_typing.final
 class AttributeConversionsResponse(_message.Message):
     """AttributeConversionsResponse is a report."""
 
@@ -412,6 +483,7 @@ class AttributeConversionsResponse(_message.Message):
     TOTALS_BEFORE_FIELD_NUMBER: _builtins.int
     LATE_EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CAUSES_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
     @_builtins.property
@@ -434,6 +506,10 @@ class AttributeConversionsResponse(_message.Message):
     def late_events(self) -> _containers.RepeatedCompositeFieldContainer[Global___LateEvents]:
         """Why the report changed: events of the period and the lookback that were accepted since."""
 
+    @_builtins.property
+    def causes(self) -> _containers.RepeatedCompositeFieldContainer[Global___CauseTotal]:
+        """With changed_since: what changed by cause. The changes add up to the difference of totals and totals_before."""
+
     def __init__(
         self,
         *,
@@ -443,10 +519,11 @@ class AttributeConversionsResponse(_message.Message):
         totals_before: Global___AttributionTotals | None = ...,
         late_events: _abc.Iterable[Global___LateEvents] | None = ...,
         next_page_token: _builtins.str = ...,
+        causes: _abc.Iterable[Global___CauseTotal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "totals", b"totals", "totals_before", b"totals_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "late_events", b"late_events", "next_page_token", b"next_page_token", "rows", b"rows", "totals", b"totals", "totals_before", b"totals_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "causes", b"causes", "late_events", b"late_events", "next_page_token", b"next_page_token", "rows", b"rows", "totals", b"totals", "totals_before", b"totals_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1120,3 +1197,899 @@ class GetFunnelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetFunnelResponse: _TypeAlias = GetFunnelResponse  # noqa: Y015
+
+@_typing.final
+class ListAttributionChangesRequest(_message.Message):
+    """ListAttributionChangesRequest asks what changed since a former report."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    CHANGED_SINCE_FIELD_NUMBER: _builtins.int
+    SINCE_POSITION_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    since_position: _builtins.int
+    """What lay up to this log position, as `about` of a former answer tells it."""
+    page_size: _builtins.int
+    """At most this many conversions; 0 = 100, more than 1,000 = 1,000."""
+    page_token: _builtins.str
+    """From a former answer; the other fields must be as they were."""
+    @_builtins.property
+    def question(self) -> Global___AttributionQuestion:
+        """About which conversions."""
+
+    @_builtins.property
+    def changed_since(self) -> _timestamp_pb2.Timestamp:
+        """What had been accepted by then."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of models of the document that weigh touches; empty = all of them."""
+
+    def __init__(
+        self,
+        *,
+        question: Global___AttributionQuestion | None = ...,
+        changed_since: _timestamp_pb2.Timestamp | None = ...,
+        since_position: _builtins.int = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_since", b"changed_since", "question", b"question", "since", b"since", "since_position", b"since_position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_since", b"changed_since", "models", b"models", "page_size", b"page_size", "page_token", b"page_token", "question", b"question", "since", b"since", "since_position", b"since_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_since: _TypeAlias = _typing.Literal["changed_since", "since_position"]  # noqa: Y015
+    _WhichOneofArgType_since: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_since) -> _WhichOneofReturnType_since | None: ...
+
+Global___ListAttributionChangesRequest: _TypeAlias = ListAttributionChangesRequest  # noqa: Y015
+
+@_typing.final
+class CausingEvent(_message.Message):
+    """CausingEvent is an event that came in late."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    ACCEPTED_AT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Its id."""
+    source: _builtins.str
+    """Its source."""
+    name: _builtins.str
+    """Its name."""
+    cause: Global___AttributionCause.ValueType
+    """What it did."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
+
+    @_builtins.property
+    def accepted_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was accepted."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        source: _builtins.str = ...,
+        name: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        accepted_at: _timestamp_pb2.Timestamp | None = ...,
+        cause: Global___AttributionCause.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at", "cause", b"cause", "id", b"id", "name", b"name", "occurred_at", b"occurred_at", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CausingEvent: _TypeAlias = CausingEvent  # noqa: Y015
+
+@_typing.final
+class CreditMove(_message.Message):
+    """CreditMove is what a channel earned of a conversion before and now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    CONVERSIONS_BEFORE_FIELD_NUMBER: _builtins.int
+    CONVERSIONS_FIELD_NUMBER: _builtins.int
+    VALUE_BEFORE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model."""
+    channel: _builtins.str
+    """The channel."""
+    conversions_before: _builtins.float
+    """Its part of the conversion before, 0 to 1."""
+    conversions: _builtins.float
+    """Its part now, 0 to 1."""
+    value_before: _builtins.str
+    """Its value before, a decimal."""
+    value: _builtins.str
+    """Its value now, a decimal."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        conversions_before: _builtins.float = ...,
+        conversions: _builtins.float = ...,
+        value_before: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "conversions", b"conversions", "conversions_before", b"conversions_before", "model", b"model", "value", b"value", "value_before", b"value_before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreditMove: _TypeAlias = CreditMove  # noqa: Y015
+
+@_typing.final
+class ConversionChange(_message.Message):
+    """ConversionChange is a conversion that is attributed in another way than before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSION_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CONVERTED_AT_FIELD_NUMBER: _builtins.int
+    EXISTED_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    PERSON_BEFORE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    VALUE_BEFORE_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    CHANNELS_BEFORE_FIELD_NUMBER: _builtins.int
+    CAUSES_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
+    conversion_id: _builtins.str
+    """Id of its event."""
+    source: _builtins.str
+    """Source of its event."""
+    existed: _builtins.bool
+    """Whether it was there before."""
+    person: _builtins.str
+    """Whose it is."""
+    person_before: _builtins.str
+    """Whose it was; empty if it was not there."""
+    value: _builtins.str
+    """Its value less refunds, a decimal."""
+    value_before: _builtins.str
+    """The same before; "0" in the digits of the currency if it was not there."""
+    @_builtins.property
+    def converted_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Channels of its touches, the oldest first."""
+
+    @_builtins.property
+    def channels_before(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The same before."""
+
+    @_builtins.property
+    def causes(self) -> _containers.RepeatedScalarFieldContainer[Global___AttributionCause.ValueType]:
+        """Why, in the order of their numbers; at least one."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___CausingEvent]:
+        """The events that did it, by the time at which they were accepted, at most 20; of a stitch those that joined the ids."""
+
+    @_builtins.property
+    def moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreditMove]:
+        """What moved, by model and channel; only what differs."""
+
+    def __init__(
+        self,
+        *,
+        conversion_id: _builtins.str = ...,
+        source: _builtins.str = ...,
+        converted_at: _timestamp_pb2.Timestamp | None = ...,
+        existed: _builtins.bool = ...,
+        person: _builtins.str = ...,
+        person_before: _builtins.str = ...,
+        value: _builtins.str = ...,
+        value_before: _builtins.str = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
+        channels_before: _abc.Iterable[_builtins.str] | None = ...,
+        causes: _abc.Iterable[Global___AttributionCause.ValueType] | None = ...,
+        events: _abc.Iterable[Global___CausingEvent] | None = ...,
+        moves: _abc.Iterable[Global___CreditMove] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["converted_at", b"converted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["causes", b"causes", "channels", b"channels", "channels_before", b"channels_before", "conversion_id", b"conversion_id", "converted_at", b"converted_at", "events", b"events", "existed", b"existed", "moves", b"moves", "person", b"person", "person_before", b"person_before", "source", b"source", "value", b"value", "value_before", b"value_before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConversionChange: _TypeAlias = ConversionChange  # noqa: Y015
+
+@_typing.final
+class ListAttributionChangesResponse(_message.Message):
+    """ListAttributionChangesResponse lists changed conversions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ABOUT_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    CAUSES_FIELD_NUMBER: _builtins.int
+    TOTAL_CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    total_changes: _builtins.int
+    """How many conversions there are in all."""
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    @_builtins.property
+    def about(self) -> Global___AttributionAbout:
+        """What it is about, as it is now."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConversionChange]:
+        """By the time of the conversion."""
+
+    @_builtins.property
+    def causes(self) -> _containers.RepeatedCompositeFieldContainer[Global___CauseTotal]:
+        """What all of them come to, by cause."""
+
+    def __init__(
+        self,
+        *,
+        about: Global___AttributionAbout | None = ...,
+        changes: _abc.Iterable[Global___ConversionChange] | None = ...,
+        causes: _abc.Iterable[Global___CauseTotal] | None = ...,
+        total_changes: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "causes", b"causes", "changes", b"changes", "next_page_token", b"next_page_token", "total_changes", b"total_changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAttributionChangesResponse: _TypeAlias = ListAttributionChangesResponse  # noqa: Y015
+
+@_typing.final
+class StreamJourneysRequest(_message.Message):
+    """StreamJourneysRequest asks for journeys one by one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def question(self) -> Global___AttributionQuestion:
+        """About which conversions."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of models of the document that weigh touches; empty = all of them."""
+
+    def __init__(
+        self,
+        *,
+        question: Global___AttributionQuestion | None = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamJourneysRequest: _TypeAlias = StreamJourneysRequest  # noqa: Y015
+
+@_typing.final
+class JourneyTouch(_message.Message):
+    """JourneyTouch is a touch of a journey and what it earned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """Channel."""
+    campaign: _builtins.str
+    """Campaign."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it was."""
+
+    @_builtins.property
+    def weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Its part of the conversion by model, 0 to 1, in the order of `models`."""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        channel: _builtins.str = ...,
+        campaign: _builtins.str = ...,
+        weights: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "campaign", b"campaign", "channel", b"channel", "weights", b"weights"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JourneyTouch: _TypeAlias = JourneyTouch  # noqa: Y015
+
+@_typing.final
+class Journey(_message.Message):
+    """Journey is a conversion and the touches that led to it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSION_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    CONVERTED_AT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    SEGMENT_FIELD_NUMBER: _builtins.int
+    TOUCHES_FIELD_NUMBER: _builtins.int
+    conversion_id: _builtins.str
+    """Id of the event that is the conversion."""
+    source: _builtins.str
+    """Its source."""
+    person: _builtins.str
+    """Whose it is, e.g. "user:u1"."""
+    value: _builtins.str
+    """Its value less refunds, a decimal."""
+    segment: _builtins.str
+    """Its segment."""
+    @_builtins.property
+    def converted_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was."""
+
+    @_builtins.property
+    def touches(self) -> _containers.RepeatedCompositeFieldContainer[Global___JourneyTouch]:
+        """Touches, the oldest first; none = nothing led to it."""
+
+    def __init__(
+        self,
+        *,
+        conversion_id: _builtins.str = ...,
+        source: _builtins.str = ...,
+        person: _builtins.str = ...,
+        converted_at: _timestamp_pb2.Timestamp | None = ...,
+        value: _builtins.str = ...,
+        segment: _builtins.str = ...,
+        touches: _abc.Iterable[Global___JourneyTouch] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["converted_at", b"converted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversion_id", b"conversion_id", "converted_at", b"converted_at", "person", b"person", "segment", b"segment", "source", b"source", "touches", b"touches", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Journey: _TypeAlias = Journey  # noqa: Y015
+
+@_typing.final
+class StreamJourneysResponse(_message.Message):
+    """StreamJourneysResponse is a batch of journeys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ABOUT_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    TOTAL_JOURNEYS_FIELD_NUMBER: _builtins.int
+    JOURNEYS_FIELD_NUMBER: _builtins.int
+    total_journeys: _builtins.int
+    """Conversions in all; in the first message only."""
+    @_builtins.property
+    def about(self) -> Global___AttributionAbout:
+        """What it is about; in the first message only."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Models in the order of weights; in the first message only."""
+
+    @_builtins.property
+    def journeys(self) -> _containers.RepeatedCompositeFieldContainer[Global___Journey]:
+        """Journeys, at most 1,000; none in the first message."""
+
+    def __init__(
+        self,
+        *,
+        about: Global___AttributionAbout | None = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        total_journeys: _builtins.int = ...,
+        journeys: _abc.Iterable[Global___Journey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "journeys", b"journeys", "models", b"models", "total_journeys", b"total_journeys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamJourneysResponse: _TypeAlias = StreamJourneysResponse  # noqa: Y015
+
+@_typing.final
+class ValidateAttributionRequest(_message.Message):
+    """ValidateAttributionRequest asks how far models can be trusted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    HELD_OUT_SHARE_FIELD_NUMBER: _builtins.int
+    RESAMPLES_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    HIGHEST_ORDER_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    held_out_share: _builtins.float
+    """Share of the journeys that is held out, up to 0.5; 0 = 0.2."""
+    resamples: _builtins.int
+    """Bootstrap resamples for the intervals, at least 20; 0 = 200."""
+    confidence: _builtins.float
+    """Confidence of the intervals, up to 0.999; 0 = 0.95."""
+    seed: _builtins.int
+    """Chooses what is held out and resampled."""
+    highest_order: _builtins.int
+    """Highest order of a Markov chain that is looked at; 0 = 4."""
+    request_id: _builtins.str
+    """Asked again with the same id, for as long as the operation is kept, the same operation is answered; empty = none."""
+    @_builtins.property
+    def question(self) -> Global___AttributionQuestion:
+        """About which conversions."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of models of the document; empty = all."""
+
+    def __init__(
+        self,
+        *,
+        question: Global___AttributionQuestion | None = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        held_out_share: _builtins.float = ...,
+        resamples: _builtins.int = ...,
+        confidence: _builtins.float = ...,
+        seed: _builtins.int = ...,
+        highest_order: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "held_out_share", b"held_out_share", "highest_order", b"highest_order", "models", b"models", "question", b"question", "request_id", b"request_id", "resamples", b"resamples", "seed", b"seed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateAttributionRequest: _TypeAlias = ValidateAttributionRequest  # noqa: Y015
+
+@_typing.final
+class ValidateAttributionResponse(_message.Message):
+    """ValidateAttributionResponse names the operation that was begun."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def operation(self) -> _operation_service_pb2.Operation:
+        """The operation."""
+
+    def __init__(
+        self,
+        *,
+        operation: _operation_service_pb2.Operation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateAttributionResponse: _TypeAlias = ValidateAttributionResponse  # noqa: Y015
+
+@_typing.final
+class ModelAccuracy(_message.Message):
+    """ModelAccuracy says how well credit tells journeys that convert from others, among those that were held out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOURNEYS_FIELD_NUMBER: _builtins.int
+    CONVERSIONS_FIELD_NUMBER: _builtins.int
+    AUC_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    LOG_LOSS_FIELD_NUMBER: _builtins.int
+    BASE_LOG_LOSS_FIELD_NUMBER: _builtins.int
+    BRIER_FIELD_NUMBER: _builtins.int
+    journeys: _builtins.int
+    """Journeys that were held out."""
+    conversions: _builtins.int
+    """Of them converted."""
+    auc: _builtins.float
+    """Probability that a journey that converted was given a higher chance than one that did not; 0.5 is chance."""
+    p_value: _builtins.float
+    """Probability of such a distance from 0.5 by chance (Mann-Whitney U test)."""
+    log_loss: _builtins.float
+    """Mean of -ln of the probability given to what happened; nats a journey."""
+    base_log_loss: _builtins.float
+    """The same of one probability for all journeys."""
+    brier: _builtins.float
+    """Mean squared distance of the probability from what happened, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        journeys: _builtins.int = ...,
+        conversions: _builtins.int = ...,
+        auc: _builtins.float = ...,
+        p_value: _builtins.float = ...,
+        log_loss: _builtins.float = ...,
+        base_log_loss: _builtins.float = ...,
+        brier: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auc", b"auc", "base_log_loss", b"base_log_loss", "brier", b"brier", "conversions", b"conversions", "journeys", b"journeys", "log_loss", b"log_loss", "p_value", b"p_value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelAccuracy: _TypeAlias = ModelAccuracy  # noqa: Y015
+
+@_typing.final
+class ChannelBias(_message.Message):
+    """ChannelBias says whether journeys with a channel convert as often as the model's credit says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    JOURNEYS_FIELD_NUMBER: _builtins.int
+    PREDICTED_FIELD_NUMBER: _builtins.int
+    CONVERTED_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """The channel."""
+    journeys: _builtins.int
+    """Journeys with it that were held out."""
+    predicted: _builtins.float
+    """Conversions of them that were predicted."""
+    converted: _builtins.int
+    """Conversions that there were."""
+    effect: _builtins.float
+    """Effect size (Cohen's h), -pi to pi: above 0 where the model gives too little."""
+    p_value: _builtins.float
+    """Probability of such a difference by chance (normal approximation, Benjamini-Hochberg over the channels)."""
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        journeys: _builtins.int = ...,
+        predicted: _builtins.float = ...,
+        converted: _builtins.int = ...,
+        effect: _builtins.float = ...,
+        p_value: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "converted", b"converted", "effect", b"effect", "journeys", b"journeys", "p_value", b"p_value", "predicted", b"predicted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChannelBias: _TypeAlias = ChannelBias  # noqa: Y015
+
+@_typing.final
+class ModelBias(_message.Message):
+    """ModelBias says what a model favours."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_SHARES_FIELD_NUMBER: _builtins.int
+    EVEN_SHARES_FIELD_NUMBER: _builtins.int
+    POSITION_EFFECT_FIELD_NUMBER: _builtins.int
+    POSITION_P_VALUE_FIELD_NUMBER: _builtins.int
+    LENGTH_EFFECT_FIELD_NUMBER: _builtins.int
+    LENGTH_P_VALUE_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    position_effect: _builtins.float
+    """Effect size of the difference (Cohen's w)."""
+    position_p_value: _builtins.float
+    """Probability of it by chance (chi-square test)."""
+    length_effect: _builtins.float
+    """Rank correlation (Spearman) of the length of a journey with what happened less what was predicted, -1 to 1; below 0
+    the model gives long journeys too much.
+    """
+    length_p_value: _builtins.float
+    """Probability of it by chance."""
+    @_builtins.property
+    def position_shares(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Share of the credit on the first touch, those between and the last one, on journeys of three touches and more."""
+
+    @_builtins.property
+    def even_shares(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The same if all touches had the same."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelBias]:
+        """By channel."""
+
+    def __init__(
+        self,
+        *,
+        position_shares: _abc.Iterable[_builtins.float] | None = ...,
+        even_shares: _abc.Iterable[_builtins.float] | None = ...,
+        position_effect: _builtins.float = ...,
+        position_p_value: _builtins.float = ...,
+        length_effect: _builtins.float = ...,
+        length_p_value: _builtins.float = ...,
+        channels: _abc.Iterable[Global___ChannelBias] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "even_shares", b"even_shares", "length_effect", b"length_effect", "length_p_value", b"length_p_value", "position_effect", b"position_effect", "position_p_value", b"position_p_value", "position_shares", b"position_shares"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelBias: _TypeAlias = ModelBias  # noqa: Y015
+
+@_typing.final
+class ChannelInterval(_message.Message):
+    """ChannelInterval says how far a credit would differ by chance."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    CONVERSIONS_FIELD_NUMBER: _builtins.int
+    CONVERSIONS_LOW_FIELD_NUMBER: _builtins.int
+    CONVERSIONS_HIGH_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    VALUE_LOW_FIELD_NUMBER: _builtins.int
+    VALUE_HIGH_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """The channel."""
+    conversions: _builtins.float
+    """Conversions by the model."""
+    conversions_low: _builtins.float
+    """Lower end of the interval."""
+    conversions_high: _builtins.float
+    """Upper end."""
+    value: _builtins.str
+    """Value by the model, a decimal."""
+    value_low: _builtins.str
+    """Lower end."""
+    value_high: _builtins.str
+    """Upper end."""
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        conversions: _builtins.float = ...,
+        conversions_low: _builtins.float = ...,
+        conversions_high: _builtins.float = ...,
+        value: _builtins.str = ...,
+        value_low: _builtins.str = ...,
+        value_high: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "conversions", b"conversions", "conversions_high", b"conversions_high", "conversions_low", b"conversions_low", "value", b"value", "value_high", b"value_high", "value_low", b"value_low"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChannelInterval: _TypeAlias = ChannelInterval  # noqa: Y015
+
+@_typing.final
+class ModelValidation(_message.Message):
+    """ModelValidation says how far a model can be trusted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    ACCURACY_FIELD_NUMBER: _builtins.int
+    BIAS_FIELD_NUMBER: _builtins.int
+    INTERVALS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model."""
+    @_builtins.property
+    def accuracy(self) -> Global___ModelAccuracy:
+        """Absent where there are too few journeys to hold some out; `notes` say so."""
+
+    @_builtins.property
+    def bias(self) -> Global___ModelBias:
+        """As accuracy."""
+
+    @_builtins.property
+    def intervals(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelInterval]:
+        """Bootstrap intervals by channel, the largest credit first."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is missing, and why, for people."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        accuracy: Global___ModelAccuracy | None = ...,
+        bias: Global___ModelBias | None = ...,
+        intervals: _abc.Iterable[Global___ChannelInterval] | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "bias", b"bias"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "bias", b"bias", "intervals", b"intervals", "model", b"model", "notes", b"notes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelValidation: _TypeAlias = ModelValidation  # noqa: Y015
+
+@_typing.final
+class MarkovOrderFit(_message.Message):
+    """MarkovOrderFit says how well a Markov chain of an order tells the paths."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    LOG_LIKELIHOOD_FIELD_NUMBER: _builtins.int
+    AIC_FIELD_NUMBER: _builtins.int
+    BIC_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    order: _builtins.int
+    """The order."""
+    states: _builtins.int
+    """States of the chain."""
+    parameters: _builtins.int
+    """Free parameters."""
+    log_likelihood: _builtins.float
+    """Log-likelihood of the paths."""
+    aic: _builtins.float
+    """Akaike's information criterion; less is better."""
+    bic: _builtins.float
+    """Bayes' information criterion; less is better."""
+    p_value: _builtins.float
+    """Probability of the gain over the order before by chance (likelihood-ratio test); absent at the first order."""
+    def __init__(
+        self,
+        *,
+        order: _builtins.int = ...,
+        states: _builtins.int = ...,
+        parameters: _builtins.int = ...,
+        log_likelihood: _builtins.float = ...,
+        aic: _builtins.float = ...,
+        bic: _builtins.float = ...,
+        p_value: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_p_value", b"_p_value", "p_value", b"p_value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_p_value", b"_p_value", "aic", b"aic", "bic", b"bic", "log_likelihood", b"log_likelihood", "order", b"order", "p_value", b"p_value", "parameters", b"parameters", "states", b"states"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__p_value: _TypeAlias = _typing.Literal["p_value"]  # noqa: Y015
+    _WhichOneofArgType__p_value: _TypeAlias = _typing.Literal["_p_value", b"_p_value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__p_value) -> _WhichOneofReturnType__p_value | None: ...
+
+Global___MarkovOrderFit: _TypeAlias = MarkovOrderFit  # noqa: Y015
+
+@_typing.final
+class ValidateAttributionResult(_message.Message):
+    """ValidateAttributionResult is the response of the operation that ValidateAttribution begins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ABOUT_FIELD_NUMBER: _builtins.int
+    JOURNEYS_FIELD_NUMBER: _builtins.int
+    CONVERSIONS_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    SUPPORTED_ORDER_FIELD_NUMBER: _builtins.int
+    journeys: _builtins.int
+    """Journeys, those without conversion among them."""
+    conversions: _builtins.int
+    """Of them converted."""
+    supported_order: _builtins.int
+    """The order that the data supports, by BIC; 0 = no paths."""
+    @_builtins.property
+    def about(self) -> Global___AttributionAbout:
+        """What it is about."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelValidation]:
+        """By model, in the order of the request."""
+
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarkovOrderFit]:
+        """Orders of a Markov chain, from 1."""
+
+    def __init__(
+        self,
+        *,
+        about: Global___AttributionAbout | None = ...,
+        journeys: _builtins.int = ...,
+        conversions: _builtins.int = ...,
+        models: _abc.Iterable[Global___ModelValidation] | None = ...,
+        orders: _abc.Iterable[Global___MarkovOrderFit] | None = ...,
+        supported_order: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "conversions", b"conversions", "journeys", b"journeys", "models", b"models", "orders", b"orders", "supported_order", b"supported_order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateAttributionResult: _TypeAlias = ValidateAttributionResult  # noqa: Y015
+
+@_typing.final
+class RunAttributionRequest(_message.Message):
+    """RunAttributionRequest names the call that is to be made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: _builtins.int
+    COMPARISON_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Asked again with the same id, for as long as the operation is kept, the same operation is answered; empty = none."""
+    @_builtins.property
+    def report(self) -> Global___AttributeConversionsRequest:
+        """AttributeConversions; the response is an AttributeConversionsResponse."""
+
+    @_builtins.property
+    def comparison(self) -> Global___CompareModelsRequest:
+        """CompareModels; the response is a CompareModelsResponse."""
+
+    @_builtins.property
+    def paths(self) -> Global___ListPathsRequest:
+        """ListPaths; the response is a ListPathsResponse."""
+
+    def __init__(
+        self,
+        *,
+        report: Global___AttributeConversionsRequest | None = ...,
+        comparison: Global___CompareModelsRequest | None = ...,
+        paths: Global___ListPathsRequest | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "comparison", b"comparison", "paths", b"paths", "report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "comparison", b"comparison", "paths", b"paths", "report", b"report", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_call: _TypeAlias = _typing.Literal["report", "comparison", "paths"]  # noqa: Y015
+    _WhichOneofArgType_call: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_call) -> _WhichOneofReturnType_call | None: ...
+
+Global___RunAttributionRequest: _TypeAlias = RunAttributionRequest  # noqa: Y015
+
+@_typing.final
+class RunAttributionResponse(_message.Message):
+    """RunAttributionResponse names the operation that was begun."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def operation(self) -> _operation_service_pb2.Operation:
+        """The operation."""
+
+    def __init__(
+        self,
+        *,
+        operation: _operation_service_pb2.Operation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunAttributionResponse: _TypeAlias = RunAttributionResponse  # noqa: Y015

@@ -70,6 +70,26 @@ class AttributionServiceStub:
                 request_serializer=trueline_dot_v1_dot_attribution__service__pb2.GetFunnelRequest.SerializeToString,
                 response_deserializer=trueline_dot_v1_dot_attribution__service__pb2.GetFunnelResponse.FromString,
                 _registered_method=True)
+        self.ListAttributionChanges = channel.unary_unary(
+                '/trueline.v1.AttributionService/ListAttributionChanges',
+                request_serializer=trueline_dot_v1_dot_attribution__service__pb2.ListAttributionChangesRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_attribution__service__pb2.ListAttributionChangesResponse.FromString,
+                _registered_method=True)
+        self.StreamJourneys = channel.unary_stream(
+                '/trueline.v1.AttributionService/StreamJourneys',
+                request_serializer=trueline_dot_v1_dot_attribution__service__pb2.StreamJourneysRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_attribution__service__pb2.StreamJourneysResponse.FromString,
+                _registered_method=True)
+        self.ValidateAttribution = channel.unary_unary(
+                '/trueline.v1.AttributionService/ValidateAttribution',
+                request_serializer=trueline_dot_v1_dot_attribution__service__pb2.ValidateAttributionRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_attribution__service__pb2.ValidateAttributionResponse.FromString,
+                _registered_method=True)
+        self.RunAttribution = channel.unary_unary(
+                '/trueline.v1.AttributionService/RunAttribution',
+                request_serializer=trueline_dot_v1_dot_attribution__service__pb2.RunAttributionRequest.SerializeToString,
+                response_deserializer=trueline_dot_v1_dot_attribution__service__pb2.RunAttributionResponse.FromString,
+                _registered_method=True)
 
 
 class AttributionServiceServicer:
@@ -126,6 +146,42 @@ class AttributionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAttributionChanges(self, request, context):
+        """ListAttributionChanges tells conversion by conversion what is attributed in another way than at an earlier instant or
+        log position, and because of which events: the audit of a report that changed. The document in force judges both.
+        Errors: INVALID_FIELD (an instant or position that lies behind the question's).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamJourneys(self, request, context):
+        """StreamJourneys tells the conversions of a period one by one with what each of their touches earned, by time of the
+        conversion. All of them are of one log position. Models that look at all paths together have no part in it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateAttribution(self, request, context):
+        """ValidateAttribution begins to check models against the paths of a period: how well they predict journeys that were
+        held out, what they favour, how far their credits would differ by chance, and which order of a Markov chain the
+        paths support. It answers an operation (see OperationService), whose response is a ValidateAttributionResult. The
+        same events, request and seed give the same result. Errors: as all calls, TOO_MANY_OPERATIONS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunAttribution(self, request, context):
+        """RunAttribution begins a report, a comparison or a list of paths as an operation (see OperationService), for what
+        takes longer than a caller waits. Its response is that of the call, with the first page; its page token is good for
+        the call. Errors: as the call, TOO_MANY_OPERATIONS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AttributionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -153,6 +209,26 @@ def add_AttributionServiceServicer_to_server(servicer, server):
                     servicer.GetFunnel,
                     request_deserializer=trueline_dot_v1_dot_attribution__service__pb2.GetFunnelRequest.FromString,
                     response_serializer=trueline_dot_v1_dot_attribution__service__pb2.GetFunnelResponse.SerializeToString,
+            ),
+            'ListAttributionChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAttributionChanges,
+                    request_deserializer=trueline_dot_v1_dot_attribution__service__pb2.ListAttributionChangesRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_attribution__service__pb2.ListAttributionChangesResponse.SerializeToString,
+            ),
+            'StreamJourneys': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamJourneys,
+                    request_deserializer=trueline_dot_v1_dot_attribution__service__pb2.StreamJourneysRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_attribution__service__pb2.StreamJourneysResponse.SerializeToString,
+            ),
+            'ValidateAttribution': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateAttribution,
+                    request_deserializer=trueline_dot_v1_dot_attribution__service__pb2.ValidateAttributionRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_attribution__service__pb2.ValidateAttributionResponse.SerializeToString,
+            ),
+            'RunAttribution': grpc.unary_unary_rpc_method_handler(
+                    servicer.RunAttribution,
+                    request_deserializer=trueline_dot_v1_dot_attribution__service__pb2.RunAttributionRequest.FromString,
+                    response_serializer=trueline_dot_v1_dot_attribution__service__pb2.RunAttributionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -301,6 +377,114 @@ class AttributionService:
             '/trueline.v1.AttributionService/GetFunnel',
             trueline_dot_v1_dot_attribution__service__pb2.GetFunnelRequest.SerializeToString,
             trueline_dot_v1_dot_attribution__service__pb2.GetFunnelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAttributionChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.AttributionService/ListAttributionChanges',
+            trueline_dot_v1_dot_attribution__service__pb2.ListAttributionChangesRequest.SerializeToString,
+            trueline_dot_v1_dot_attribution__service__pb2.ListAttributionChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamJourneys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/trueline.v1.AttributionService/StreamJourneys',
+            trueline_dot_v1_dot_attribution__service__pb2.StreamJourneysRequest.SerializeToString,
+            trueline_dot_v1_dot_attribution__service__pb2.StreamJourneysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateAttribution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.AttributionService/ValidateAttribution',
+            trueline_dot_v1_dot_attribution__service__pb2.ValidateAttributionRequest.SerializeToString,
+            trueline_dot_v1_dot_attribution__service__pb2.ValidateAttributionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunAttribution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/trueline.v1.AttributionService/RunAttribution',
+            trueline_dot_v1_dot_attribution__service__pb2.RunAttributionRequest.SerializeToString,
+            trueline_dot_v1_dot_attribution__service__pb2.RunAttributionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -63,6 +63,26 @@ class AttributionServiceStub:
     """GetFunnel tells how many people came from step to step within a window, in all and by the channel of their last
     touch before the first step. A person is counted once, from their first such event in the period.
     """
+    ListAttributionChanges: _grpc.UnaryUnaryMultiCallable[_attribution_service_pb2.ListAttributionChangesRequest, _attribution_service_pb2.ListAttributionChangesResponse]
+    """ListAttributionChanges tells conversion by conversion what is attributed in another way than at an earlier instant or
+    log position, and because of which events: the audit of a report that changed. The document in force judges both.
+    Errors: INVALID_FIELD (an instant or position that lies behind the question's).
+    """
+    StreamJourneys: _grpc.UnaryStreamMultiCallable[_attribution_service_pb2.StreamJourneysRequest, _attribution_service_pb2.StreamJourneysResponse]
+    """StreamJourneys tells the conversions of a period one by one with what each of their touches earned, by time of the
+    conversion. All of them are of one log position. Models that look at all paths together have no part in it.
+    """
+    ValidateAttribution: _grpc.UnaryUnaryMultiCallable[_attribution_service_pb2.ValidateAttributionRequest, _attribution_service_pb2.ValidateAttributionResponse]
+    """ValidateAttribution begins to check models against the paths of a period: how well they predict journeys that were
+    held out, what they favour, how far their credits would differ by chance, and which order of a Markov chain the
+    paths support. It answers an operation (see OperationService), whose response is a ValidateAttributionResult. The
+    same events, request and seed give the same result. Errors: as all calls, TOO_MANY_OPERATIONS.
+    """
+    RunAttribution: _grpc.UnaryUnaryMultiCallable[_attribution_service_pb2.RunAttributionRequest, _attribution_service_pb2.RunAttributionResponse]
+    """RunAttribution begins a report, a comparison or a list of paths as an operation (see OperationService), for what
+    takes longer than a caller waits. Its response is that of the call, with the first page; its page token is good for
+    the call. Errors: as the call, TOO_MANY_OPERATIONS.
+    """
 
 @_typing.type_check_only
 class AttributionServiceAsyncStub(AttributionServiceStub):
@@ -98,6 +118,26 @@ class AttributionServiceAsyncStub(AttributionServiceStub):
     GetFunnel: _aio.UnaryUnaryMultiCallable[_attribution_service_pb2.GetFunnelRequest, _attribution_service_pb2.GetFunnelResponse]  # type: ignore[assignment]
     """GetFunnel tells how many people came from step to step within a window, in all and by the channel of their last
     touch before the first step. A person is counted once, from their first such event in the period.
+    """
+    ListAttributionChanges: _aio.UnaryUnaryMultiCallable[_attribution_service_pb2.ListAttributionChangesRequest, _attribution_service_pb2.ListAttributionChangesResponse]  # type: ignore[assignment]
+    """ListAttributionChanges tells conversion by conversion what is attributed in another way than at an earlier instant or
+    log position, and because of which events: the audit of a report that changed. The document in force judges both.
+    Errors: INVALID_FIELD (an instant or position that lies behind the question's).
+    """
+    StreamJourneys: _aio.UnaryStreamMultiCallable[_attribution_service_pb2.StreamJourneysRequest, _attribution_service_pb2.StreamJourneysResponse]  # type: ignore[assignment]
+    """StreamJourneys tells the conversions of a period one by one with what each of their touches earned, by time of the
+    conversion. All of them are of one log position. Models that look at all paths together have no part in it.
+    """
+    ValidateAttribution: _aio.UnaryUnaryMultiCallable[_attribution_service_pb2.ValidateAttributionRequest, _attribution_service_pb2.ValidateAttributionResponse]  # type: ignore[assignment]
+    """ValidateAttribution begins to check models against the paths of a period: how well they predict journeys that were
+    held out, what they favour, how far their credits would differ by chance, and which order of a Markov chain the
+    paths support. It answers an operation (see OperationService), whose response is a ValidateAttributionResult. The
+    same events, request and seed give the same result. Errors: as all calls, TOO_MANY_OPERATIONS.
+    """
+    RunAttribution: _aio.UnaryUnaryMultiCallable[_attribution_service_pb2.RunAttributionRequest, _attribution_service_pb2.RunAttributionResponse]  # type: ignore[assignment]
+    """RunAttribution begins a report, a comparison or a list of paths as an operation (see OperationService), for what
+    takes longer than a caller waits. Its response is that of the call, with the first page; its page token is good for
+    the call. Errors: as the call, TOO_MANY_OPERATIONS.
     """
 
 class AttributionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -161,6 +201,50 @@ class AttributionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_attribution_service_pb2.GetFunnelResponse, _abc.Awaitable[_attribution_service_pb2.GetFunnelResponse]]:
         """GetFunnel tells how many people came from step to step within a window, in all and by the channel of their last
         touch before the first step. A person is counted once, from their first such event in the period.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAttributionChanges(
+        self,
+        request: _attribution_service_pb2.ListAttributionChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_attribution_service_pb2.ListAttributionChangesResponse, _abc.Awaitable[_attribution_service_pb2.ListAttributionChangesResponse]]:
+        """ListAttributionChanges tells conversion by conversion what is attributed in another way than at an earlier instant or
+        log position, and because of which events: the audit of a report that changed. The document in force judges both.
+        Errors: INVALID_FIELD (an instant or position that lies behind the question's).
+        """
+
+    @_abc_1.abstractmethod
+    def StreamJourneys(
+        self,
+        request: _attribution_service_pb2.StreamJourneysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_attribution_service_pb2.StreamJourneysResponse], _abc.AsyncIterator[_attribution_service_pb2.StreamJourneysResponse]]:
+        """StreamJourneys tells the conversions of a period one by one with what each of their touches earned, by time of the
+        conversion. All of them are of one log position. Models that look at all paths together have no part in it.
+        """
+
+    @_abc_1.abstractmethod
+    def ValidateAttribution(
+        self,
+        request: _attribution_service_pb2.ValidateAttributionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_attribution_service_pb2.ValidateAttributionResponse, _abc.Awaitable[_attribution_service_pb2.ValidateAttributionResponse]]:
+        """ValidateAttribution begins to check models against the paths of a period: how well they predict journeys that were
+        held out, what they favour, how far their credits would differ by chance, and which order of a Markov chain the
+        paths support. It answers an operation (see OperationService), whose response is a ValidateAttributionResult. The
+        same events, request and seed give the same result. Errors: as all calls, TOO_MANY_OPERATIONS.
+        """
+
+    @_abc_1.abstractmethod
+    def RunAttribution(
+        self,
+        request: _attribution_service_pb2.RunAttributionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_attribution_service_pb2.RunAttributionResponse, _abc.Awaitable[_attribution_service_pb2.RunAttributionResponse]]:
+        """RunAttribution begins a report, a comparison or a list of paths as an operation (see OperationService), for what
+        takes longer than a caller waits. Its response is that of the call, with the first page; its page token is good for
+        the call. Errors: as the call, TOO_MANY_OPERATIONS.
         """
 
 def add_AttributionServiceServicer_to_server(servicer: AttributionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
