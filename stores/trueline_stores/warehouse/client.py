@@ -16,6 +16,7 @@ from trueline_stores.warehouse.failures import telling_failures
 from trueline_stores.warehouse.inserting import LARGEST_PART, Insert, insert_embedded, insert_over_http
 from trueline_stores.warehouse.migrations import migrate
 from trueline_stores.warehouse.statements import Statement
+from trueline_stores.warehouse.streaming import BlockStream
 from trueline_stores.warehouse.tables import DATABASE, KEEP_ALL, TableSettings
 
 Parameters = Mapping[str, Any]
@@ -139,6 +140,12 @@ class Warehouse:
         with telling_failures(sql), self._connections.client() as client:
             raw = client.raw_query(f"{sql}\nSETTINGS {clause}", parameters=_mutable(parameters), fmt="Arrow")
             return pyarrow.ipc.open_file(pa.py_buffer(raw)).read_all()
+
+    def stream(
+        self, sql: str, parameters: Parameters | None = None, *, settings: Settings | None = None
+    ) -> BlockStream:
+        """Rows of a SELECT in blocks of columns that are read as they are wanted; see `query`."""
+        return BlockStream(self._connections, sql, parameters or {}, self._settings(settings))
 
     def run(self, statement: Statement) -> list[tuple[Any, ...]]:
         """Rows of a statement value; see `query`."""
