@@ -21,6 +21,7 @@ from trueline_rules.kinds import (
     rule_test,
     schedule,
     scorecard,
+    scoring_profile,
     silence,
 )
 from trueline_rules.kinds.kind import Kind, Known
@@ -37,6 +38,7 @@ MODULES = (
     on_call_schedule,
     checkpoint_policy,
     attribution_model,
+    scoring_profile,
     schedule,
     route,
     inhibition,

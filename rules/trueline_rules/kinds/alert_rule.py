@@ -120,7 +120,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
     labels = spec.get("labels", {})
     return AlertRule(
         metadata=metadata,
-        facts={name: _source(written, ("spec", "facts", name), site) for name, written in spec["facts"].items()},
+        facts={name: read_source(written, ("spec", "facts", name), site) for name, written in spec["facts"].items()},
         warning=spec.get("warning", ""),
         critical=spec.get("critical", ""),
         for_us=parse_span(spec.get("for", "0s")).us,
@@ -142,7 +142,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> AlertRule:
 def dump(rule: AlertRule) -> dict[str, Any]:
     """Write an alert rule as a spec."""
     spec: dict[str, Any] = {
-        "facts": {name: _dump_source(source) for name, source in rule.facts.items()},
+        "facts": {name: write_source(source) for name, source in rule.facts.items()},
         "for": format_span(rule.for_us),
         "keep_firing_for": format_span(rule.keep_firing_for_us),
         "on_missing": rule.on_missing,
@@ -180,7 +180,7 @@ def check(rule: AlertRule, site: Site, known: Known) -> None:
         try:
             compiled = compile_rule(rule, known.fact_types, severities=(severity,))
         except ExpressionError as error:
-            _tell(error, ("spec", severity), site)
+            tell_expression(error, ("spec", severity), site)
             sound = False
         else:
             read |= {name for condition in compiled.conditions.values() for name in condition.facts}
@@ -211,7 +211,7 @@ def _check_label_facts(rule: AlertRule, site: Site, known: Known) -> bool:
     return sound
 
 
-def _tell(error: ExpressionError, path: Path, site: Site) -> None:
+def tell_expression(error: ExpressionError, path: Path, site: Site) -> None:
     """Note what is wrong with a condition, at its place, or with the words at fault where the file has it otherwise."""
     exact = site.place_in(path, error.start) if error.start is not None else None
     fragment = f" (at {quoted(error.fragment)})" if exact is None and error.fragment else ""
@@ -233,7 +233,8 @@ def _check_labels(name: str, source: FactSource, site: Site, known: Known) -> No
             site.problem((*path, "by", place), f"is {quoted(label)}, a label that {source.name} has not; {has}")
 
 
-def _source(written: Spec, path: Path, site: Site) -> FactSource:
+def read_source(written: Spec, path: Path, site: Site) -> FactSource:
+    """Make the source of a fact of what has the keys of OPERAND; what does not fit together is noted at the site."""
     kind = next(kind for kind in SOURCES if kind in written)
     by = written.get("by")
     agg = Agg(written.get("agg", "last"))
@@ -255,7 +256,8 @@ def _source(written: Spec, path: Path, site: Site) -> FactSource:
     return FactSource(kind, written[kind], operand, site.place(path, key=True))
 
 
-def _dump_source(source: FactSource) -> dict[str, Any]:
+def write_source(source: FactSource) -> dict[str, Any]:
+    """Write a source as it is read."""
     operand = source.operand
     written: dict[str, Any] = {source.kind: source.name, "agg": str(operand.agg)}
     if operand.over_us:

@@ -1,0 +1,47 @@
+"""Conditions of scoring profiles: what they may read, and the expressions that they are compiled to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trueline_rules.expressions import Expression, Fact, FactType, compile_expression
+from trueline_rules.scoring_model import Advice, InputType, ScoringInput, ScoringProfile
+
+OVERALL, COVERAGE, PERSONA = "overall", "coverage", "persona"
+# Names that conditions have beside those of inputs and dimensions.
+OWN_NAMES = (OVERALL, COVERAGE, PERSONA)
+_TYPES = {InputType.NUMBER: FactType.NUMBER, InputType.TEXT: FactType.TEXT, InputType.FLAG: FactType.BOOL}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledAdvice:
+    """A concern or a recommendation that can be evaluated over inputs, scores of dimensions and OWN_NAMES."""
+
+    advice: Advice
+    condition: Expression
+
+    def is_for(self, persona: str) -> bool:
+        """Whether it is for a persona."""
+        return not self.advice.personas or persona in self.advice.personas
+
+
+def condition_facts(inputs: Mapping[str, ScoringInput], dimensions: Mapping[str, object]) -> dict[str, Fact]:
+    """What conditions of a profile may read, by name. Everything but coverage may be missing."""
+    facts = {name: Fact(name, _TYPES[one.type], unit=one.unit) for name, one in inputs.items()}
+    facts |= {name: Fact(name, FactType.NUMBER) for name in (*dimensions, OVERALL)}
+    facts[COVERAGE] = Fact(COVERAGE, FactType.NUMBER, nullable=False)
+    facts[PERSONA] = Fact(PERSONA, FactType.TEXT)
+    return facts
+
+
+def compile_advice(
+    profile: ScoringProfile,
+) -> tuple[tuple[CompiledAdvice, ...], tuple[CompiledAdvice, ...]]:
+    """Compile the concerns and the recommendations of a profile, which was checked by the loader."""
+    facts = condition_facts(profile.inputs, profile.dimensions)
+    concerns, recommendations = (
+        tuple(CompiledAdvice(one, compile_expression(one.when, facts)) for one in advice)
+        for advice in (profile.concerns, profile.recommendations)
+    )
+    return concerns, recommendations
