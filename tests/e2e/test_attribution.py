@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -265,6 +266,21 @@ def test_the_command_line_tells_it(
     header, *rows = csv.reader(io.StringIO(capsys.readouterr().out))
     assert rows
     assert {len(row) for row in rows} == {len(header)}
+
+
+@pytest.mark.parametrize("action", ["report", "compare", "paths"])
+def test_the_command_line_draws_it(
+    address: str, action: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside what it prints, which stays as it is; the picture names the channels that people came by."""
+    command = ["attribution", action, *PERIOD, "--address", address, "--output", "json"]
+    assert main([*command, "--chart", str(tmp_path / "a.svg")]) == 0
+    assert json.loads(capsys.readouterr().out)["about"]["document"] == "default"
+    picture = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert "document default · 2025-05-01 00:00 to 2025-06-01 00:00 UTC" in picture
+    assert all(channel in picture for channel in ("paid_search", "social"))
+    assert main([*command, "--chart", str(tmp_path / "a.png")]) == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

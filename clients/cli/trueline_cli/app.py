@@ -59,7 +59,7 @@ class Command(Protocol):
 
 
 class MissingExtraError(Exception):
-    """The verb needs the backend, which is not installed."""
+    """What was asked for needs an extra that is not installed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trueline_cli import options
+from trueline_cli.attribution.charts import chart_file, check_chart
 
 if TYPE_CHECKING:
     from trueline import FunnelStage
@@ -20,7 +22,7 @@ _EXAMPLES = (
     "trueline attribution report --days 90",
     "trueline attribution report --model linear --by campaign --conversion signup",
     "trueline attribution compare --from 2026-01-01 --until 2026-04-01",
-    "trueline attribution paths --converted --limit 20",
+    "trueline attribution paths --converted --limit 20 --chart paths.svg",
     "trueline attribution explain order-17",
     "trueline attribution funnel role:signup role:activation role:payment",
 )
@@ -50,12 +52,15 @@ class AttributionVerb:
             metavar="TIME",
             help="also what was known then, and what came since",
         )
+        _add_chart(report, "the values as bars")
         compare = _action(verbs, "compare", "how far models differ about channels", (_EXAMPLES[2],), _compare)
         _add_models(compare)
         compare.add_argument("--baseline", default="", metavar="MODEL", help="compared with this one (the first)")
+        _add_chart(compare, "the comparison as bars")
         paths = _action(verbs, "paths", "the paths that journeys took", (_EXAMPLES[3],), _paths)
         paths.add_argument("--converted", action="store_true", help="only those that converted")
         paths.add_argument("--limit", type=options.count, default=20, metavar="N", help="so many; 0 = all (20)")
+        _add_chart(paths, "all paths as a Sankey diagram")
         explain = _action(verbs, "explain", "one conversion, touch by touch", (_EXAMPLES[4],), _explain, period=False)
         explain.add_argument("conversion_id", metavar="ID", help="id of the event that is the conversion")
         explain.add_argument("--source", default="", metavar="SOURCE", help="its source, if several have this id")
@@ -68,6 +73,8 @@ class AttributionVerb:
 
     def run(self, args: argparse.Namespace) -> int:
         """Do what was asked."""
+        if getattr(args, "chart", None):
+            check_chart(args.chart)
         status: int = args.act(args)
         return status
 
@@ -100,6 +107,10 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", default=[], metavar="MODEL", help="only this one; repeatable")
 
 
+def _add_chart(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--chart", type=chart_file, metavar="FILE", help=f"also draw {what}, into FILE.svg or FILE.png")
+
+
 def _period(args: argparse.Namespace) -> tuple[datetime, datetime]:
     if args.days and args.start:
         raise options.UsageError("give either --days or --from")
@@ -114,6 +125,8 @@ def _period(args: argparse.Namespace) -> tuple[datetime, datetime]:
 
 def _report(args: argparse.Namespace) -> int:
     start, end = _period(args)
+    if args.chart and "day" in (args.by or ()):
+        raise options.UsageError("--chart has bars for channels, campaigns and segments; leave out --by day")
     with options.connect(args) as client:
         found = client.attribute_conversions(
             start, end, models=args.model, by=args.by or (), changed_since=args.changed_since, **_about(args)
@@ -173,7 +186,21 @@ def _print(args: argparse.Namespace, found: Any, what: str) -> int:
         from trueline_cli.attribution.tables import SHOWN
 
         SHOWN[what](found)
+    if getattr(args, "chart", None):
+        _draw(args.chart, found, what)
     return 0
+
+
+def _draw(path: Path, found: Any, what: str) -> None:
+    from trueline_cli.attribution import bars, charts, sankey
+
+    drawn: dict[str, Callable[[Any], Any]] = {
+        "report": bars.draw_report,
+        "comparison": bars.draw_comparison,
+        "paths": sankey.draw_paths,
+    }
+    with charts.styled():
+        charts.save_chart(drawn[what](found), path)
 
 
 def _stage(text: str) -> FunnelStage:
