@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -25,6 +26,8 @@ DEFAULT_DOCUMENT = "default"
 # Clocks are written last of all, so what lies before is wholly there.
 _POSITION = f"SELECT max(revision) FROM {CLOCKS.full_name} WHERE tenant = {{tenant:String}}"
 LONGEST_US = 400 * 86_400_000_000
+# Tenant and revision -> rules that were in force.
+RulesAt = Callable[[str, str], RuleSet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Question:
         document: name of an attribution model; "" = default.
         conversion: type of conversion; "" = the first one of the document.
         known_us: only what had been accepted by then; None = all that is known now.
+        position: events up to this log position; None = all that are in the warehouse.
+        revision: of the rules that say what is meant; "" = those in force.
 
     """
 
@@ -47,6 +52,8 @@ class Question:
     document: str = ""
     conversion: str = ""
     known_us: int | None = None
+    position: int | None = None
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,8 @@ class Asked:
     """A question that can be answered.
 
     Attributes:
-        question: with the names that it left open.
-        rules: in force.
+        question: with the names, the log position and the revision that it left open: asked again it is the same.
+        rules: that say what is meant.
         journeys: that answer it, without campaigns.
 
     """
@@ -83,9 +90,11 @@ class AttributionWarehouse(IdentityWarehouse, Protocol):
 class Asking:
     """Makes questions answerable and reads the warehouse for them. Methods block; thread-safe."""
 
-    def __init__(self, warehouse: AttributionWarehouse, rules: RulesOf) -> None:
+    def __init__(self, warehouse: AttributionWarehouse, rules: RulesOf, rules_at: RulesAt | None = None) -> None:
+        """`rules_at` knows rules that were in force; None = those in force are meant whatever revision is asked for."""
         self._warehouse = warehouse
         self._rules = rules
+        self._rules_at = rules_at
         self._identities = IdentityTables(warehouse)
 
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
@@ -105,18 +114,21 @@ class Asking:
         """The journeys of a question; `valued` = their values must be in currencies that have rates.
 
         Raises:
-            TruelineError: INVALID_FIELD, UNKNOWN_ATTRIBUTION_MODEL, UNPLAYED_ROLE, MIXED_CURRENCIES.
+            TruelineError: INVALID_FIELD, UNKNOWN_ATTRIBUTION_MODEL, UNPLAYED_ROLE, MIXED_CURRENCIES, UNKNOWN_REVISION.
 
         """
         _check_period(question)
-        rules = self._rules(question.tenant)
+        rules = self._rules_of(question)
         document = _document(rules, question.document or DEFAULT_DOCUMENT)
         conversion = question.conversion or next(iter(document.conversions))
         if conversion not in document.conversions:
             what = f"type of conversion in the document {quoted(document.metadata.name)} called"
             raise unknown(conversion, document.conversions, what)
-        ((position,),) = self._warehouse.query(_POSITION, {"tenant": question.tenant})
-        scope = Scope(question.tenant, question.start_us, question.end_us, question.known_us, int(position))
+        position = question.position
+        if position is None:
+            ((newest,),) = self._warehouse.query(_POSITION, {"tenant": question.tenant})
+            position = int(newest)
+        scope = Scope(question.tenant, question.start_us, question.end_us, question.known_us, position)
         check_played(rules, "touch", document.touches.of)
         check_played(rules, "conversion", document.conversions[conversion].of)
         stitches = () if document.stitches is None else document.stitches.names(rules.mapping)
@@ -124,8 +136,20 @@ class Asking:
         journeys = Journeys(scope, document, rules.mapping, conversion, identity)
         if valued:
             self._check_currencies(journeys)
-        named = replace(question, document=document.metadata.name, conversion=conversion)
+        named = replace(
+            question,
+            document=document.metadata.name,
+            conversion=conversion,
+            position=position,
+            revision=rules.revision,
+        )
         return Asked(named, rules, journeys)
+
+    def _rules_of(self, question: Question) -> RuleSet:
+        rules = self._rules(question.tenant)
+        if question.revision in ("", rules.revision) or self._rules_at is None:
+            return rules
+        return self._rules_at(question.tenant, question.revision)
 
     def _check_currencies(self, journeys: Journeys) -> None:
         model, mapping = journeys.model, journeys.mapping

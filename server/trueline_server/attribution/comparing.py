@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from trueline_rules.attribution_model import AttributionModel, ModelSpec
+
 from trueline_server.attribution.asking import Asked, Asking
 from trueline_server.attribution.choosing import choose_models, unknown
 from trueline_server.attribution.reporting import Report, Row, report
@@ -43,6 +45,22 @@ class Comparison:
     channels: tuple[Compared, ...]
 
 
+def choose_compared(
+    document: AttributionModel, models: Sequence[str], baseline: str
+) -> tuple[dict[str, ModelSpec], str]:
+    """Models by name, () = all of the document; and which of them others are compared with, "" = the first.
+
+    Raises:
+        TruelineError: UNKNOWN_ATTRIBUTION_MODEL.
+
+    """
+    chosen = choose_models(document, models)
+    base = baseline or next(iter(chosen))
+    if base not in chosen:
+        raise unknown(base, chosen, "model among those that are compared called")
+    return chosen, base
+
+
 def compare(asking: Asking, asked: Asked, models: Sequence[str], baseline: str) -> Comparison:
     """Compare models. Blocks.
 
@@ -56,10 +74,7 @@ def compare(asking: Asking, asked: Asked, models: Sequence[str], baseline: str) 
         TruelineError: UNKNOWN_ATTRIBUTION_MODEL.
 
     """
-    chosen = choose_models(asked.document, models)
-    base = baseline or next(iter(chosen))
-    if base not in chosen:
-        raise unknown(base, chosen, "model among those that are compared called")
+    chosen, base = choose_compared(asked.document, models, baseline)
     found = report(asking, asked, tuple(chosen), (Dimension.CHANNEL,))
     touched = found.totals.conversions - found.totals.unattributed_conversions
     channels = []

@@ -111,7 +111,7 @@ def report(asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dim
 
     """
     dimensions = tuple(by) or (Dimension.CHANNEL,)
-    chosen = choose_models(asked.document, models, by_touch=dimensions != (Dimension.CHANNEL,))
+    chosen = choose_models(asked.document, models, by_touch=not knows_channels_only(dimensions))
     lines = _touch_lines(asking, asked, chosen, dimensions)
     _add_channels(asking, asked, chosen, lines)
     costs = _costs(asking, asked, dimensions)
@@ -136,6 +136,11 @@ def report(asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dim
         cost = None if spent is None or key[1] else spent[key]
         rows.append(Row(names, key[1], line.touches, cost, earned))
     return Report(asked, tuple(chosen), tuple(rows), totals)
+
+
+def knows_channels_only(by: Sequence[Dimension]) -> bool:
+    """Whether a report is broken down by nothing that Markov and Shapley models do not know."""
+    return tuple(by) in ((), (Dimension.CHANNEL,))
 
 
 def read_paths(asking: Asking, asked: Asked, *, counted: bool = False) -> Paths:

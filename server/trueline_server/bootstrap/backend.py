@@ -116,7 +116,7 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         )
         cases = CaseRetention(state, clock, settings.case_days)
         stack.enter_context(_maintained(settings, log, writer, cases, clock))
-        attribution = stack.enter_context(closing(Asking(warehouse, book.of)))
+        attribution = stack.enter_context(closing(Asking(warehouse, book.of, book.rules_at)))
         yield Backend(
             log=log,
             warehouse=warehouse,

@@ -11,6 +11,9 @@ from trueline_server.alerts.servicer import AlertServicer
 from trueline_server.alerts.silence_calls import SilenceCalls
 from trueline_server.alerts.silences import SilenceService
 from trueline_server.alerts.watch import AlertWatch
+from trueline_server.attribution.answer_pages import AnswerPages
+from trueline_server.attribution.answering import Answering
+from trueline_server.attribution.kept_answers import KeptAnswers
 from trueline_server.attribution.servicer import AttributionServicer
 from trueline_server.backtests.calls import BacktestCalls
 from trueline_server.backtests.history import HistoryReader
@@ -115,7 +118,7 @@ def make_services(around: Around) -> Services:
         ),
         "AlertService": _alert_servicer(backend, clock),
         "CheckpointService": checkpoints,
-        "AttributionService": AttributionServicer(backend.attribution, backend.tokens, around.progress),
+        "AttributionService": _attribution_servicer(around),
         "OperationService": OperationServicer(around.operations, tokens, settings.default_deadline_s),
         "SystemService": _system_servicer(around),
     }
@@ -142,6 +145,12 @@ def _checkpoint_servicer(
         checkpoints, BacklogService(state, clock), ScheduleService(state, rules, runner, clock), backend.tokens
     )
     return servicer, runner
+
+
+def _attribution_servicer(around: Around) -> AttributionServicer:
+    asking = around.backend.attribution
+    answering = Answering(asking, AnswerPages(around.backend.tokens, KeptAnswers()))
+    return AttributionServicer(asking, answering, around.progress)
 
 
 def _system_servicer(around: Around) -> SystemServicer:

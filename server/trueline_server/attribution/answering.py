@@ -1,0 +1,135 @@
+"""Answers the calls that may take long: reports and paths in pages, comparisons. At once, or for an operation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from trueline.v1 import attribution_service_pb2 as pb
+
+from trueline_server.attribution.answer_pages import AnswerPages
+from trueline_server.attribution.asking import Asked, Asking
+from trueline_server.attribution.choosing import choose_models
+from trueline_server.attribution.comparing import choose_compared, compare
+from trueline_server.attribution.kept_answers import State
+from trueline_server.attribution.mapping import (
+    map_about_to_proto,
+    map_comparison_to_proto,
+    map_dimensions_from_proto,
+    map_edge_to_proto,
+    map_path_to_proto,
+    map_question_from_proto,
+    map_row_to_proto,
+    map_totals_to_proto,
+)
+from trueline_server.attribution.path_listing import list_paths
+from trueline_server.attribution.reporting import Row, knows_channels_only, report
+from trueline_server.attribution.statements import LATE_KINDS, CountLate
+from trueline_server.transport.times import microseconds_of
+
+_REPORT_ROWS, _PATHS = 1000, 100
+
+
+class Answering:
+    """Answers for the tenant of the call. Methods block; thread-safe.
+
+    Each takes the state that the answer is to be of, None = the newest one; a page token has one of its own.
+    """
+
+    def __init__(self, asking: Asking, pages: AnswerPages) -> None:
+        self._asking = asking
+        self._pages = pages
+
+    def report(self, request: pb.AttributeConversionsRequest, state: State | None = None) -> Any:
+        """A page of a report. Raises what the call does."""
+        return self._pages.cut(
+            request, lambda of: self._whole_report(request, of), rows="rows", size=_REPORT_ROWS, state=state
+        )
+
+    def compare(self, request: pb.CompareModelsRequest, state: State | None = None) -> Any:
+        """Channels by models. Raises what the call does."""
+        asked = self._ask(request, state)
+        return map_comparison_to_proto(compare(self._asking, asked, request.models, request.baseline))
+
+    def paths(self, request: pb.ListPathsRequest, state: State | None = None) -> Any:
+        """A page of paths; moves on the first one. Raises what the call does."""
+        return self._pages.cut(
+            request,
+            lambda of: self._whole_paths(request, of),
+            rows="paths",
+            size=_PATHS,
+            first_only=("edges",),
+            state=state,
+        )
+
+    def check(self, request: Any) -> State:
+        """The newest state, if the request of one of these calls can be answered of it.
+
+        Raises:
+            TruelineError: what the call would.
+
+        """
+        asked = self._ask(request, None)
+        match request:
+            case pb.AttributeConversionsRequest():
+                by = map_dimensions_from_proto(list(request.by))
+                choose_models(asked.document, request.models, by_touch=not knows_channels_only(by))
+                _since_us(request)
+            case pb.CompareModelsRequest():
+                choose_compared(asked.document, request.models, request.baseline)
+        return State(asked.question.position or 0, asked.rules.revision)
+
+    def _ask(self, request: Any, state: State | None) -> Asked:
+        question = map_question_from_proto(request.question)
+        if state is not None:
+            question = replace(question, position=state.position, revision=state.revision)
+        return self._asking.ask(question)
+
+    def _whole_report(
+        self, request: pb.AttributeConversionsRequest, state: State | None
+    ) -> pb.AttributeConversionsResponse:
+        by, since_us = map_dimensions_from_proto(list(request.by)), _since_us(request)
+        asked = self._ask(request, state)
+        now = report(self._asking, asked, request.models, by)
+        answer = pb.AttributeConversionsResponse(
+            about=map_about_to_proto(asked), totals=map_totals_to_proto(now.totals)
+        )
+        if since_us is None:
+            answer.rows.extend(map_row_to_proto(row, None, changed=False) for row in now.rows)
+            return answer
+        then = report(self._asking, self._asking.ask(replace(asked.question, known_us=since_us)), now.models, by)
+        ((*late,),) = self._asking.rows(CountLate(asked.journeys, since_us))
+        before = {_key(row): row for row in then.rows}
+        known = {_key(row) for row in now.rows}
+        # What was and is no more is a line with nothing in it.
+        gone = [_emptied(row) for key, row in before.items() if key not in known]
+        rows = sorted([*now.rows, *gone], key=lambda row: (row.unattributed, *row.names.values()))
+        answer.rows.extend(map_row_to_proto(row, before.get(_key(row)), changed=True) for row in rows)
+        answer.totals_before.CopyFrom(map_totals_to_proto(then.totals))
+        answer.late_events.extend(
+            pb.LateEvents(kind=kind, events=count) for kind, count in zip(LATE_KINDS, late, strict=False) if count
+        )
+        return answer
+
+    def _whole_paths(self, request: pb.ListPathsRequest, state: State | None) -> pb.ListPathsResponse:
+        found = list_paths(self._asking, self._ask(request, state), converted_only=request.converted_only)
+        return pb.ListPathsResponse(
+            about=map_about_to_proto(found.asked),
+            paths=map(map_path_to_proto, found.paths),
+            edges=map(map_edge_to_proto, found.edges),
+            total_paths=len(found.paths),
+        )
+
+
+def _since_us(request: pb.AttributeConversionsRequest) -> int | None:
+    return microseconds_of(request.changed_since, "changed_since") if request.HasField("changed_since") else None
+
+
+def _key(row: Row) -> tuple[bool, tuple[str, ...]]:
+    return row.unattributed, tuple(row.names.values())
+
+
+def _emptied(row: Row) -> Row:
+    earned = {name: replace(one, conversions=0.0, value=0 * one.value) for name, one in row.earned.items()}
+    cost = None if row.cost is None else 0 * row.cost
+    return replace(row, touches=0, cost=cost, earned=earned)
