@@ -13,6 +13,7 @@ from trueline_server.attribution.markov import markov
 from trueline_server.attribution.models import LastTouch, Linear, Touches, weights
 from trueline_server.attribution.paths import Paths
 from trueline_server.attribution.shapley import shapley
+from trueline_server.attribution.transforms import Transform, TransformKind, transformed
 from trueline_server.attribution.validation import (
     Crediting,
     HeldOut,
@@ -77,6 +78,21 @@ def test_prediction_is_calibrated() -> None:
     assert ((held.predicted > 0) & (held.predicted < 1)).all()
 
 
+def test_credit_that_tells_nothing_predicts_no_worse_than_one_rate() -> None:
+    """Long journeys have more channels, which do nothing: their odds are not taken at their face value."""
+    source = random.Random(7)
+    rows = []
+    for _ in range(4000):
+        touches = [source.choice("abcdef") for _ in range(source.randrange(1, 7))]
+        converted = source.random() < 0.3
+        rows.append((touches, converted, converted, not converted))
+    for model in (shapley, markov):
+        held = held_out(model, transformed(Paths.of(rows), Transform(TransformKind.UNIQUE)))
+        accuracy = accuracy_of(held)
+        assert accuracy.log_loss == pytest.approx(accuracy.base_log_loss, abs=0.005)
+        assert np.ptp(held.predicted) < 0.1
+
+
 def test_held_out_by_seed() -> None:
     """The same seed draws the same journeys, another one others; together with the fitted ones they are all."""
     fitted: list[Paths] = []
@@ -125,14 +141,19 @@ def test_position_bias() -> None:
 
 
 def test_channel_bias() -> None:
-    """A model that gives all to a channel that does nothing predicts too much of it, and too little of others."""
+    """A model that gives all to a channel that does nothing tells nothing: too much of it, too little of others."""
 
     def wrong(paths: Paths) -> ChannelCredit:
         return ChannelCredit(paths.channels, np.where(np.array(paths.channels) == "other", 1000.0, 0.0), np.zeros(3))
 
     held = held_out(wrong, TELLING)
     found = {one.channel: one for one in bias_of(held, TELLING, np.full(len(TELLING.codes), 0.5)).channels}
-    assert found["good"].effect > 0.5
+    # Its odds are scaled down to nothing, so that each journey is given the rate of all: 3,100 of 6,000.
+    assert held.predicted == pytest.approx(held.base_rate, abs=1e-3)
+    rate = found["good"].converted / found["good"].journeys
+    assert found["good"].effect == pytest.approx(
+        2 * np.arcsin(rate**0.5) - 2 * np.arcsin(held.base_rate**0.5), abs=0.01
+    )
     assert found["good"].p_value < 1e-6
     assert found["other"].effect < -0.5
     assert found["other"].p_value < 1e-6

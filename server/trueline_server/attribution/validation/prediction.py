@@ -1,4 +1,4 @@
-"""Predicts from a model's credit which journeys convert, for journeys that the model has not seen."""
+"""Predicts from a model which journeys convert, for journeys that the model has not seen."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit, logit
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import expit, logit, xlogy
 
 from trueline_server.attribution.credit import ChannelCredit
 from trueline_server.attribution.paths import Floats, Paths, summed
@@ -40,10 +40,6 @@ class HeldOut:
 def held_out(model: Crediting, paths: Paths, *, share: float = 0.2, seed: int = 0) -> HeldOut:
     """Fit the model on most journeys and predict the others.
 
-    A channel converts a journey by the credit that it earned for each journey that it was part of, whatever other
-    channels do (a noisy OR: Pearl 1988, "Probabilistic Reasoning in Intelligent Systems", section 4.3). The odds of all
-    journeys are then scaled alike, so that as many conversions are predicted as the fitted journeys had.
-
     Args:
         model: which credit it gives to paths.
         paths: with null paths; without them there is nothing to predict.
@@ -54,19 +50,23 @@ def held_out(model: Crediting, paths: Paths, *, share: float = 0.2, seed: int = 
         TruelineError: INVALID_ARGUMENT, the share is none, or no journey converted, or all did.
 
     """
-    if not 0 < share < 1:
-        raise invalid_field("share", f"must be above 0 and below 1, got {share:g}")
-    fitted, rest = _divided(paths, share, np.random.default_rng(seed))
+    fitted, rest = divided(paths, share, seed)
     for which in (fitted, rest):
         if not which.conversions.sum() or not which.nulls.sum():
             raise invalid_field("paths", "must have enough journeys with and without conversion to hold some out")
-    converted, journeys = fitted.conversions, fitted.conversions + fitted.nulls
-    odds = logit(np.clip(_noisy_or(model(fitted), fitted), _SURE, 1 - _SURE))
-    shift = brentq(lambda by: float(journeys @ expit(odds + by) - converted.sum()), -40.0, 40.0)
-    return HeldOut(rest, expit(odds + shift), float(converted.sum() / journeys.sum()))
+    return predicted(model, fitted, rest)
 
 
-def _divided(paths: Paths, share: float, random: np.random.Generator) -> tuple[Paths, Paths]:
+def divided(paths: Paths, share: float, seed: int) -> tuple[Paths, Paths]:
+    """The same paths with the journeys that a model is fitted on, and with those that are held out.
+
+    Raises:
+        TruelineError: INVALID_ARGUMENT, the share is none.
+
+    """
+    if not 0 < share < 1:
+        raise invalid_field("share", f"must be above 0 and below 1, got {share:g}")
+    random = np.random.default_rng(seed)
     conversions, nulls = np.rint(paths.conversions).astype(np.int64), np.rint(paths.nulls).astype(np.int64)
     held_conversions = random.binomial(conversions, share).astype(np.float64)
     held_nulls = random.binomial(nulls, share).astype(np.float64)
@@ -74,10 +74,38 @@ def _divided(paths: Paths, share: float, random: np.random.Generator) -> tuple[P
     return fitted, with_counts(paths, held_conversions, held_nulls)
 
 
+def predicted(model: Crediting, fitted: Paths, rest: Paths) -> HeldOut:
+    """What the model says of the journeys that were held out; both have journeys with and without conversion.
+
+    A channel converts a journey by the credit that it earned for each journey that it was part of, whatever other
+    channels do (a noisy OR: Pearl 1988, "Probabilistic Reasoning in Intelligent Systems", section 4.3). The log odds of
+    all journeys are then scaled (by 0 to 1) and shifted alike, as is most likely for the fitted journeys (Platt 1999,
+    "Probabilistic Outputs for Support Vector Machines"): as many conversions are predicted as these had, and credit
+    that tells nothing apart predicts the same of all. The order of journeys stays that of the credit.
+    """
+    converted, journeys = fitted.conversions, fitted.conversions + fitted.nulls
+    odds = logit(_clipped(_noisy_or(model(fitted), fitted)))
+
+    def shift(scale: float) -> float:
+        return brentq(lambda by: float(journeys @ expit(scale * odds + by) - converted.sum()), -40.0, 40.0)
+
+    def unlikely(scale: float) -> float:
+        chance = _clipped(expit(scale * odds + shift(scale)))
+        return -float((xlogy(converted, chance) + xlogy(fitted.nulls, 1 - chance)).sum())
+
+    scale = minimize_scalar(unlikely, bounds=(0.0, 1.0), method="bounded").x
+    chance = _clipped(expit(scale * odds + shift(scale)))
+    return HeldOut(rest, chance, float(converted.sum() / journeys.sum()))
+
+
 def with_counts(paths: Paths, conversions: Floats, nulls: Floats) -> Paths:
     """The same paths with other numbers of journeys, each conversion worth what it was on average on its path."""
     worth = paths.value / np.where(paths.conversions > 0, paths.conversions, 1.0)
     return replace(paths, conversions=conversions, value=worth * conversions, nulls=nulls)
+
+
+def _clipped(chance: Floats) -> Floats:
+    return np.clip(chance, _SURE, 1 - _SURE)
 
 
 def _noisy_or(credit: ChannelCredit, paths: Paths) -> Floats:
