@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -34,14 +33,24 @@ def rounded(
 
     """
     scale = 10**minor_unit_digits
-    exact = [Fraction(credit) * scale for credit in amounts.tolist()]
-    cut = [math.trunc(part) for part in exact]
-    missing = round(sum(exact) if total is None else Fraction(total) * scale) - sum(cut)
+    # A credit is `units / of` minor units exactly. Whole numbers are ten times as fast as fractions.
+    exact = [(units * scale, of) for units, of in map(float.as_integer_ratio, amounts.tolist())]
+    cut = [units // of if units >= 0 else -(-units // of) for units, of in exact]
+    missing = round(_sum(exact) if total is None else Fraction(total) * scale) - sum(cut)
     sign = 1 if missing > 0 else -1
-    lost = [round((part - whole) * sign * _EQUAL_PARTS) for part, whole in zip(exact, cut, strict=True)]
+    lost = [
+        (2 * sign * (units - whole * of) * _EQUAL_PARTS + of) // (2 * of)
+        for (units, of), whole in zip(exact, cut, strict=True)
+    ]
     order = sorted(range(len(cut)), key=lambda i: (-lost[i], names[i] if names else "", i))
     # More than one unit each is missing only where the total is not what the credits add up to.
     each, further = divmod(abs(missing), max(len(order), 1))
     for place, i in enumerate(order):
         cut[i] += sign * (each + (place < further))
     return [Decimal(f"{units}E-{minor_unit_digits}") for units in cut]
+
+
+def _sum(exact: Sequence[tuple[int, int]]) -> Fraction:
+    common = max((of for _, of in exact), default=1)
+    # The parts of floats are powers of 2, so that the largest one is a multiple of all others.
+    return Fraction(sum(units * (common // of) for units, of in exact), common)
