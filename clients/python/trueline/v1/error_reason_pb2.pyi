@@ -214,6 +214,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """No event of this id is a conversion of this type (NOT_FOUND), or two sources have one (metadata: sources).
       {"reason": "UNKNOWN_CONVERSION", "domain": "trueline", "metadata": {"id": "order-17"}}
     """
+    ERROR_REASON_UNKNOWN_CHURN_MODEL: _ErrorReason.ValueType  # 60
+    """No churn model in force has this name, or no model of this id is kept (NOT_FOUND).
+      {"reason": "UNKNOWN_CHURN_MODEL", "domain": "trueline", "metadata": {"name": "acounts", "nearest": "accounts"}}
+    """
+    ERROR_REASON_MISSING_EXTRA: _ErrorReason.ValueType  # 61
+    """The server lacks packages that this call needs (FAILED_PRECONDITION); install the extra that is named.
+      {"reason": "MISSING_EXTRA", "domain": "trueline", "metadata": {"extra": "ml"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists the reasons. The examples show the ErrorInfo as JSON."""
@@ -405,5 +413,13 @@ ERROR_REASON_UNPLAYED_ROLE: ErrorReason.ValueType  # 45
 ERROR_REASON_UNKNOWN_CONVERSION: ErrorReason.ValueType  # 46
 """No event of this id is a conversion of this type (NOT_FOUND), or two sources have one (metadata: sources).
   {"reason": "UNKNOWN_CONVERSION", "domain": "trueline", "metadata": {"id": "order-17"}}
+"""
+ERROR_REASON_UNKNOWN_CHURN_MODEL: ErrorReason.ValueType  # 60
+"""No churn model in force has this name, or no model of this id is kept (NOT_FOUND).
+  {"reason": "UNKNOWN_CHURN_MODEL", "domain": "trueline", "metadata": {"name": "acounts", "nearest": "accounts"}}
+"""
+ERROR_REASON_MISSING_EXTRA: ErrorReason.ValueType  # 61
+"""The server lacks packages that this call needs (FAILED_PRECONDITION); install the extra that is named.
+  {"reason": "MISSING_EXTRA", "domain": "trueline", "metadata": {"extra": "ml"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
