@@ -23,6 +23,7 @@ from trueline_rules.kinds import (
     scorecard,
     scoring_profile,
     silence,
+    study,
 )
 from trueline_rules.kinds.kind import Kind, Known
 
@@ -39,6 +40,7 @@ MODULES = (
     checkpoint_policy,
     attribution_model,
     scoring_profile,
+    study,
     schedule,
     route,
     inhibition,

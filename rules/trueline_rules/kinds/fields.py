@@ -29,6 +29,12 @@ STANDARD_ROLES = frozenset(
         "cancellation",
         "touch",
         "conversion",
+        "sponsor_deal_due",
+        "sponsor_deal_renewed",
+        "sponsor_deal_ended",
+        "campaign_spend",
+        "campaign_result",
+        "campaign_finished",
     }
 )
 # Roles become views that KPI statements read, beside these.

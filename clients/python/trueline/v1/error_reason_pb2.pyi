@@ -222,6 +222,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The server lacks packages that this call needs (FAILED_PRECONDITION); install the extra that is named.
       {"reason": "MISSING_EXTRA", "domain": "trueline", "metadata": {"extra": "ml"}}
     """
+    ERROR_REASON_UNKNOWN_STUDY: _ErrorReason.ValueType  # 70
+    """No study in force has this name, or no run of this id is kept (NOT_FOUND).
+      {"reason": "UNKNOWN_STUDY", "domain": "trueline", "metadata": {"name": "renewals", "nearest": "renewal_rate"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists the reasons. The examples show the ErrorInfo as JSON."""
@@ -421,5 +425,9 @@ ERROR_REASON_UNKNOWN_CHURN_MODEL: ErrorReason.ValueType  # 60
 ERROR_REASON_MISSING_EXTRA: ErrorReason.ValueType  # 61
 """The server lacks packages that this call needs (FAILED_PRECONDITION); install the extra that is named.
   {"reason": "MISSING_EXTRA", "domain": "trueline", "metadata": {"extra": "ml"}}
+"""
+ERROR_REASON_UNKNOWN_STUDY: ErrorReason.ValueType  # 70
+"""No study in force has this name, or no run of this id is kept (NOT_FOUND).
+  {"reason": "UNKNOWN_STUDY", "domain": "trueline", "metadata": {"name": "renewals", "nearest": "renewal_rate"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
