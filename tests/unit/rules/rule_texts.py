@@ -67,7 +67,7 @@ ENVELOPE = (
     Broken(
         "kind of another thing",
         document("§Deployment", "  replicas: 1\n"),
-        "known: AlertRule, AttributionModel, CheckpointPolicy, EscalationPolicy, EventMapping",
+        "known: AlertRule, AttributionModel, CheckpointPolicy, ChurnModel",
     ),
     Broken("no kind", "§apiVersion: trueline/v1\nmetadata: {name: a}\nspec: {}\n", "lacks the key 'kind'"),
     Broken("no spec", "§" + _HEAD + "metadata: {name: a}\n", "the document lacks the key 'spec'"),

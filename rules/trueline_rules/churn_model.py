@@ -1,0 +1,107 @@
+"""What churn models say, as frozen values: what is learned from, what leaving is, and what is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from trueline_rules.alert_model import FactType
+from trueline_rules.attribution_model import Selection
+from trueline_rules.expressions import Expression, Fact, compile_expression
+from trueline_rules.expressions import FactType as Type
+from trueline_rules.model import Metadata
+
+SUBJECT = "account"
+# What conditions of segments read beside the features.
+PROBABILITY = "probability"
+
+
+@dataclass(frozen=True, slots=True)
+class ChurnLabel:
+    """What leaving is: a fact that becomes true, or an event of the account; either of the two.
+
+    Attributes:
+        fact: name of a fact of type bool; "" = events tell.
+        of: the events; None = the fact tells.
+        within_us: how far ahead it is foreseen, above 0.
+
+    """
+
+    fact: str
+    of: Selection | None
+    within_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackRule:
+    """While there is no model: accounts of which `when` holds leave with this probability, 0 to 1."""
+
+    when: str
+    probability: float
+    basis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Accounts of which `when` holds, and of no segment before it, and what to do about them."""
+
+    name: str
+    when: str
+    intervention: str
+    basis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChurnModel:
+    """How churn of accounts is learned, foreseen and met.
+
+    Attributes:
+        metadata: name and description.
+        features: names of facts of accounts.
+        label: what leaving is.
+        least_accounts, least_of_each_class: with fewer there is nothing to learn from.
+        shifted, drifted: PSI from which on a population differs, and is another one.
+        fallback: what answers without a model; the first that holds.
+        otherwise: probability where none of them holds, 0 to 1.
+        segments: the first that holds.
+        bases: "label", "minimum", "drift", "otherwise" -> how firm its numbers are, where the file says so.
+
+    """
+
+    metadata: Metadata
+    features: tuple[str, ...]
+    label: ChurnLabel
+    least_accounts: int
+    least_of_each_class: int
+    shifted: float
+    drifted: float
+    fallback: tuple[FallbackRule, ...]
+    otherwise: float
+    segments: tuple[Segment, ...]
+    bases: Mapping[str, str]
+
+
+def facts_of(model: ChurnModel, fact_types: Mapping[str, FactType]) -> dict[str, Fact]:
+    """Declarations of the features in conditions. Accounts come and go, so any of them may be missing."""
+    return {
+        name: Fact(name, Type(fact_types[name].type), unit=fact_types[name].unit)
+        for name in model.features
+        if name in fact_types
+    }
+
+
+def compile_churn(text: str, facts: Mapping[str, Fact], *, scored: bool) -> Expression:
+    """Compile a condition of a fallback rule, or of a segment, which reads the probability, too.
+
+    Raises:
+        ExpressionError: it does not compile.
+
+    """
+    more = (Fact(PROBABILITY, Type.NUMBER, nullable=False),) if scored else ()
+    return _compiled(text, (*facts.values(), *more))
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str, facts: tuple[Fact, ...]) -> Expression:
+    return compile_expression(text, {fact.name: fact for fact in facts})
