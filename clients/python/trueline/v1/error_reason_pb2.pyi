@@ -214,6 +214,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """No event of this id is a conversion of this type (NOT_FOUND), or two sources have one (metadata: sources).
       {"reason": "UNKNOWN_CONVERSION", "domain": "trueline", "metadata": {"id": "order-17"}}
     """
+    ERROR_REASON_UNKNOWN_SCORING_PROFILE: _ErrorReason.ValueType  # 50
+    """No scoring profile in force has this name, or it is of another kind of subject (NOT_FOUND); the nearest is told.
+      {"reason": "UNKNOWN_SCORING_PROFILE", "domain": "trueline", "metadata": {"scoring_profile": "feature", "nearest": "features"}}
+    """
+    ERROR_REASON_UNKNOWN_PERSONA: _ErrorReason.ValueType  # 51
+    """The scoring profile has no persona of this name (NOT_FOUND); the nearest name is told.
+      {"reason": "UNKNOWN_PERSONA", "domain": "trueline", "metadata": {"persona": "agencies", "nearest": "agency"}}
+    """
+    ERROR_REASON_MISSING_INPUT: _ErrorReason.ValueType  # 52
+    """An input that the scoring profile requires is not given (INVALID_ARGUMENT).
+      {"reason": "MISSING_INPUT", "domain": "trueline", "metadata": {"field": "feature.inputs", "inputs": "complexity"}}
+    """
     ERROR_REASON_UNKNOWN_CHURN_MODEL: _ErrorReason.ValueType  # 60
     """No churn model in force has this name, or no model of this id is kept (NOT_FOUND).
       {"reason": "UNKNOWN_CHURN_MODEL", "domain": "trueline", "metadata": {"name": "acounts", "nearest": "accounts"}}
@@ -417,6 +429,18 @@ ERROR_REASON_UNPLAYED_ROLE: ErrorReason.ValueType  # 45
 ERROR_REASON_UNKNOWN_CONVERSION: ErrorReason.ValueType  # 46
 """No event of this id is a conversion of this type (NOT_FOUND), or two sources have one (metadata: sources).
   {"reason": "UNKNOWN_CONVERSION", "domain": "trueline", "metadata": {"id": "order-17"}}
+"""
+ERROR_REASON_UNKNOWN_SCORING_PROFILE: ErrorReason.ValueType  # 50
+"""No scoring profile in force has this name, or it is of another kind of subject (NOT_FOUND); the nearest is told.
+  {"reason": "UNKNOWN_SCORING_PROFILE", "domain": "trueline", "metadata": {"scoring_profile": "feature", "nearest": "features"}}
+"""
+ERROR_REASON_UNKNOWN_PERSONA: ErrorReason.ValueType  # 51
+"""The scoring profile has no persona of this name (NOT_FOUND); the nearest name is told.
+  {"reason": "UNKNOWN_PERSONA", "domain": "trueline", "metadata": {"persona": "agencies", "nearest": "agency"}}
+"""
+ERROR_REASON_MISSING_INPUT: ErrorReason.ValueType  # 52
+"""An input that the scoring profile requires is not given (INVALID_ARGUMENT).
+  {"reason": "MISSING_INPUT", "domain": "trueline", "metadata": {"field": "feature.inputs", "inputs": "complexity"}}
 """
 ERROR_REASON_UNKNOWN_CHURN_MODEL: ErrorReason.ValueType  # 60
 """No churn model in force has this name, or no model of this id is kept (NOT_FOUND).
