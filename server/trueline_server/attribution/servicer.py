@@ -14,6 +14,7 @@ from trueline_server.attribution.answering import Answering
 from trueline_server.attribution.asking import LONGEST_US, Asked, Asking, Question
 from trueline_server.attribution.explaining import explain
 from trueline_server.attribution.funnel import Step, funnel
+from trueline_server.attribution.long_calls import LongCalls
 from trueline_server.attribution.mapping import map_funnel_to_proto, map_journey_to_proto, map_question_from_proto
 from trueline_server.errors import invalid_field
 from trueline_server.kpis.instants import FIRST_US
@@ -29,11 +30,12 @@ _Answer = TypeVar("_Answer")
 
 
 class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceServicer):
-    """AttributeConversions, CompareModels, ExplainJourney, ListPaths, GetFunnel."""
+    """All calls of the service."""
 
-    def __init__(self, asking: Asking, answering: Answering, progress: Progress) -> None:
+    def __init__(self, asking: Asking, answering: Answering, long_calls: LongCalls, progress: Progress) -> None:
         self._asking = asking
         self._answering = answering
+        self._long_calls = long_calls
         self._progress = progress
         self._working = asyncio.Semaphore(_AT_ONCE)
 
@@ -70,6 +72,18 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
             return funnel(self._asking, asked, steps, window_us)
 
         return map_funnel_to_proto(await self._on_thread(work))
+
+    async def ValidateAttribution(
+        self, request: pb.ValidateAttributionRequest, context: Any
+    ) -> pb.ValidateAttributionResponse:
+        """An operation that checks models."""
+        return await self._answer(request, self._long_calls.begin_validation)
+
+    async def RunAttribution(self, request: pb.RunAttributionRequest, context: Any) -> pb.RunAttributionResponse:
+        """An operation that makes a call."""
+        call = getattr(request, request.WhichOneof("call") or "report")
+        await self._progress.wait(call.question.min_position)
+        return await self._on_thread(lambda: self._long_calls.begin_call(request))
 
     async def _answer(self, request: Any, answer: Callable[[Any], _Answer]) -> _Answer:
         await self._progress.wait(request.question.min_position)

@@ -17,7 +17,7 @@ from trueline_server.backtests.plan import KpiKey, Plan, grid_of
 from trueline_server.clock import Clock
 from trueline_server.kpis.evaluate import Evaluator
 from trueline_server.kpis.instants import Clocks, Instant
-from trueline_server.operations.model import Work
+from trueline_server.operations.steps import Steps
 from trueline_server.rules.series_reader import SeriesLimit, SeriesReader, lookback_of
 
 # Of one source: some 100 MB while a backtest runs.
@@ -26,26 +26,6 @@ _LIMIT = SeriesLimit(MOST_VALUES, "in the span of the backtest; shorten it")
 # A fact that was put in holds until it is put in again.
 _FOR_EVER_US = 1 << 60
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Steps:
-    """Counts the steps of a work: asks before each whether to go on, tells after each how far it is."""
-
-    def __init__(self, work: Work, total: int) -> None:
-        self.work = work
-        self._done = 0
-        self._total = total
-
-    def take(self, message: str, count: int = 1) -> None:
-        """Some steps begin.
-
-        Raises:
-            WorkStoppedError: the work is to end.
-
-        """
-        self.work.go_on()
-        self.work.progress(self._done, self._total, message)
-        self._done += count
 
 
 @dataclass(slots=True)

@@ -9,10 +9,11 @@ from trueline_rules.alert_rules import compile_rule
 from trueline_rules.backtesting.comparing import firing_changes
 from trueline_rules.backtesting.replay import Firing, History, Replay, replay
 
-from trueline_server.backtests.history import Histories, HistoryReader, Steps, steps_of
+from trueline_server.backtests.history import Histories, HistoryReader, steps_of
 from trueline_server.backtests.model import Backtest, Replayed, Span
 from trueline_server.backtests.plan import Plan
 from trueline_server.operations.model import Work
+from trueline_server.operations.steps import Steps
 
 
 def run_backtest(sets: Sequence[Replayed], plan: Plan, reader: HistoryReader, work: Work) -> Backtest:

@@ -14,6 +14,7 @@ from trueline_server.alerts.watch import AlertWatch
 from trueline_server.attribution.answer_pages import AnswerPages
 from trueline_server.attribution.answering import Answering
 from trueline_server.attribution.kept_answers import KeptAnswers
+from trueline_server.attribution.long_calls import LongCalls
 from trueline_server.attribution.servicer import AttributionServicer
 from trueline_server.backtests.calls import BacktestCalls
 from trueline_server.backtests.history import HistoryReader
@@ -61,6 +62,9 @@ from trueline_server.rules.servicer import RuleServicer
 from trueline_server.rules.watch import RulesWatch
 from trueline_server.schedules.runner import ScheduleRunner
 from trueline_server.schedules.service import ScheduleService
+from trueline_server.scoring.feature_calls import FeatureCalls
+from trueline_server.scoring.profiles import ProfileBook
+from trueline_server.scoring.servicer import ScoringServicer
 from trueline_server.settings import Settings
 from trueline_server.simulation.operation import SimulationOperation
 from trueline_server.simulation.service import Simulations
@@ -119,6 +123,7 @@ def make_services(around: Around) -> Services:
         "AlertService": _alert_servicer(backend, clock),
         "CheckpointService": checkpoints,
         "AttributionService": _attribution_servicer(around),
+        "ScoringService": ScoringServicer(backend.book.of, FeatureCalls(ProfileBook())),
         "OperationService": OperationServicer(around.operations, tokens, settings.default_deadline_s),
         "SystemService": _system_servicer(around),
     }
@@ -150,7 +155,7 @@ def _checkpoint_servicer(
 def _attribution_servicer(around: Around) -> AttributionServicer:
     asking = around.backend.attribution
     answering = Answering(asking, AnswerPages(around.backend.tokens, KeptAnswers()))
-    return AttributionServicer(asking, answering, around.progress)
+    return AttributionServicer(asking, answering, LongCalls(asking, answering, around.operations), around.progress)
 
 
 def _system_servicer(around: Around) -> SystemServicer:

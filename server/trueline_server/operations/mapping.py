@@ -19,10 +19,12 @@ _STATES: Mapping[State, pb.OperationState.ValueType] = {
     State.FAILED: pb.OPERATION_STATE_FAILED,
     State.CANCELLED: pb.OPERATION_STATE_CANCELLED,
 }
+# Kinds with responses of several types: their results say which.
+_PACKED = frozenset({"RunAttribution"})
 
 
 def map_operation_to_proto(operation: Operation) -> pb.Operation:
-    """An operation; its response is the message called like its kind with `Result` behind it."""
+    """An operation; its response is the message called like its kind with `Result` behind it, or packed already."""
     message = pb.Operation(name=operation.name, done=operation.ended)
     message.metadata.Pack(
         pb.OperationMetadata(
@@ -40,6 +42,9 @@ def map_operation_to_proto(operation: Operation) -> pb.Operation:
     if operation.error is not None:
         message.error.CopyFrom(_map_error(operation.error))
     elif operation.result is not None:
+        if operation.kind in _PACKED:
+            message.response.ParseFromString(operation.result)
+            return message
         url = f"type.googleapis.com/trueline.v1.{operation.kind}Result"
         message.response.CopyFrom(Any(type_url=url, value=operation.result))
     return message

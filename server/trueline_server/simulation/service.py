@@ -5,10 +5,11 @@ from __future__ import annotations
 from trueline_rules.alert_model import FactSource
 from trueline_rules.backtesting.replay import History
 
-from trueline_server.backtests.history import Histories, Steps, steps_of
+from trueline_server.backtests.history import Histories, steps_of
 from trueline_server.backtests.model import Asked, Replayed, Span
 from trueline_server.backtests.service import Backtests
 from trueline_server.operations.model import Work
+from trueline_server.operations.steps import Steps
 from trueline_server.simulation.engine import simulate
 from trueline_server.simulation.model import Scenario, Simulation
 

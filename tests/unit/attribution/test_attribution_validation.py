@@ -226,13 +226,13 @@ def test_width_is_that_of_the_binomial() -> None:
 
 
 def test_resamples() -> None:
-    """Each has as many journeys; what is done is told, and can be ended."""
+    """Each has as many journeys; it is told before it begins, and can be ended."""
     drawn = next(resampled(TELLING, 3))
     assert drawn.conversions.sum() + drawn.nulls.sum() == 6000
     assert drawn.value == pytest.approx(TELLING.value / TELLING.conversions * drawn.conversions)
 
     told: list[int] = []
-    stability_of(shapley, TELLING, resamples=3, done=told.append)
+    stability_of(shapley, TELLING, resamples=3, before=told.append)
     assert told == [1, 2, 3]
     assert stability_of(shapley, Paths.of([], "a"), resamples=2).conversions_high.tolist() == [0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,8 +40,8 @@ class OrderFit:
     p_value: float
 
 
-def fit_orders(paths: Paths, most: int = 4) -> tuple[OrderFit, ...]:
-    """Fit a chain of each order from 1 to `most`.
+def fit_orders(paths: Paths, most: int = 4, *, before: Callable[[int], None] | None = None) -> tuple[OrderFit, ...]:
+    """Fit a chain of each order from 1 to `most`; `before` hears of each, and what it raises ends the work.
 
     Raises:
         TruelineError: INVALID_ARGUMENT, `most` is not 1 to 10, or no path has a touch.
@@ -54,6 +55,8 @@ def fit_orders(paths: Paths, most: int = 4) -> tuple[OrderFit, ...]:
         raise invalid_field("paths", "must have a touch; an order of nothing cannot be told")
     fits: list[OrderFit] = []
     for order in range(1, most + 1):
+        if before is not None:
+            before(order)
         chain = chain_of(paths, order)
         moves = chain.moves.tocoo()
         likelihood = float(
@@ -61,7 +64,7 @@ def fit_orders(paths: Paths, most: int = 4) -> tuple[OrderFit, ...]:
             + chain.journeys @ (xlogy(chain.conversion, chain.conversion) + xlogy(chain.null, chain.null))
         )
         parameters = len(chain) * (symbols - 1)
-        before = fits[-1] if fits else None
+        former = fits[-1] if fits else None
         fits.append(
             OrderFit(
                 order,
@@ -70,7 +73,7 @@ def fit_orders(paths: Paths, most: int = 4) -> tuple[OrderFit, ...]:
                 likelihood,
                 2 * parameters - 2 * likelihood,
                 parameters * math.log(steps) - 2 * likelihood,
-                1.0 if before is None else _against(before, likelihood, parameters),
+                1.0 if former is None else _against(former, likelihood, parameters),
             )
         )
     return tuple(fits)

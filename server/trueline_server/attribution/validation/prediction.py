@@ -87,7 +87,7 @@ def predicted(model: Crediting, fitted: Paths, rest: Paths) -> HeldOut:
     odds = logit(_clipped(_noisy_or(model(fitted), fitted)))
 
     def shift(scale: float) -> float:
-        return brentq(lambda by: float(journeys @ expit(scale * odds + by) - converted.sum()), -40.0, 40.0)
+        return float(brentq(lambda by: float(journeys @ expit(scale * odds + by) - converted.sum()), -40.0, 40.0))
 
     def unlikely(scale: float) -> float:
         chance = _clipped(expit(scale * odds + shift(scale)))

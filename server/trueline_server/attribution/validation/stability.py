@@ -42,7 +42,7 @@ def stability_of(
     resamples: int = 200,
     confidence: float = 0.95,
     seed: int = 0,
-    done: Callable[[int], None] | None = None,
+    before: Callable[[int], None] | None = None,
 ) -> Stability:
     """Percentile intervals over resampled journeys (Efron 1979, "Bootstrap Methods", Annals of Statistics 7(1)).
 
@@ -52,7 +52,7 @@ def stability_of(
         resamples: how many, 2 or more; 1,000 make the ends of 95 % intervals steady.
         confidence: above 0 and below 1.
         seed: of the draws; the same one draws the same journeys.
-        done: called with the number of resamples that are done, after each; what it raises ends the work.
+        before: called before each resample with its number, from 1; what it raises ends the work.
 
     Raises:
         TruelineError: INVALID_ARGUMENT, there are too few resamples, or the confidence is none.
@@ -65,10 +65,10 @@ def stability_of(
     conversions = np.zeros((resamples, len(paths.channels)))
     value = np.zeros_like(conversions)
     for number, drawn in enumerate(islice(resampled(paths, seed), resamples)):
+        if before is not None:
+            before(number + 1)
         credit = model(drawn)
         conversions[number], value[number] = credit.conversions, credit.value
-        if done is not None:
-            done(number + 1)
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     conversions_low, conversions_high = np.quantile(conversions, ends, axis=0)
     value_low, value_high = np.quantile(value, ends, axis=0)
