@@ -16,6 +16,7 @@ from trueline_rules.kinds import KINDS, Known
 from trueline_rules.kinds.fields import STANDARD_ROLES
 from trueline_rules.kpi_circles import refuse_circles
 from trueline_rules.layers import OPERATOR, Layer, ReadLayer, pack_layer, read_layer, read_whole
+from trueline_rules.mapping_circles import refuse_contradictions
 from trueline_rules.metric_labels import label_names
 from trueline_rules.model import EventMapping, Place, RuleSet
 from trueline_rules.names import hint, nearest, quoted
@@ -141,8 +142,10 @@ def _check_references(merged: _Merged, problems: Problems) -> None:
         labels,
         people=_people(merged),
         routes=_sound(merged, "Route"),
+        frameworks=_sound(merged, "ComplianceFramework"),
     )
     refuse_circles(merged.values(), problems)
+    refuse_contradictions(merged.values(), problems)
     for document in merged.values():
         if document.model is not None:
             KINDS[document.kind].check(document.model, document.site.moved(problems), known)

@@ -15,7 +15,10 @@ from trueline_rules.analysis.shadowing import shadowed
 from trueline_rules.analysis.thresholds import against_target, never_missing, thresholds
 from trueline_rules.analysis.units import mixed_units
 from trueline_rules.checkpoint_model import CheckpointPolicy
+from trueline_rules.compliance_model import ComplianceFramework
+from trueline_rules.compliance_rules import compile_framework
 from trueline_rules.expressions import ExpressionError, compile_expression
+from trueline_rules.layers import PACK
 from trueline_rules.model import RuleSet
 from trueline_rules.schedule_model import Schedule
 from trueline_rules.stopping import Stopped, never, while_wanted
@@ -106,6 +109,10 @@ def _unused(rules: RuleSet) -> Iterator[Finding]:
     for policy in rules.documents.get("CheckpointPolicy", {}).values():
         for cell in policy.cells if isinstance(policy, CheckpointPolicy) else ():
             read |= {cell.value.name, *cell.value.labels, cell.value.observations}
+    for framework in rules.documents.get("ComplianceFramework", {}).values():
+        if isinstance(framework, ComplianceFramework):
+            read |= compile_framework(framework, rules.fact_types).facts.keys()
     for name, fact in rules.fact_types.items():
-        if name not in read:
+        # Those of the pack are words for rules of others, too.
+        if name not in read and rules.origins.get(("FactType", name)) != PACK:
             yield Finding("unused", f"FactType {name}", fact.metadata.place, "no rule reads it")

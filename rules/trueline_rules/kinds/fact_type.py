@@ -32,10 +32,12 @@ FACT_NAME = Text(
     check=_no_word,
 )
 
+SUBJECT = Text("a subject of lowercase letters and '_'", "[a-z][a-z_]{0,62}", most=63)
+
 SPEC = Record(
     {
         "subject": Key(
-            Text("a subject of lowercase letters and '_'", "[a-z][a-z_]{0,62}", most=63),
+            SUBJECT,
             "What it is about: tenant, account, user, pattern, feature, …",
             required=True,
         ),

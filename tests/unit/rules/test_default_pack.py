@@ -1,5 +1,6 @@
 """The default pack: it loads, agrees with the schemas, and has the numbers of the seed."""
 
+from dataclasses import replace
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -163,3 +164,11 @@ def test_the_tests_of_the_pack_pass_and_take_every_branch() -> None:
 def test_the_analysis_finds_nothing_in_the_pack() -> None:
     """No threshold of the pack is out of order."""
     assert analyse(load_rules([])) == []
+
+
+def test_facts_of_checkpoints_are_read() -> None:
+    """Those of the pack are words for rules of others, too, so that the analysis says nothing of them."""
+    unused = [found for found in analyse(replace(load_rules([]), origins={})) if found.check == "unused"]
+    files = {found.place.file.rpartition("/")[2] for found in unused}
+    assert "compliance_facts.yaml" in files
+    assert "checkpoints.yaml" not in files
