@@ -51,7 +51,7 @@ def markov(paths: Paths, order: int = 1) -> ChannelCredit:
         raise invalid_field(
             "order",
             f"{order} makes {len(chain):,} states of these paths, more than {MOST_STATES:,}; "
-            f"lower it, trim the paths, or put channels together",
+            f"{'lower it, ' if order > 1 else ''}trim the paths, put channels together, or ask for other models",
         )
     lost, whole = _losses(chain, len(paths.channels))
     gained, given_back = (float(chain.journeys @ part) for part in _by_sign(chain.value))

@@ -12,7 +12,8 @@ is worth, v(S). Two forms of worth are known here:
   v is a sum over the sets S within T that journeys had, rate(S) times the game in which S alone is worth 1; there, with
   n = |T| and s = |S|, a channel in S has 1 / (s C(n, s)), one outside has -1 / ((n - s) C(n, s)).
 
-Both sums are exact for any number of channels: nothing runs over 2^n sets, and nothing is sampled.
+Both sums are exact for any number of channels: nothing runs over 2^n sets, and nothing is sampled. The first is linear
+in the touches; the second compares each two sets that have a channel in common.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ from scipy.special import gammaln
 from trueline_server.attribution.credit import ChannelCredit, credited
 from trueline_server.attribution.paths import Floats, Paths, summed
 from trueline_server.attribution.transforms import Transform, TransformKind, transformed
+from trueline_server.errors import invalid_field
 
+# Channels that two sets have in common, counted over all pairs of sets. More take longer than half a minute.
+MOST_COMMON = 1_000_000_000
 # Sets whose intersections with all others are held at a time.
 _BLOCK = 64
 
@@ -49,6 +53,9 @@ def shapley(paths: Paths, form: ShapleyForm = ShapleyForm.SUBSET) -> ChannelCred
         paths: of journeys; order and repeats of touches do not matter.
         form: what a set of channels is worth.
 
+    Raises:
+        TruelineError: INVALID_ARGUMENT, the form is `conversion_rate` and there are too many sets that converted.
+
     """
     sets = transformed(_sorted(paths), Transform(TransformKind.FIRST))
     if form is ShapleyForm.SUBSET:
@@ -63,25 +70,40 @@ def _sorted(paths: Paths) -> Paths:
 
 
 def _by_rate(sets: Paths) -> ChannelCredit:
-    k, n = len(sets.channels), len(sets)
-    members = csr_array((np.ones(len(sets.codes)), sets.codes, sets.offsets), shape=(n, k))
-    rates = sets.conversions / np.maximum(sets.conversions + sets.nulls, np.finfo(np.float64).tiny)
-    converted = np.flatnonzero((sets.conversions > 0) & (sets.lengths > 0))
+    k = len(sets.channels)
+    # What never converted is worth nothing alone, and nothing to any other set.
+    some = np.flatnonzero((sets.conversions > 0) & (sets.lengths > 0))
+    members = csr_array((np.ones(len(sets.codes)), sets.codes, sets.offsets), shape=(len(sets), k))[some]
+    converted, worth, sizes = sets.conversions[some], sets.value[some], sets.lengths[some]
+    _check_common(members)
+    rates = converted / (converted + sets.nulls[some])
     conversions, value = np.zeros(k), np.zeros(k)
-    for start in range(0, len(converted), _BLOCK):
-        block = converted[start : start + _BLOCK]
-        shares = _values(members, rates, sets.lengths, block)
-        of_set = np.repeat(np.arange(len(block)), np.diff(shares.indptr))
-        parts = shares.data / shares.sum(axis=1)[of_set]
-        conversions += summed(parts * sets.conversions[block][of_set], shares.indices, k)
-        value += summed(parts * sets.value[block][of_set], shares.indices, k)
+    for start in range(0, len(some), _BLOCK):
+        block = np.arange(start, min(start + _BLOCK, len(some)))
+        shares = _values(members, rates, sizes, block)
+        of_set = np.repeat(block, np.diff(shares.indptr))
+        # The values of a set's channels add up to its rate.
+        parts = shares.data / shares.sum(axis=1)[of_set - start]
+        conversions += summed(parts * converted[of_set], shares.indices, k)
+        value += summed(parts * worth[of_set], shares.indices, k)
     return ChannelCredit(sets.channels, conversions, value)
+
+
+def _check_common(members: csr_array) -> None:
+    common = float(np.square(members.sum(axis=0)).sum())
+    if common > MOST_COMMON:
+        raise invalid_field(
+            "form",
+            f"conversion_rate compares {members.shape[0]:,} sets of channels with each other, which have "
+            f"{common:,.0f} channels in common, more than {MOST_COMMON:,}; write form: subset, trim the paths, "
+            "or put channels together",
+        )
 
 
 def _values(members: csr_array, rates: Floats, sizes: npt.NDArray[np.int64], block: npt.NDArray[np.int64]) -> csr_array:
     """The Shapley values of the channels of each set of the block in its own game, float64[block, k], sparse."""
     common = (members[block] @ members.T).tocoo()
-    within = (common.data == sizes[common.col]) & (rates[common.col] > 0)
+    within = common.data == sizes[common.col]
     whole, part = common.row[within], common.col[within]
     n, s = sizes[block][whole], sizes[part]
     # 1 / C(n, s), which underflows to 0 rather than overflows.

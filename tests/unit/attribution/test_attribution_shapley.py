@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trueline_server.attribution.paths import Paths
 from trueline_server.attribution.shapley import ShapleyForm, shapley
+from trueline_server.errors import TruelineError
 
 from tests.oracles import plain_attribution
 from tests.oracles.plain_attribution import Row
@@ -92,3 +95,13 @@ def test_long_journey(form: ShapleyForm) -> None:
     """One of 100,000 touches is as its set of channels."""
     credit = shapley(Paths.of([("abc" * 33_333 + "a", 3, 7.5, 1)]), form)
     assert credit.conversions == pytest.approx([1, 1, 1], rel=1e-9)
+
+
+def test_sets_that_are_too_many_to_compare() -> None:
+    """Beyond what takes half a minute an error says how to get an answer; the other form has no such limit."""
+    source = random.Random(3)
+    sets = {frozenset(source.sample(range(30), source.randint(1, 8))) for _ in range(60_000)}
+    paths = Paths.of([([f"c{channel}" for channel in sorted(found)], 1, 2, 1) for found in sets])
+    with pytest.raises(TruelineError, match=r"channels in common, more than 1,000,000,000; write form: subset, trim"):
+        shapley(paths, ShapleyForm.CONVERSION_RATE)
+    assert shapley(paths).value.sum() == pytest.approx(2 * len(sets), rel=1e-9)
