@@ -91,11 +91,13 @@ class Run:
     Attributes:
         action: one of kinds.schedule.ACTIONS.
         names: of what it is done to, at least one; several for "evaluate" alone.
+        period: of "study" alone: the last complete "week", "month" or "quarter" is studied.
 
     """
 
     action: str
     names: tuple[str, ...]
+    period: str = ""
 
     @property
     def target(self) -> str:

@@ -18,7 +18,8 @@ from trueline_rules.spans import DELAY, format_span, parse_span
 
 # What a schedule can run, and the kind of document that its value names.
 # A further action is one more line here, and whoever runs schedules must know it.
-ACTIONS = {"checkpoint": "CheckpointPolicy", "backtest": "AlertRule", "evaluate": "AlertRule"}
+ACTIONS = {"checkpoint": "CheckpointPolicy", "backtest": "AlertRule", "evaluate": "AlertRule", "study": "Study"}
+PERIODS = ("week", "month", "quarter")
 _WHAT = {
     "checkpoint": Key(DOCUMENT_NAME, "Name of a CheckpointPolicy."),
     "backtest": Key(DOCUMENT_NAME, "Name of an AlertRule that is tried on the history."),
@@ -26,6 +27,8 @@ _WHAT = {
         Either(DOCUMENT_NAME, sequence=ListOf(DOCUMENT_NAME, most=1000)),
         "Name of an AlertRule that is evaluated with the values of the moment, or a list of them.",
     ),
+    "study": Key(DOCUMENT_NAME, "Name of a Study."),
+    "period": Key(Choice(PERIODS), "Of a study: the last one of these (UTC) that is over (month)."),
 }
 CRON = Text(
     "five fields (minute hour day month weekday) or a name such as @daily",
@@ -55,7 +58,11 @@ SPEC = Record(
 
 def build(metadata: Metadata, spec: Spec, site: Site) -> Schedule:
     """Make a schedule."""
-    ((action, written),) = spec["run"].items()
+    run = dict(spec["run"])
+    period = run.pop("period", "")
+    ((action, written),) = run.items()
+    if period and action != "study":
+        site.problem(("spec", "run", "period"), f"is about a study, and this runs a {action}", key=True)
     missed = Missed(spec.get("missed", Missed.RUN_ONCE))
     if action == "evaluate" and missed is Missed.RUN_ALL:
         told = "is run_all, but an evaluation judges what is so when it runs; write run_once or skip"
@@ -66,19 +73,24 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> Schedule:
         time_zone=spec.get("time_zone", "UTC"),
         jitter_us=parse_span(spec.get("jitter", "0s")).us,
         missed=missed,
-        run=Run(action, (written,) if isinstance(written, str) else tuple(written)),
+        run=Run(
+            action,
+            (written,) if isinstance(written, str) else tuple(written),
+            (period or "month") if action == "study" else "",
+        ),
     )
 
 
 def dump(schedule: Schedule) -> dict[str, Any]:
     """Write a schedule as a spec."""
-    names = schedule.run.names
+    names, period = schedule.run.names, schedule.run.period
     return {
         "cron": schedule.cron,
         "time_zone": schedule.time_zone,
         "jitter": format_span(schedule.jitter_us),
         "missed": str(schedule.missed),
-        "run": {schedule.run.action: names[0] if len(names) == 1 else list(names)},
+        "run": {schedule.run.action: names[0] if len(names) == 1 else list(names)}
+        | ({"period": period} if period else {}),
     }
 
 

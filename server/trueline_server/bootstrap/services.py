@@ -23,6 +23,7 @@ from trueline_server.backtests.scheduled import backtest_runs
 from trueline_server.backtests.service import Backtests
 from trueline_server.bootstrap.backend import Backend
 from trueline_server.bootstrap.reading import SECOND_US, confinement, metric_reader
+from trueline_server.bootstrap.studies import open_studies
 from trueline_server.checkpoints.backlog import BacklogService
 from trueline_server.checkpoints.cases import CheckpointCases
 from trueline_server.checkpoints.mapping import result_of
@@ -68,6 +69,9 @@ from trueline_server.scoring.servicer import ScoringServicer
 from trueline_server.settings import Settings
 from trueline_server.simulation.operation import SimulationOperation
 from trueline_server.simulation.service import Simulations
+from trueline_server.studies.scheduled import study_runs
+from trueline_server.studies.service import StudyService
+from trueline_server.studies.servicer import StudyServicer
 from trueline_server.system.health import SystemHealth
 from trueline_server.system.servicer import SystemServicer
 from trueline_server.system.status import StatusReader
@@ -107,7 +111,8 @@ def make_services(around: Around) -> Services:
     backtests = _backtests(settings, backend, reader, clock)
     backtest = BacktestOperation(backtests, around.operations)
     simulation = SimulationOperation(Simulations(backtests), around.operations)
-    checkpoints, schedules = _checkpoint_servicer(around, kpis, reader, backtest)
+    studies = open_studies(settings, backend, around.operations, clock)
+    checkpoints, schedules = _checkpoint_servicer(around, kpis, reader, backtest, studies)
     servicers: dict[str, object] = {
         "IngestService": IngestServicer(around.ingestion),
         "MetricService": MetricServicer(reader, watch, around.progress, tokens),
@@ -124,6 +129,7 @@ def make_services(around: Around) -> Services:
         "CheckpointService": checkpoints,
         "AttributionService": _attribution_servicer(around),
         "ScoringService": ScoringServicer(backend.book.of, FeatureCalls(ProfileBook())),
+        "StudyService": StudyServicer(studies, tokens, around.progress),
         "OperationService": OperationServicer(around.operations, tokens, settings.default_deadline_s),
         "SystemService": _system_servicer(around),
     }
@@ -131,7 +137,7 @@ def make_services(around: Around) -> Services:
 
 
 def _checkpoint_servicer(
-    around: Around, kpis: KpiService, reader: MetricReader, backtest: BacktestOperation
+    around: Around, kpis: KpiService, reader: MetricReader, backtest: BacktestOperation, studies: StudyService
 ) -> tuple[CheckpointServicer, ScheduleRunner]:
     """Checkpoints, and the schedules that run them."""
     backend, clock = around.backend, around.clock
@@ -144,6 +150,7 @@ def _checkpoint_servicer(
         "checkpoint": checkpoint_runs(checkpoints),
         "backtest": backtest_runs(backtest),
         "evaluate": evaluation_runs(backend.alerts.live),
+        "study": study_runs(studies),
     }
     runner = ScheduleRunner(state, rules, lambda: backend.clocks.read(clock()), kinds, clock)
     servicer = CheckpointServicer(

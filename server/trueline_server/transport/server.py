@@ -26,6 +26,10 @@ from trueline.v1 import (
     operation_service_pb2_grpc,
     rule_service_pb2,
     rule_service_pb2_grpc,
+    scoring_service_pb2,
+    scoring_service_pb2_grpc,
+    study_service_pb2,
+    study_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
 )
@@ -57,8 +61,14 @@ SERVICES: Mapping[str, Callable[[Any, Any], None]] = {
     checkpoint_service_pb2.DESCRIPTOR.services_by_name["CheckpointService"].full_name: (
         checkpoint_service_pb2_grpc.add_CheckpointServiceServicer_to_server
     ),
+    study_service_pb2.DESCRIPTOR.services_by_name["StudyService"].full_name: (
+        study_service_pb2_grpc.add_StudyServiceServicer_to_server
+    ),
     attribution_service_pb2.DESCRIPTOR.services_by_name["AttributionService"].full_name: (
         attribution_service_pb2_grpc.add_AttributionServiceServicer_to_server
+    ),
+    scoring_service_pb2.DESCRIPTOR.services_by_name["ScoringService"].full_name: (
+        scoring_service_pb2_grpc.add_ScoringServiceServicer_to_server
     ),
     operation_service_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name: (
         operation_service_pb2_grpc.add_OperationServiceServicer_to_server

@@ -1,0 +1,1 @@
+"""Studies: renewal rates, revenue growth, campaign efficiency and persona impact over periods, with the reasons."""
