@@ -188,6 +188,19 @@ if TYPE_CHECKING:
         TimelineEntry,
         TimelineEntryKind,
     )
+    from trueline.studies import (
+        StudyCampaign,
+        StudyChange,
+        StudyComparison,
+        StudyDifference,
+        StudyEstimate,
+        StudyFigure,
+        StudyGroup,
+        StudyInput,
+        StudyRun,
+        StudyType,
+        StudyVerdict,
+    )
 
 _MODULES = {
     "aio": ("AsyncTruelineClient",),
@@ -372,6 +385,19 @@ _MODULES = {
         "TimelineEntry",
         "TimelineEntryKind",
     ),
+    "studies": (
+        "StudyCampaign",
+        "StudyChange",
+        "StudyComparison",
+        "StudyDifference",
+        "StudyEstimate",
+        "StudyFigure",
+        "StudyGroup",
+        "StudyInput",
+        "StudyRun",
+        "StudyType",
+        "StudyVerdict",
+    ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -549,6 +575,17 @@ __all__ = [  # noqa: RUF022  in the order a reader meets them
     "PathEdge",
     "PathEnd",
     "TouchCredit",
+    "StudyCampaign",
+    "StudyChange",
+    "StudyComparison",
+    "StudyDifference",
+    "StudyEstimate",
+    "StudyFigure",
+    "StudyGroup",
+    "StudyInput",
+    "StudyRun",
+    "StudyType",
+    "StudyVerdict",
 ]
 
 

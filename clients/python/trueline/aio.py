@@ -17,6 +17,7 @@ from trueline.aio_attribution import AsyncAttributionMethods
 from trueline.aio_checkpoints import AsyncCheckpointMethods
 from trueline.aio_operations import AsyncOperationMethods
 from trueline.aio_rules import AsyncRuleMethods
+from trueline.aio_studies import AsyncStudyMethods
 from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
 from trueline.errors import TruelineError, decode, unavailable
@@ -39,7 +40,12 @@ from trueline.v1 import ingest_service_pb2
 
 
 class AsyncTruelineClient(
-    AsyncRuleMethods, AsyncOperationMethods, AsyncAlertMethods, AsyncCheckpointMethods, AsyncAttributionMethods
+    AsyncRuleMethods,
+    AsyncOperationMethods,
+    AsyncAlertMethods,
+    AsyncCheckpointMethods,
+    AsyncAttributionMethods,
+    AsyncStudyMethods,
 ):
     """A client of one server, for the tasks of one event loop; make it inside the loop.
 

@@ -42,6 +42,7 @@ from trueline.v1 import (
     metric_service_pb2_grpc,
     operation_service_pb2_grpc,
     rule_service_pb2_grpc,
+    study_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
 )
@@ -110,6 +111,7 @@ class Stubs:
             "FactService": fact_service_pb2_grpc.FactServiceStub(channel),
             "OperationService": operation_service_pb2_grpc.OperationServiceStub(channel),
             "RuleService": rule_service_pb2_grpc.RuleServiceStub(channel),
+            "StudyService": study_service_pb2_grpc.StudyServiceStub(channel),
             "SystemService": system_service_pb2_grpc.SystemServiceStub(channel),
         }
 

@@ -36,10 +36,13 @@ from trueline.results import (
 )
 from trueline.retries import RetryPolicy
 from trueline.rule_methods import RuleMethods
+from trueline.study_methods import StudyMethods
 from trueline.v1 import ingest_service_pb2
 
 
-class TruelineClient(RuleMethods, OperationMethods, AlertMethods, CheckpointMethods, AttributionMethods):
+class TruelineClient(
+    RuleMethods, OperationMethods, AlertMethods, CheckpointMethods, AttributionMethods, StudyMethods
+):
     """A client of one server, for any number of threads.
 
     Every call has a deadline that bounds all its tries together, and is tried again when no server answered or the

@@ -13,7 +13,8 @@ from trueline.checkpoints import Checkpoint, checkpoint
 from trueline.errors import TruelineError, decode_status
 from trueline.mapping import enum_names, instant
 from trueline.simulations import Simulation, simulation
-from trueline.v1 import checkpoint_service_pb2, rule_service_pb2
+from trueline.studies import StudyRun, study_run
+from trueline.v1 import checkpoint_service_pb2, rule_service_pb2, study_service_pb2
 from trueline.v1 import operation_service_pb2 as pb
 
 
@@ -41,8 +42,8 @@ class Operation:
         cancelled: whether it was asked to end.
         expires_at: when it is forgotten; None before it has ended.
         error: why it came to no result; None if it did, or has not ended.
-        result: a Backtest, a Simulation or a Checkpoint, once it succeeded; None in lists, and of a kind that this
-            client does not know.
+        result: a Backtest, a Simulation, a Checkpoint or a StudyRun, once it succeeded; None in lists, and of a kind
+            that this client does not know.
 
     """
 
@@ -58,7 +59,7 @@ class Operation:
     updated_at: datetime | None
     expires_at: datetime | None
     error: TruelineError | None
-    result: Backtest | Simulation | Checkpoint | None
+    result: Backtest | Simulation | Checkpoint | StudyRun | None
 
 
 _STATES = enum_names(OperationState, pb.OperationState)
@@ -90,11 +91,13 @@ def operations(pages: Sequence[Any]) -> tuple[Operation, ...]:
     return tuple(operation(item) for page in pages for item in page.operations)
 
 
-def _result(message: pb.Operation) -> Backtest | Simulation | Checkpoint | None:
+def _result(message: pb.Operation) -> Backtest | Simulation | Checkpoint | StudyRun | None:
     replayed, simulated = rule_service_pb2.BacktestRulesResult(), rule_service_pb2.SimulateRulesResult()
-    judged = checkpoint_service_pb2.RunCheckpointResult()
+    judged, studied = checkpoint_service_pb2.RunCheckpointResult(), study_service_pb2.RunStudyResult()
     if message.response.Unpack(replayed):
         return backtest(replayed)
     if message.response.Unpack(simulated):
         return simulation(simulated)
-    return checkpoint(judged.checkpoint) if message.response.Unpack(judged) else None
+    if message.response.Unpack(judged):
+        return checkpoint(judged.checkpoint)
+    return study_run(studied.run) if message.response.Unpack(studied) else None
