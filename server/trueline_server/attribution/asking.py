@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import pyarrow as pa
 from trueline_rules.attribution_model import AttributionModel, Selection
 from trueline_rules.model import RuleSet
 from trueline_rules.names import quoted
 from trueline_stores.warehouse.statements import Statement
+from trueline_stores.warehouse.streaming import BlockStream
 from trueline_stores.warehouse.tables import CLOCKS
 
 from trueline_server.attribution.choosing import unknown
@@ -86,6 +88,14 @@ class AttributionWarehouse(IdentityWarehouse, Protocol):
         """Rows of a query."""
         ...
 
+    def query_arrow(self, sql: str, parameters: dict[str, Any] | None = None, *, settings: Any = None) -> pa.Table:
+        """Rows of a query as columns."""
+        ...
+
+    def stream(self, sql: str, parameters: dict[str, Any] | None = None, *, settings: Any = None) -> BlockStream:
+        """Rows of a query in blocks of columns."""
+        ...
+
 
 class Asking:
     """Makes questions answerable and reads the warehouse for them. Methods block; thread-safe."""
@@ -105,6 +115,14 @@ class Asking:
 
         """
         return self._warehouse.query(*statement.to_sql(), settings=SETTINGS)
+
+    def columns(self, statement: Statement) -> pa.Table:
+        """As `rows`, in columns."""
+        return self._warehouse.query_arrow(*statement.to_sql(), settings=SETTINGS)
+
+    def stream(self, statement: Statement, settings: Mapping[str, int]) -> BlockStream:
+        """As `columns`, in blocks that are read as they are wanted; with further settings."""
+        return self._warehouse.stream(*statement.to_sql(), settings={**SETTINGS, **settings})
 
     def close(self) -> None:
         """Drop what was made to answer questions."""
