@@ -45,11 +45,11 @@ FACTS = {
          "unknown, because activation_rate is missing; fires at activation_rate < 0.20; now missing"),
         ("paid / signups < 0.5 or active", {"paid": 6, "signups": 10, "active": False},
          "does not fire, because paid / signups < 0.5 is false (paid / signups = 0.6, paid = 6, signups = 10) and "
-         "active is false (active = false); fires at paid / signups < 0.5; now 0.6"),
+         "active is false; fires at paid / signups < 0.5; now 0.6"),
         ("paid / signups < 0.5", {"paid": 6, "signups": 0},
          "unknown, because paid / signups < 0.5 has no value; fires at paid / signups < 0.5; now missing"),
         ("not active", {"active": True},
-         "does not fire, because active is true (active = true); fires at active == false; now true"),
+         "does not fire, because active is true; fires at active == false; now true"),
         ("'eu' in tags", {"tags": frozenset({"us"})},
          "does not fire, because 'eu' in tags is false (tags = ['us']); fires at 'eu' in tags; now ['us']"),
         ("tier =~ 'go'", {"tier": "pro"},
