@@ -16,10 +16,18 @@ _TYPES = {InputType.NUMBER: FactType.NUMBER, InputType.TEXT: FactType.TEXT, Inpu
 
 @dataclass(frozen=True, slots=True)
 class CompiledAdvice:
-    """A concern or a recommendation that can be evaluated over inputs, scores of dimensions and OWN_NAMES."""
+    """A concern or a recommendation that can be evaluated over inputs, scores of dimensions and OWN_NAMES.
+
+    Attributes:
+        advice: as it is written.
+        condition: when it holds.
+        persona_dependent: whether the condition reads one of OWN_NAMES, which differ between personas.
+
+    """
 
     advice: Advice
     condition: Expression
+    persona_dependent: bool
 
     def is_for(self, persona: str) -> bool:
         """Whether it is for a persona."""
@@ -41,7 +49,11 @@ def compile_advice(
     """Compile the concerns and the recommendations of a profile, which was checked by the loader."""
     facts = condition_facts(profile.inputs, profile.dimensions)
     concerns, recommendations = (
-        tuple(CompiledAdvice(one, compile_expression(one.when, facts)) for one in advice)
+        tuple(_compiled(one, compile_expression(one.when, facts)) for one in advice)
         for advice in (profile.concerns, profile.recommendations)
     )
     return concerns, recommendations
+
+
+def _compiled(advice: Advice, condition: Expression) -> CompiledAdvice:
+    return CompiledAdvice(advice, condition, not set(OWN_NAMES).isdisjoint(condition.facts))

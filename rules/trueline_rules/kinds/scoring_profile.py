@@ -190,10 +190,14 @@ def _advice(key: str, spec: Spec, site: Site) -> tuple[Advice, ...]:
 
 def _check_conditions(path: Path, advice: Sequence[Advice], facts: Mapping[str, Fact], site: Site) -> None:
     for index, one in enumerate(advice):
+        where = (*path, index, "when")
         try:
-            compile_expression(one.when, facts)
+            reads_now = compile_expression(one.when, facts).reads_now
         except ExpressionError as error:
-            tell_expression(error, (*path, index, "when"), site)
+            tell_expression(error, where, site)
+        else:
+            if reads_now:
+                site.problem(where, "reads $now, but the same inputs must always come to the same; make it an input")
 
 
 def _write_advice(one: Advice) -> dict[str, Any]:

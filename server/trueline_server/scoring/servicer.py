@@ -1,0 +1,57 @@
+"""The ScoringService over the wire: one feature at once, what takes longer on a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from trueline.v1 import scoring_service_pb2 as pb
+from trueline.v1 import scoring_service_pb2_grpc
+from trueline_rules.names import hint, quoted
+from trueline_rules.scoring_model import Subject
+
+from trueline_server.errors import invalid_field
+from trueline_server.rules.in_force import RulesOf
+from trueline_server.scoring.feature_calls import FeatureCalls
+from trueline_server.scoring.profile_mapping import map_profile_to_proto
+from trueline_server.scoring.profiles import profiles_of
+from trueline_server.transport.tenant import current_tenant
+
+# Roadmaps may compute for seconds; further ones wait, so that other work has threads.
+_AT_ONCE = 2
+
+
+class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
+    """ListScoringProfiles, ScoreFeature, CompareFeatures, ScoreRoadmap."""
+
+    def __init__(self, rules: RulesOf, features: FeatureCalls) -> None:
+        self._rules = rules
+        self._features = features
+        self._working = asyncio.Semaphore(_AT_ONCE)
+
+    async def ListScoringProfiles(
+        self, request: pb.ListScoringProfilesRequest, context: Any
+    ) -> pb.ListScoringProfilesResponse:
+        """All profiles of a kind of subject."""
+        subjects = [str(one) for one in Subject]
+        if request.subject and request.subject not in subjects:
+            raise invalid_field("subject", f"is {quoted(request.subject)}{hint(request.subject, subjects)}")
+        rules = self._rules(current_tenant())
+        found = [one for one in profiles_of(rules).values() if request.subject in {"", str(one.subject)}]
+        return pb.ListScoringProfilesResponse(profiles=map(map_profile_to_proto, found), rule_revision=rules.revision)
+
+    async def ScoreFeature(self, request: pb.ScoreFeatureRequest, context: Any) -> pb.ScoreFeatureResponse:
+        """One feature. A thread would cost more than the arithmetic."""
+        return self._features.score(self._rules(current_tenant()), request)
+
+    async def CompareFeatures(self, request: pb.CompareFeaturesRequest, context: Any) -> pb.CompareFeaturesResponse:
+        """Several features."""
+        rules = self._rules(current_tenant())
+        async with self._working:
+            return await asyncio.to_thread(self._features.compare, rules, request)
+
+    async def ScoreRoadmap(self, request: pb.ScoreRoadmapRequest, context: Any) -> pb.ScoreRoadmapResponse:
+        """What to build when."""
+        rules = self._rules(current_tenant())
+        async with self._working:
+            return await asyncio.to_thread(self._features.roadmap, rules, request)

@@ -1,0 +1,187 @@
+"""Scores of inputs, dimensions and personas: monotone, exact at the ends of ranges, and weighed by what is known."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from profile_cases import ADVANCED_ATTRIBUTION, PACK, known_values, points_of, profiles, scored, within
+from trueline_rules.scoring_model import InputType
+from trueline_server.scoring.feature_scores import score_feature
+from trueline_server.scoring.given import Given, Values
+from trueline_server.scoring.profiles import CompiledProfile, Interval
+from trueline_server.scoring.scores import Scores, score_values
+
+REVENUE = "estimated_revenue_impact"
+_ROI = 0
+
+
+def _scores(profile: CompiledProfile, values: Values) -> Scores:
+    return score_values(profile, values.known, profile.choose(()))
+
+
+@given(st.data(), st.floats(0, 100_000), st.floats(0, 100_000))
+def test_more_revenue_is_never_worth_less(data: st.DataObject, one: float, other: float) -> None:
+    """Neither the ROI potential nor any persona's overall score falls, whatever else is known."""
+    values = list(data.draw(known_values(PACK)).known)
+    place = PACK.by_name[REVENUE].place
+    found = []
+    for revenue in sorted((one, other)):
+        values[place] = revenue
+        found.append(_scores(PACK, Values(tuple(values))))
+    less, more = found
+    assert less.dimensions[_ROI].ends <= more.dimensions[_ROI].ends  # type: ignore[operator]
+    for before, after in zip(less.personas, more.personas, strict=True):
+        assert before.ends is not None
+        assert after.ends is not None
+        assert before.ends[0] <= after.ends[0]
+        assert before.ends[1] <= after.ends[1]
+
+
+@given(st.data())
+def test_scores_follow_the_direction_of_every_curve(data: st.DataObject) -> None:
+    """In any profile, a number moved up moves all scores the way that its curve goes, or not at all."""
+    profile = data.draw(profiles())
+    numbers = [one for one in profile.inputs if one.input.type is InputType.NUMBER]
+    assume(numbers)
+    one = data.draw(st.sampled_from(numbers))
+    values = list(data.draw(known_values(profile)).known)
+    low, high = sorted(data.draw(st.tuples(*[st.floats(*one.input.range)] * 2)))
+    assert one.curve is not None
+    found = []
+    for value in (low, high) if one.curve.rises else (high, low):
+        values[one.place] = value
+        found.append(_scores(profile, Values(tuple(values))))
+    for worse, better in zip(*(scores.personas for scores in found), strict=True):
+        if worse.ends is not None and better.ends is not None:
+            assert worse.ends[0] <= better.ends[0]
+            assert worse.ends[1] <= better.ends[1]
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_inputs_does_not_matter(shuffle: random.Random) -> None:
+    """The same inputs in another order come to the same, to the bit."""
+    given_inputs: list[tuple[str, Given]] = [*ADVANCED_ATTRIBUTION.items(), ("retention_potential", Interval(0.2, 0.6))]
+    shuffled = given_inputs.copy()
+    shuffle.shuffle(shuffled)
+    one, other = scored(dict(given_inputs)), scored(dict(shuffled))
+    assert one.scores == other.scores
+    assert one.views == other.views
+
+
+@given(st.data())
+def test_the_answer_of_ranges_contains_that_of_every_point_in_them(data: st.DataObject) -> None:
+    """Inputs, dimensions, personas and the mean over them, without any tolerance; the ends are reached."""
+    profile = data.draw(profiles())
+    values = data.draw(known_values(profile))
+    ranges, point = _scores(profile, values), _scores(profile, data.draw(within(values)))
+    for outer, inner in (
+        *zip(ranges.inputs, point.inputs, strict=True),
+        *((one.ends, other.ends) for one, other in zip(ranges.dimensions, point.dimensions, strict=True)),
+        *((one.ends, other.ends) for one, other in zip(ranges.personas, point.personas, strict=True)),
+        (ranges.overall, point.overall),
+    ):
+        if outer is None or inner is None:
+            assert outer is inner
+        else:
+            assert 0 <= outer[0] <= inner[0] == inner[1] <= outer[1] <= 100
+    for end in (0, 1):
+        best = Values(
+            tuple(
+                value
+                if not isinstance(value, Interval)
+                else ((value.low, value.high)[end == one.curve.rises] if one.curve is not None else value)
+                for one, value in zip(profile.inputs, values.known, strict=True)
+            )
+        )
+        reached = _scores(profile, best)
+        for outer, inner in zip(ranges.personas, reached.personas, strict=True):
+            assert outer.ends is None or (inner.ends is not None and inner.ends[end] == outer.ends[end])
+
+
+@given(st.data())
+def test_dropped_inputs_leave_their_weight_to_the_others(data: st.DataObject) -> None:
+    """Held against exact fractions: means over what is known, and the weight of that as coverage."""
+    profile = data.draw(profiles())
+    values = data.draw(known_values(profile, ranges=False))
+    scores = _scores(profile, values)
+    means: list[Fraction | None] = []
+    for dimension, found in zip(profile.dimensions, scores.dimensions, strict=True):
+        known = [(Fraction(one.input.weight), scores.inputs[one.place]) for one in dimension.inputs]
+        weight = sum((weight for weight, ends in known if ends is not None), Fraction(0))
+        everything = sum(weight for weight, _ in known)
+        assert found.coverage == pytest.approx(float(weight / everything))
+        means.append(sum(w * Fraction(ends[0]) for w, ends in known if ends) / weight if weight else None)
+        assert (found.ends is None) == (weight == 0)
+        assert found.ends is None or found.ends[0] == pytest.approx(float(means[-1] or 0), abs=1e-9)
+    for persona, overall in zip(profile.choose(()), scores.personas, strict=True):
+        weights = [(Fraction(w), mean) for w, mean in zip(persona.weights, means, strict=True)]
+        total = sum((w for w, mean in weights if mean is not None), Fraction(0))
+        if overall.ends is None:
+            assert total == 0
+        elif total > Fraction(1, 10**6):
+            expected = sum((w * mean for w, mean in weights if mean is not None), Fraction(0)) / total
+            assert overall.ends[0] == pytest.approx(float(expected), abs=1e-6)
+
+
+@given(st.data())
+def test_sensitivity_is_what_scoring_again_says(data: st.DataObject) -> None:
+    """Every input put to its best and to its worst, one by one, also those that were dropped."""
+    profile = data.draw(profiles())
+    values = data.draw(known_values(profile, ranges=False))
+    found = score_feature(profile, profile.choose(()), "f", "", values)
+    for place, view in enumerate(found.views):
+        before = view.overall.middle
+        assert (before is None) == (not view.sensitivities) or not any(view.persona.weights)
+        for one in view.sensitivities:
+            assert before is not None
+            known = list(values.known)
+            again = []
+            for wanted in (one.input.best, one.input.worst):
+                known[one.input.place] = _value_of(one.input, wanted)
+                after = _scores(profile, Values(tuple(known))).personas[place].middle
+                assert after is not None
+                again.append(after)
+            assert one.to_best == pytest.approx(again[0] - before, abs=1e-6)
+            assert one.to_worst == pytest.approx(before - again[1], abs=1e-6)
+
+
+def _value_of(one: object, score: float) -> object:
+    given_input = one.input  # type: ignore[attr-defined]
+    if given_input.type is InputType.TEXT:
+        return next(value for value, worth in given_input.values.items() if worth == score)
+    if given_input.type is InputType.FLAG:
+        return given_input.flags.index(score) == 1
+    return next(value for value, worth in given_input.points if worth == score)
+
+
+def test_a_unit_more_is_worth_what_the_curve_says() -> None:
+    """Points of the overall score for one more, at the value."""
+    before = scored(ADVANCED_ATTRIBUTION)
+    after = scored({**ADVANCED_ATTRIBUTION, "time_savings_hours_per_month": 16.0})
+    for one, other in zip(before.views, after.views, strict=True):
+        (found,) = [s for s in one.sensitivities if s.input.input.name == "time_savings_hours_per_month"]
+        assert one.overall.middle is not None
+        assert other.overall.middle is not None
+        assert other.overall.middle - one.overall.middle == pytest.approx(found.per_unit)
+
+
+def test_nothing_known_is_no_score() -> None:
+    """A feature without inputs has no score, no band, nothing to change; what depends on nothing known is told."""
+    found = scored({})
+    assert found.scores.overall is None
+    assert found.scores.coverage == 0
+    assert [one.ends for one in found.scores.dimensions] == [None] * 4
+    assert all(not view.sensitivities for view in found.views)
+    assert "measure_first" in {held.advice.name for held in found.views[0].recommendations}
+
+
+def test_points_of_every_input_are_taken() -> None:
+    """Each input of the pack takes the ends of its own range."""
+    for one in PACK.inputs:
+        assert points_of(one.input) is not None
+        for end, worth in zip(one.input.range, (one.input.points[0][1], one.input.points[-1][1]), strict=True):
+            assert one.ends(end) == (worth, worth)
