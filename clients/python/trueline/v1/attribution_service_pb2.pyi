@@ -384,6 +384,8 @@ class AttributionTotals(_message.Message):
     UNATTRIBUTED_CONVERSIONS_FIELD_NUMBER: _builtins.int
     UNATTRIBUTED_VALUE_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    UNMATCHED_REFUNDS_FIELD_NUMBER: _builtins.int
+    UNMATCHED_REFUND_VALUE_FIELD_NUMBER: _builtins.int
     conversions: _builtins.int
     """Conversions of the period."""
     value: _builtins.str
@@ -394,6 +396,10 @@ class AttributionTotals(_message.Message):
     """The value of those; a decimal."""
     cost: _builtins.str
     """What was spent; a decimal, empty where the document has no costs."""
+    unmatched_refunds: _builtins.int
+    """Refunds of the period whose person had no conversion of the type before them; they are taken from no value."""
+    unmatched_refund_value: _builtins.str
+    """Their value, 0 or more; a decimal, empty where the document has no refunds."""
     def __init__(
         self,
         *,
@@ -402,10 +408,12 @@ class AttributionTotals(_message.Message):
         unattributed_conversions: _builtins.int = ...,
         unattributed_value: _builtins.str = ...,
         cost: _builtins.str = ...,
+        unmatched_refunds: _builtins.int = ...,
+        unmatched_refund_value: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversions", b"conversions", "cost", b"cost", "unattributed_conversions", b"unattributed_conversions", "unattributed_value", b"unattributed_value", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversions", b"conversions", "cost", b"cost", "unattributed_conversions", b"unattributed_conversions", "unattributed_value", b"unattributed_value", "unmatched_refund_value", b"unmatched_refund_value", "unmatched_refunds", b"unmatched_refunds", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1309,7 +1317,7 @@ class CreditMove(_message.Message):
     model: _builtins.str
     """Name of the model."""
     channel: _builtins.str
-    """The channel."""
+    """The channel; empty = no touch led to it."""
     conversions_before: _builtins.float
     """Its part of the conversion before, 0 to 1."""
     conversions: _builtins.float
@@ -1375,7 +1383,7 @@ class ConversionChange(_message.Message):
 
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Channels of its touches, the oldest first."""
+        """Channels of its touches, the oldest first; of more than 1,000 the last 1,000."""
 
     @_builtins.property
     def channels_before(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -1543,6 +1551,7 @@ class Journey(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     SEGMENT_FIELD_NUMBER: _builtins.int
     TOUCHES_FIELD_NUMBER: _builtins.int
+    CONTINUES_FIELD_NUMBER: _builtins.int
     conversion_id: _builtins.str
     """Id of the event that is the conversion."""
     source: _builtins.str
@@ -1553,6 +1562,8 @@ class Journey(_message.Message):
     """Its value less refunds, a decimal."""
     segment: _builtins.str
     """Its segment."""
+    continues: _builtins.bool
+    """Whether its touches go on in the next journey, which is of the same conversion: so long ones fit into messages."""
     @_builtins.property
     def converted_at(self) -> _timestamp_pb2.Timestamp:
         """When it was."""
@@ -1571,10 +1582,11 @@ class Journey(_message.Message):
         value: _builtins.str = ...,
         segment: _builtins.str = ...,
         touches: _abc.Iterable[Global___JourneyTouch] | None = ...,
+        continues: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["converted_at", b"converted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversion_id", b"conversion_id", "converted_at", b"converted_at", "person", b"person", "segment", b"segment", "source", b"source", "touches", b"touches", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["continues", b"continues", "conversion_id", b"conversion_id", "converted_at", b"converted_at", "person", b"person", "segment", b"segment", "source", b"source", "touches", b"touches", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1602,7 +1614,7 @@ class StreamJourneysResponse(_message.Message):
 
     @_builtins.property
     def journeys(self) -> _containers.RepeatedCompositeFieldContainer[Global___Journey]:
-        """Journeys, at most 1,000; none in the first message."""
+        """Journeys, at most 1,000, and no more than about 1 MiB of them; none in the first message."""
 
     def __init__(
         self,

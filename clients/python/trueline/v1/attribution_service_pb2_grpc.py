@@ -157,7 +157,8 @@ class AttributionServiceServicer:
 
     def StreamJourneys(self, request, context):
         """StreamJourneys tells the conversions of a period one by one with what each of their touches earned, by time of the
-        conversion. All of them are of one log position. Models that look at all paths together have no part in it.
+        conversion. All of them are of one log position. Models that look at all paths together have no part in it. The
+        stream ends by itself; a reader that takes no message for a minute is cut. Errors: SLOW_READER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

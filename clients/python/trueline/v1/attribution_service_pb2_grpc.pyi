@@ -70,7 +70,8 @@ class AttributionServiceStub:
     """
     StreamJourneys: _grpc.UnaryStreamMultiCallable[_attribution_service_pb2.StreamJourneysRequest, _attribution_service_pb2.StreamJourneysResponse]
     """StreamJourneys tells the conversions of a period one by one with what each of their touches earned, by time of the
-    conversion. All of them are of one log position. Models that look at all paths together have no part in it.
+    conversion. All of them are of one log position. Models that look at all paths together have no part in it. The
+    stream ends by itself; a reader that takes no message for a minute is cut. Errors: SLOW_READER.
     """
     ValidateAttribution: _grpc.UnaryUnaryMultiCallable[_attribution_service_pb2.ValidateAttributionRequest, _attribution_service_pb2.ValidateAttributionResponse]
     """ValidateAttribution begins to check models against the paths of a period: how well they predict journeys that were
@@ -126,7 +127,8 @@ class AttributionServiceAsyncStub(AttributionServiceStub):
     """
     StreamJourneys: _aio.UnaryStreamMultiCallable[_attribution_service_pb2.StreamJourneysRequest, _attribution_service_pb2.StreamJourneysResponse]  # type: ignore[assignment]
     """StreamJourneys tells the conversions of a period one by one with what each of their touches earned, by time of the
-    conversion. All of them are of one log position. Models that look at all paths together have no part in it.
+    conversion. All of them are of one log position. Models that look at all paths together have no part in it. The
+    stream ends by itself; a reader that takes no message for a minute is cut. Errors: SLOW_READER.
     """
     ValidateAttribution: _aio.UnaryUnaryMultiCallable[_attribution_service_pb2.ValidateAttributionRequest, _attribution_service_pb2.ValidateAttributionResponse]  # type: ignore[assignment]
     """ValidateAttribution begins to check models against the paths of a period: how well they predict journeys that were
@@ -221,7 +223,8 @@ class AttributionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_attribution_service_pb2.StreamJourneysResponse], _abc.AsyncIterator[_attribution_service_pb2.StreamJourneysResponse]]:
         """StreamJourneys tells the conversions of a period one by one with what each of their touches earned, by time of the
-        conversion. All of them are of one log position. Models that look at all paths together have no part in it.
+        conversion. All of them are of one log position. Models that look at all paths together have no part in it. The
+        stream ends by itself; a reader that takes no message for a minute is cut. Errors: SLOW_READER.
         """
 
     @_abc_1.abstractmethod
