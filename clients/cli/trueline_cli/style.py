@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from trueline.results import Band, Completeness, KpiValue
@@ -22,15 +24,24 @@ BAND_WORDS = {
 _LONGEST_UNIT = 8
 # Beyond it digits are no more than noise.
 _LARGEST_WRITTEN = 1e15
+_UNPRINTED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 NOTHING = "–"  # noqa: RUF001  an en dash is how tables say that there is nothing
 
 
 def console(*, stderr: bool = False) -> Console:
     """Where tables go: colours only on a terminal and without NO_COLOR, 80 columns where there is no terminal.
 
-    Brackets stand for themselves: what is shown is written by others.
+    Brackets stand for themselves, and what does not print is a box: what is shown is written by others.
     """
-    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=False)
+    return _Console(stderr=stderr, highlight=False, markup=False, soft_wrap=False)
+
+
+class _Console(Console):
+    """Names of others move no cursor and paint nothing."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for text, look, control in super().render(renderable, options):
+            yield Segment(text if control else _UNPRINTED.sub("\N{REPLACEMENT CHARACTER}", text), look, control)
 
 
 def table(

@@ -91,3 +91,15 @@ def test_a_lag_is_no_number_of_events() -> None:
     assert taken_in(mapping.status(status)) == "0 events; the dataflow is 2 log positions behind"
     status.processed_position = 12
     assert taken_in(mapping.status(status)) == "0 events"
+
+
+def test_names_of_others_move_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    """In tables and in sentences what does not print is a box; brackets and letters of any script stay as they are."""
+    made = style.table("channel")
+    made.add_row("\x1b[31mred\x00\x9b2J")
+    made.add_row("[bold]渠道[/bold]")
+    style.show("sent by \x1b]0;title\x07", made)
+    told = capsys.readouterr().out
+    assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in told if letter != "\n")
+    assert "\N{REPLACEMENT CHARACTER}[31mred\N{REPLACEMENT CHARACTER}" in told
+    assert "[bold]渠道[/bold]" in told
