@@ -119,10 +119,10 @@ def _find(asking: Asking, asked: Asked, conversion_id: str, source: str) -> tupl
 
 
 def _touches(rows: Sequence[tuple[int, str, str, object]], at_us: int, lead: int, opportunity: int) -> Touches:
-    channels = tuple(sorted({str(channel) for _, channel, *_ in rows}))
+    codes = {str(channel): code for code, channel in enumerate(dict.fromkeys(channel for _, channel, *_ in rows))}
     return Touches(
-        channels,
-        np.array([channels.index(str(channel)) for _, channel, *_ in rows], np.int32),
+        tuple(codes),
+        np.array([codes[str(channel)] for _, channel, *_ in rows], np.int32),
         np.array([0, len(rows)], np.int64),
         np.array([at for at, *_ in rows], np.int64),
         np.array([at_us], np.int64),
