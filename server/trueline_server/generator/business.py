@@ -16,6 +16,8 @@ MONTH_DAYS = 30.4
 SIGNED_UP, LOGGED_IN, WORKFLOW, SUGGESTION, SUBSCRIBED, UNSUBSCRIBED, PAID, REFUNDED, INVITED, ACCEPTED, SPENT = range(
     11
 )
+# Those of sponsors, who are no users.
+DEAL_STARTED, DEAL_DUE, DEAL_RENEWED, DEAL_ENDED, CAMPAIGN_SPENT, CAMPAIGN_CONVERTED, CAMPAIGN_FINISHED = range(11, 18)
 NAMES = (
     "user_signed_up",
     "user_logged_in",
@@ -28,6 +30,13 @@ NAMES = (
     "invite_sent",
     "invite_accepted",
     "marketing_spend",
+    "sponsor_deal_started",
+    "sponsor_deal_due",
+    "sponsor_deal_renewed",
+    "sponsor_deal_ended",
+    "campaign_spent",
+    "campaign_converted",
+    "campaign_finished",
 )
 
 PERSONAS = ("solo_podcaster", "producer", "agency", "brand", "data_marketer")
@@ -92,6 +101,38 @@ IDLE_INVITES = 0.55
 SPEND_PER_SIGNUP_CENTS = 2600.0
 # Of this many users one signed up a second time with the same address.
 USERS_PER_DUPLICATE = 600
+
+# Sponsors make deals with podcasters, and run campaigns with them; both last some weeks.
+SPONSORS = (
+    "acme_audio",
+    "brightmeal",
+    "cloudnine",
+    "drift_bikes",
+    "evergreen",
+    "fable_books",
+    "gridpower",
+    "honeyloom",
+)
+SPONSOR_SHARES = (0.22, 0.18, 0.15, 0.12, 0.11, 0.09, 0.07, 0.06)
+CAMPAIGN_TYPES = ("host_read", "pre_roll", "mid_roll", "newsletter")
+CAMPAIGN_TYPE_SHARES = (0.4, 0.25, 0.25, 0.1)
+DEALS_PER_USER = 0.08
+DEAL_TERM_DAYS = 28.0
+# After a term has run out it takes up to so long until somebody says what becomes of the deal.
+DECISION_DAYS = 4.0
+# Cents of a term, and the chance that it is renewed: by persona, by type of campaign, and how much it rises in all.
+DEAL_CENTS = np.array([60_000, 120_000, 400_000, 500_000, 250_000], dtype=np.int64)
+RENEWAL_BY_PERSONA = np.array([0.62, 0.68, 0.84, 0.74, 0.70])
+RENEWAL_BY_TYPE = np.array([0.05, -0.04, 0.0, -0.06])
+RENEWAL_RISE = 0.12
+CAMPAIGNS_PER_USER = 0.06
+CAMPAIGN_WEEKS = 3
+CAMPAIGN_WEEK_CENTS = 45_000.0
+# What comes back for each cent, by type and persona, and how much that rises in all.
+RETURN_BY_TYPE = np.array([2.0, 1.35, 1.5, 1.1])
+RETURN_BY_PERSONA = np.array([0.95, 1.0, 1.2, 1.05, 1.1])
+RETURN_RISE = 0.25
+CENTS_PER_CONVERSION = 3_000
 
 # Events by hour of the day (UTC), relative.
 _HOURS = (2, 2, 2, 1, 1, 2, 3, 5, 7, 8, 8, 8, 8, 9, 10, 10, 9, 9, 8, 7, 6, 5, 4, 3)

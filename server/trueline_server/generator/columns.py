@@ -10,9 +10,16 @@ from trueline_stores.event_schema import AMOUNT, CODED, EVENT_SCHEMA, INSTANT, T
 from trueline_server.generator import business as b
 from trueline_server.generator.lifecycle import Moments
 from trueline_server.generator.people import People
+from trueline_server.generator.sponsors import DETAIL, share_of
 
-_KEYS = ("persona", "plan", "country", "channel", "email", "template", "kind", "reason", "inviter")
-_STATIC = (b.PERSONAS, b.PLANS, b.COUNTRIES, b.CHANNELS, b.TEMPLATES, b.SUGGESTIONS, b.REFUND_REASONS)
+_KEYS = (
+    *("persona", "plan", "country", "channel", "email", "template", "kind", "reason", "inviter"),
+    *("deal", "campaign", "sponsor", "campaign_type"),
+)
+_STATIC = (
+    *(b.PERSONAS, b.PLANS, b.COUNTRIES, b.CHANNELS, b.TEMPLATES, b.SUGGESTIONS, b.REFUND_REASONS),
+    *(b.SPONSORS, b.CAMPAIGN_TYPES),
+)
 _CENT = 10_000_000  # A cent in units of 1e-9.
 
 
@@ -45,23 +52,32 @@ class Columns:
         self._devices = numbered(f"d-{run}-", rows, digits=8)
         # example.com is reserved, so no address belongs to anybody.
         emails = numbered("listener", people.twin.astype(np.int64) + 1, digits=8, suffix="@example.com")
-        self._pool = pa.concat_arrays([*(pa.array(texts, TEXT) for texts in _STATIC), self._users, emails])
-        starts = np.cumsum([0, *(len(texts) for texts in _STATIC), len(people)])
-        names = ("persona", "plan", "country", "channel", "template", "kind", "reason", "inviter", "email")
+        deals, campaigns = (
+            numbered(f"{what}-{run}-", np.arange(share_of(people, share), dtype=np.int64) + 1, digits=6)
+            for what, share in (("deal", b.DEALS_PER_USER), ("campaign", b.CAMPAIGNS_PER_USER))
+        )
+        own = [self._users, emails, deals, campaigns]
+        self._pool = pa.concat_arrays([*(pa.array(texts, TEXT) for texts in _STATIC), *own])
+        starts = np.cumsum([0, *(len(texts) for texts in (*_STATIC, *own[:-1]))])
+        names = (
+            *("persona", "plan", "country", "channel", "template", "kind", "reason", "sponsor", "campaign_type"),
+            *("inviter", "email", "deal", "campaign"),
+        )
         self._starts = dict(zip(names, starts.tolist(), strict=True))
 
     def batch(self, events: Moments, first_number: int) -> pa.RecordBatch:
         """One batch; ids count up from first_number."""
         people, kind, user = self._people, events.kind, events.user
         count = len(events)
-        nobody = user < 0
+        # What a sponsor does is of a podcaster's account, and of no user.
+        nobody, sponsored = user < 0, kind >= b.DEAL_STARTED
         numbers = np.arange(first_number, first_number + count, dtype=np.int64)
         columns = {
             "id": numbered(self._prefix, numbers, digits=9 if first_number + count < 10**9 else 18),
             "source": _coded(np.zeros(count, dtype=np.int32), (b.SOURCE,)),
             "name": _coded(kind.astype(np.int32), b.NAMES),
             "occurred_at": pa.array(events.at_us, pa.int64()).cast(INSTANT),
-            "user_id": self._users.take(pa.array(user, mask=nobody)),
+            "user_id": self._users.take(pa.array(user, mask=nobody | sponsored)),
             "account_id": self._accounts.take(pa.array(people.account[user], mask=nobody)),
             "anonymous_id": self._visitors.take(pa.array(user, mask=kind != b.SIGNED_UP)),
             "device_id": self._devices.take(pa.array(user, mask=kind != b.LOGGED_IN)),
@@ -69,29 +85,41 @@ class Columns:
             "currency": _coded(np.zeros(count, dtype=np.int32), ("USD",), absent=events.cents == 0),
             "properties": self._texts(events),
             "numbers": _sparse_map(
-                "confidence", kind == b.SUGGESTION, pa.array((events.detail % 100) / 100.0), pa.float64()
+                ("confidence", "conversions"),
+                np.where(kind == b.SUGGESTION, 0, np.where(kind == b.CAMPAIGN_CONVERTED, 1, -1)),
+                pa.array(_numbers(events)),
+                pa.float64(),
             ),
-            "flags": _sparse_map("trial", kind == b.SUBSCRIBED, pa.array(np.ones(count, dtype=np.bool_)), pa.bool_()),
+            "flags": _sparse_map(
+                ("trial",),
+                np.where(kind == b.SUBSCRIBED, 0, -1),
+                pa.array(np.ones(count, dtype=np.bool_)),
+                pa.bool_(),
+            ),
         }
         return pa.RecordBatch.from_arrays([columns[field.name] for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
 
     def _texts(self, events: Moments) -> pa.MapArray:
         """The text properties: one row of codes into the pool for each event, -1 where it does not have the key."""
         people, kind, user, at = self._people, events.kind, events.user, events.at_us
-        somebody = user >= 0
+        somebody, sponsored = user >= 0, kind >= b.DEAL_STARTED
         pays = (people.subscribed_us[user] <= at) & (at < people.unsubscribed_us[user])
         from_channel = np.where(kind == b.SPENT, events.detail, people.channel[user])
         detail = events.detail
         choices: dict[str, tuple[NDArray[np.bool_], NDArray[np.integer]]] = {
             "persona": (somebody, people.persona[user]),
-            "plan": (somebody, np.where(pays, people.paid_plan[user], b.FREE)),
-            "country": (somebody, people.country[user]),
+            "plan": (somebody & ~sponsored, np.where(pays, people.paid_plan[user], b.FREE)),
+            "country": (somebody & ~sponsored, people.country[user]),
             "channel": ((kind == b.SPENT) | (kind == b.SIGNED_UP), from_channel),
             "email": (kind == b.SIGNED_UP, user),
             "template": (kind == b.WORKFLOW, detail % len(b.TEMPLATES)),
             "kind": (kind == b.SUGGESTION, detail % len(b.SUGGESTIONS)),
             "reason": (kind == b.REFUNDED, detail % len(b.REFUND_REASONS)),
             "inviter": (kind == b.ACCEPTED, detail),
+            "deal": (sponsored & (kind < b.CAMPAIGN_SPENT), detail // DETAIL),
+            "campaign": (kind >= b.CAMPAIGN_SPENT, detail // DETAIL),
+            "sponsor": (sponsored, detail // 10 % 10),
+            "campaign_type": (sponsored, detail % 10),
         }
         codes = np.full((len(events), len(_KEYS)), -1, dtype=np.int32)
         for place, key in enumerate(_KEYS):
@@ -118,8 +146,16 @@ def _amounts(cents: b.Longs) -> pa.Array:
     return pa.Array.from_buffers(AMOUNT, len(cents), [pa.py_buffer(there), pa.py_buffer(words)])
 
 
-def _sparse_map(key: str, has: b.Bools, values: pa.Array, kind: pa.DataType) -> pa.MapArray:
-    """A map column with one key, for the events that have it."""
+def _numbers(events: Moments) -> b.Floats:
+    """The number of events that have one: how sure a suggestion is, how many conversions a campaign brought."""
+    conversions = np.maximum(events.cents // b.CENTS_PER_CONVERSION, 1)
+    numbers: b.Floats = np.where(events.kind == b.CAMPAIGN_CONVERTED, conversions, (events.detail % 100) / 100.0)
+    return numbers
+
+
+def _sparse_map(keys: tuple[str, ...], key: NDArray[np.integer], values: pa.Array, kind: pa.DataType) -> pa.MapArray:
+    """A map column with at most one key an event; `key` is its index, -1 = none."""
+    has = key >= 0
     offsets = np.concatenate([[0], np.cumsum(has)]).astype(np.int32)
-    keys = pa.array([key], TEXT).take(pa.array(np.zeros(int(has.sum()), dtype=np.int32)))
-    return pa.MapArray.from_arrays(pa.array(offsets), keys, values.filter(pa.array(has)).cast(kind))
+    names = pa.array(keys, TEXT).take(pa.array(key[has].astype(np.int32)))
+    return pa.MapArray.from_arrays(pa.array(offsets), names, values.filter(pa.array(has)).cast(kind))

@@ -21,7 +21,8 @@ class Moments:
         kind: index into business.NAMES.
         user: row of People; -1 for events without a user.
         cents: value in cents of USD; 0 for events without one.
-        detail: inviter's row for ACCEPTED, channel for SPENT, a random number from 0 for what else has one.
+        detail: inviter's row for ACCEPTED, channel for SPENT, what sponsors.DETAIL
+            says for events of sponsors, a random number from 0 for what else has one.
 
     """
 

@@ -111,6 +111,11 @@ class _Business:
         at, user, name = event["occurred_at"], event["user_id"], event["name"]
         assert isinstance(at, datetime)
         month = (at.year, at.month)
+        if str(name).startswith(("sponsor_deal_", "campaign_")):
+            # Sponsors are no users: what they do is of a podcaster's account.
+            assert user is None
+            assert event["account_id"]
+            return
         if name == "marketing_spend":
             assert user is None
             self.spent[month] += float(event["value"])  # type: ignore[arg-type]
@@ -158,3 +163,55 @@ def test_believable_business() -> None:
     assert 2.5 < arpu / churn / acquisition < 5.0
     assert 0.05 < business.money[may] / business.money[april] - 1 < 0.20
     assert 0.25 < invitees / len(business.inviters[may]) < 0.55
+
+
+def test_deals_of_sponsors_run_for_terms() -> None:
+    """A deal starts once and is due every four weeks; each time it is renewed, or ends, within four days."""
+    deals: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for event in _table(60_000).to_pylist():
+        if event["name"].startswith("sponsor_deal_"):
+            properties = dict(event["properties"])
+            assert properties.keys() == {"persona", "deal", "sponsor", "campaign_type"}
+            deals[properties["deal"]].append((event["occurred_at"], event["name"].removeprefix("sponsor_deal_")))
+
+    assert len(deals) > 60
+    for moments in deals.values():
+        started, *later = moments
+        assert started[1] == "started"
+        dues, decided = later[::2], later[1::2]
+        assert {what for _, what in dues} <= {"due"}
+        assert [at - started[0] for at, _ in dues] == [timedelta(days=28 * n) for n in range(1, len(dues) + 1)]
+        # Of the last term nothing may have been said by the end.
+        terms = zip(dues, decided, strict=False)
+        assert all(timedelta(0) <= said - due <= timedelta(days=4) for (due, _), (said, _) in terms)
+        assert {what for _, what in decided[:-1]} <= {"renewed"}
+        assert all(what in ("renewed", "ended") for _, what in decided)
+
+
+def test_campaigns_of_sponsors_cost_and_earn() -> None:
+    """Each campaign costs something in three weeks, earns conversions after each, and is over; most earn more."""
+    campaigns: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for event in _table(60_000).to_pylist():
+        if event["name"].startswith("campaign_"):
+            campaigns[dict(event["properties"])["campaign"]].append(event)
+    over = [events for events in campaigns.values() if events[-1]["name"] == "campaign_finished"]
+
+    assert len(over) > 40
+    rois = []
+    for events in over:
+        spent = [float(each["value"]) for each in events if each["name"] == "campaign_spent"]
+        earned = [each for each in events if each["name"] == "campaign_converted"]
+        assert (len(spent), len(earned), len(events)) == (3, 3, 7)
+        assert all(dict(each["numbers"])["conversions"] >= 1 for each in earned)
+        rois.append(sum(float(each["value"]) for each in earned) / sum(spent) - 1)
+    assert 0.3 < sum(rois) / len(rois) < 1.2
+
+
+def test_sponsors_are_of_accounts_that_are_there() -> None:
+    """What sponsors do is of accounts whose users signed up before."""
+    joined: set[str] = set()
+    for event in _table(20_000).to_pylist():
+        if event["name"] == "user_signed_up":
+            joined.add(event["account_id"])
+        elif event["name"].startswith(("sponsor_deal_", "campaign_")):
+            assert event["account_id"] in joined
