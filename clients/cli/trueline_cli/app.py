@@ -28,6 +28,7 @@ VERBS = {
     "backlog": "what checkpoints found is to be mended",
     "schedules": "what is run when; run one now",
     "attribution": "which touch earned the money, by which model",
+    "study": "do sponsors stay, do users pay more, do campaigns pay off",
     "operations": "long work on the server: list, show, cancel, wait",
 }
 # Verbs of the server extra, found through entry points when they are used: looking for them takes longer than --help.

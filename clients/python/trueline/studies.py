@@ -206,7 +206,7 @@ class StudyRun:
 
 @dataclass(frozen=True, slots=True)
 class StudyChange:
-    """A figure of two runs; `before` or `after` is None where that run does not have it."""
+    """A figure of two runs; `before` or `after` is None where that one does not have it."""
 
     breakdown: str
     group: str
@@ -220,7 +220,7 @@ class StudyChange:
 
 @dataclass(frozen=True, slots=True)
 class StudyComparison:
-    """Two runs of one study; where `same_period`, what differs is what came in since, not what happened."""
+    """Two runs of one study, that of the earlier period first; of one period, what differs is what came in since."""
 
     before: StudyRun
     after: StudyRun

@@ -102,5 +102,5 @@ class StudyMethods:
         return self._call(study_calls.list_studies(study, start=start, end=end, limit=limit), timeout)
 
     def compare_studies(self, run: str, other: str = "", *, timeout: float | None = None) -> StudyComparison:
-        """Each figure of a run beside that of another one; "" = the one before it of the same definition."""
+        """Each figure of two runs, that of the earlier period first; "" = the run before it of the same definition."""
         return self._call(study_calls.compare_studies(run, other), timeout)

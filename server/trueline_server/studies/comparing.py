@@ -49,8 +49,9 @@ class Comparison:
         return (self.before.start_us, self.before.end_us) == (self.after.start_us, self.after.end_us)
 
 
-def compare_runs(before: StudyRun, after: StudyRun) -> Comparison:
-    """Each figure of either run once, in the order of the later one."""
+def compare_runs(one: StudyRun, other: StudyRun) -> Comparison:
+    """Each figure of either run once: before is the one of the earlier period, of the same period the earlier run."""
+    before, after = sorted((one, other), key=lambda run: (run.start_us, run.end_us, run.number))
     apart = before.end_us <= after.start_us or after.end_us <= before.start_us
     then, now = _figures(before), _figures(after)
     changes = [_change(key, then.get(key), now.get(key), apart=apart) for key in now | then]

@@ -108,7 +108,7 @@ class StudyService:
             )
 
     def compare(self, tenant: str, run: str, other: str = "") -> Comparison:
-        """Each figure of a run beside that of another; "" = the run before it of the same study and definition.
+        """Each figure of two runs, that of the earlier period first; "" = the run before it of the same definition.
 
         Raises:
             TruelineError: UNKNOWN_STUDY; INVALID_FIELD (of another study or definition, or there is none before).
@@ -132,4 +132,4 @@ class StudyService:
             raise invalid_field(
                 "other", f"{told} ({after.definition}), so that they count different things; run it anew"
             )
-        return compare_runs(before, after)
+        return compare_runs(after, before)

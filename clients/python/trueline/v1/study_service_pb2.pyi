@@ -771,7 +771,7 @@ Global___CompareStudiesRequest: _TypeAlias = CompareStudiesRequest  # noqa: Y015
 
 @_typing.final
 class StudyChange(_message.Message):
-    """StudyChange is a figure of one run beside that of another."""
+    """StudyChange is a figure of two runs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -795,11 +795,11 @@ class StudyChange(_message.Message):
     """Of runs whose periods are apart what the interval says; there is no test."""
     @_builtins.property
     def before(self) -> Global___StudyEstimate:
-        """What the other run says; absent if it does not have it."""
+        """What the earlier one says; absent if it does not have it."""
 
     @_builtins.property
     def after(self) -> Global___StudyEstimate:
-        """What the run says; absent if it does not have it."""
+        """What the later one says; absent if it does not have it."""
 
     @_builtins.property
     def difference(self) -> Global___StudyDifference:
@@ -839,11 +839,11 @@ class CompareStudiesResponse(_message.Message):
     """Whether both are of the same period: what differs then is what came in since, not what happened."""
     @_builtins.property
     def before(self) -> Global___StudyRun:
-        """The run that it is put beside, without figures."""
+        """The run of the earlier period, of one period the earlier run, whichever of them was named first; without figures."""
 
     @_builtins.property
     def after(self) -> Global___StudyRun:
-        """The run, without figures."""
+        """The other run, without figures."""
 
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StudyChange]:

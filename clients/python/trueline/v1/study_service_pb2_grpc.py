@@ -101,7 +101,7 @@ class StudyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CompareStudies(self, request, context):
-        """CompareStudies tells how each figure of a run stands beside that of another one of the same study.
+        """CompareStudies tells how the figures of two runs of a study stand beside each other, the earlier period first.
         Errors: UNKNOWN_STUDY, INVALID_FIELD (of another study or definition, or there is none before).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

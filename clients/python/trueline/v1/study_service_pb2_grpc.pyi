@@ -55,7 +55,7 @@ class StudyServiceStub:
     ListStudies: _grpc.UnaryUnaryMultiCallable[_study_service_pb2.ListStudiesRequest, _study_service_pb2.ListStudiesResponse]
     """ListStudies tells finished runs without their figures, the newest first."""
     CompareStudies: _grpc.UnaryUnaryMultiCallable[_study_service_pb2.CompareStudiesRequest, _study_service_pb2.CompareStudiesResponse]
-    """CompareStudies tells how each figure of a run stands beside that of another one of the same study.
+    """CompareStudies tells how the figures of two runs of a study stand beside each other, the earlier period first.
     Errors: UNKNOWN_STUDY, INVALID_FIELD (of another study or definition, or there is none before).
     """
 
@@ -84,7 +84,7 @@ class StudyServiceAsyncStub(StudyServiceStub):
     ListStudies: _aio.UnaryUnaryMultiCallable[_study_service_pb2.ListStudiesRequest, _study_service_pb2.ListStudiesResponse]  # type: ignore[assignment]
     """ListStudies tells finished runs without their figures, the newest first."""
     CompareStudies: _aio.UnaryUnaryMultiCallable[_study_service_pb2.CompareStudiesRequest, _study_service_pb2.CompareStudiesResponse]  # type: ignore[assignment]
-    """CompareStudies tells how each figure of a run stands beside that of another one of the same study.
+    """CompareStudies tells how the figures of two runs of a study stand beside each other, the earlier period first.
     Errors: UNKNOWN_STUDY, INVALID_FIELD (of another study or definition, or there is none before).
     """
 
@@ -134,7 +134,7 @@ class StudyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _study_service_pb2.CompareStudiesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_study_service_pb2.CompareStudiesResponse, _abc.Awaitable[_study_service_pb2.CompareStudiesResponse]]:
-        """CompareStudies tells how each figure of a run stands beside that of another one of the same study.
+        """CompareStudies tells how the figures of two runs of a study stand beside each other, the earlier period first.
         Errors: UNKNOWN_STUDY, INVALID_FIELD (of another study or definition, or there is none before).
         """
 

@@ -1,0 +1,1 @@
+"""Studies on the command line: their periods, and how they are shown."""
