@@ -77,7 +77,7 @@ def assert_equal(channels: tuple[str, ...], found: Floats, expected: dict[str, f
 
 
 # The column with the channel, by the program that wrote the oracle.
-NAMES = ("channel_name", "channel", "channels")
+NAMES = ("channel_name", "channel", "channels", "channel_to")
 
 
 def _us(text: str) -> int:

@@ -1,7 +1,17 @@
 """Attribution of real paths and journeys, against what ChannelAttribution, DP6's package and a closed form computed.
 
-Two models of these oracles are no models here: DP6's position decay and fractribution's leave-one-out ("shapley").
-DP6's time decay goes by whole steps; it is compared with ages that are rounded down before.
+Not compared, because it means something else:
+- DP6's position decay (the n-th touch has n parts) is no formula here; custom weights have a fixed number of places.
+- DP6's time decay goes by whole steps; it is compared with ages that are rounded down before.
+- DP6's Markov shares value in proportion to conversions; here value has removal effects of its own, as
+  ChannelAttribution's.
+- DP6's Shapley looks at the last four channels of a journey by name; it is compared with journeys that are cut so
+  before.
+- fractribution's "shapley" is leave-one-out, floored at 0: no Shapley value, which shares out what channels do
+  together.
+- ChannelAttribution's Markov walks at random: it is compared within its own deviation over eight seeds.
+- Two of Snowplow's transforms, remove_if_not_all and remove_if_last_and_not_all, are there for paths, and not in rule
+  files.
 """
 
 from __future__ import annotations
