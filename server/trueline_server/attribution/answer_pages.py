@@ -49,10 +49,8 @@ class AnswerPages:
             TruelineError: INVALID_TOKEN, and what `whole` raises.
 
         """
-        binding = binding_of(request, "page_size", "page_token")
-        skip = 0
-        if request.page_token:
-            skip, state = _opened(self._tokens.open(binding, request.page_token, "page_token"))
+        binding = _binding(request)
+        skip, state = self.opened(request, state)
         answer: Any = None
         if state is not None:
             answer = self._kept.get(AnswerKey(current_tenant(), binding, state))
@@ -60,12 +58,33 @@ class AnswerPages:
             answer = whole(state)
         listed = getattr(answer, rows)
         page: _Answer = _without(answer, {rows, *(first_only if skip else ())})
-        shown = _fill(getattr(page, rows), listed, skip, min(request.page_size or size, MOST_ROWS), page.ByteSize())
+        shown = fill(getattr(page, rows), listed, skip, min(request.page_size or size, MOST_ROWS), page.ByteSize())
         if skip + shown < len(listed):
             of = State(answer.about.position, answer.about.rule_revision)
             self._kept.put(AnswerKey(current_tenant(), binding, of), answer)
-            page.next_page_token = self._tokens.seal(binding, f"{skip + shown} {of.position} {of.revision}")
+            page.next_page_token = self.token(request, skip + shown, of)
         return page
+
+    def opened(self, request: Any, state: State | None = None) -> tuple[int, State | None]:
+        """How many rows lie before the page that a request asks for, and the state that it is of.
+
+        Without a token these are 0 and `state`.
+
+        Raises:
+            TruelineError: INVALID_TOKEN.
+
+        """
+        if not request.page_token:
+            return 0, state
+        return _opened(self._tokens.open(_binding(request), request.page_token, "page_token"))
+
+    def token(self, request: Any, skip: int, state: State) -> str:
+        """The token of the page after so many rows."""
+        return self._tokens.seal(_binding(request), f"{skip} {state.position} {state.revision}")
+
+
+def _binding(request: Any) -> bytes:
+    return binding_of(request, "page_size", "page_token")
 
 
 def _opened(payload: str) -> tuple[int, State]:
@@ -91,7 +110,7 @@ def _without(answer: Any, fields: Collection[str]) -> Any:
     return page
 
 
-def _fill(page: Any, rows: Any, skip: int, size: int, used: int) -> int:
+def fill(page: Any, rows: Any, skip: int, size: int, used: int) -> int:
     """Add rows while there is room, at least one if there are any; how many."""
     room = PAGE_BYTES - used
     for shown, row in enumerate(rows[skip : skip + size]):

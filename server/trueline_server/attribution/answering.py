@@ -1,4 +1,4 @@
-"""Answers the calls that may take long: reports and paths in pages, comparisons. At once, or for an operation."""
+"""Answers the calls that may take long: reports, paths and changes in pages, comparisons, streams of journeys."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 
 from trueline.v1 import attribution_service_pb2 as pb
 
-from trueline_server.attribution.answer_pages import AnswerPages
+from trueline_server.attribution.answer_pages import AnswerPages, fill
 from trueline_server.attribution.asking import Asked, Asking
-from trueline_server.attribution.choosing import choose_models
+from trueline_server.attribution.changes import cause_totals, known_earlier, list_changes
+from trueline_server.attribution.choosing import choose_models, touch_model
 from trueline_server.attribution.comparing import choose_compared, compare
+from trueline_server.attribution.journey_mapping import map_cause_total_to_proto, map_change_to_proto
+from trueline_server.attribution.journey_stream import JourneyStream, stream_journeys
 from trueline_server.attribution.kept_answers import State
 from trueline_server.attribution.mapping import (
     map_about_to_proto,
@@ -27,7 +30,8 @@ from trueline_server.attribution.reporting import Row, knows_channels_only, repo
 from trueline_server.attribution.statements import LATE_KINDS, CountLate
 from trueline_server.transport.times import microseconds_of
 
-_REPORT_ROWS, _PATHS = 1000, 100
+_REPORT_ROWS, _PATHS, _CHANGES = 1000, 100, 100
+_MOST_CHANGES = 1000
 
 
 class Answering:
@@ -61,6 +65,34 @@ class Answering:
             first_only=("edges",),
             state=state,
         )
+
+    def changes(self, request: pb.ListAttributionChangesRequest) -> pb.ListAttributionChangesResponse:
+        """A page of changed conversions; each page compares anew. Raises what the call does."""
+        skip, state = self._pages.opened(request)
+        asked = self._ask(request, state)
+        since = request.WhichOneof("since")
+        earlier = known_earlier(
+            self._asking,
+            asked,
+            at_us=_since_us(request) if since == "changed_since" else None,
+            position=request.since_position if since == "since_position" else None,
+        )
+        size = min(request.page_size or _CHANGES, _MOST_CHANGES)
+        found = list_changes(self._asking, asked, earlier, request.models, skip=skip, size=size)
+        page = pb.ListAttributionChangesResponse(
+            about=map_about_to_proto(asked),
+            causes=map(map_cause_total_to_proto, found.totals),
+            total_changes=found.total_changes,
+        )
+        shown = fill(page.changes, [map_change_to_proto(change) for change in found.changes], 0, size, page.ByteSize())
+        if skip + shown < found.total_changes:
+            of = State(asked.question.position or 0, asked.rules.revision)
+            page.next_page_token = self._pages.token(request, skip + shown, of)
+        return page
+
+    def stream(self, request: pb.StreamJourneysRequest) -> JourneyStream:
+        """The journeys of a question, not read yet. Raises what the call does."""
+        return stream_journeys(self._asking, self._ask(request, None), request.models)
 
     def check(self, request: Any) -> State:
         """The newest state, if the request of one of these calls can be answered of it.
@@ -97,7 +129,8 @@ class Answering:
         if since_us is None:
             answer.rows.extend(map_row_to_proto(row, None, changed=False) for row in now.rows)
             return answer
-        then = report(self._asking, self._asking.ask(replace(asked.question, known_us=since_us)), now.models, by)
+        earlier = known_earlier(self._asking, asked, at_us=since_us)
+        then = report(self._asking, earlier.asked, now.models, by)
         ((*late,),) = self._asking.rows(CountLate(asked.journeys, since_us))
         before = {_key(row): row for row in then.rows}
         known = {_key(row) for row in now.rows}
@@ -109,6 +142,10 @@ class Answering:
         answer.late_events.extend(
             pb.LateEvents(kind=kind, events=count) for kind, count in zip(LATE_KINDS, late, strict=False) if count
         )
+        specs = (asked.document.models[name] for name in now.models)
+        models = [touch_model(spec) for spec in specs if spec.formula.by_touch]
+        change = now.totals.value - then.totals.value
+        answer.causes.extend(map(map_cause_total_to_proto, cause_totals(self._asking, asked, earlier, models, change)))
         return answer
 
     def _whole_paths(self, request: pb.ListPathsRequest, state: State | None) -> pb.ListPathsResponse:
@@ -121,7 +158,7 @@ class Answering:
         )
 
 
-def _since_us(request: pb.AttributeConversionsRequest) -> int | None:
+def _since_us(request: pb.AttributeConversionsRequest | pb.ListAttributionChangesRequest) -> int | None:
     return microseconds_of(request.changed_since, "changed_since") if request.HasField("changed_since") else None
 
 

@@ -95,6 +95,8 @@ def map_totals_to_proto(totals: Totals) -> pb.AttributionTotals:
         unattributed_conversions=totals.unattributed_conversions,
         unattributed_value=_decimal(totals.unattributed_value),
         cost=_decimal(totals.cost),
+        unmatched_refunds=totals.unmatched_refunds,
+        unmatched_refund_value=_decimal(totals.unmatched_refund_value),
     )
 
 

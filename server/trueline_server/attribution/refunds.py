@@ -40,7 +40,8 @@ class SumUnmatched:
         bound = Parameters()
         start = bound.add("start_us", "Int64", self.journeys.scope.start_us)
         end = bound.add("end_us", "Int64", self.journeys.scope.end_us)
-        amount = f"abs({money(self.journeys.converting.value, self.journeys.model, bound)})"
+        value = self.journeys.converting.value
+        amount = f"abs({money(value, self.journeys.model, bound)})" if value else "0."
         return (
             "SELECT count(), sum(paid.2)\n"
             "FROM (SELECT minIf(at, not refund) AS first_at, countIf(not refund) AS conversions,\n"

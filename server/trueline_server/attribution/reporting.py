@@ -15,6 +15,7 @@ from trueline_server.attribution.choosing import channel_credit, choose_models, 
 from trueline_server.attribution.models import Linear
 from trueline_server.attribution.money import minor_unit_digits
 from trueline_server.attribution.paths import Paths
+from trueline_server.attribution.refunds import SumUnmatched
 from trueline_server.attribution.rounding import rounded
 from trueline_server.attribution.statements import CountPaths, Dimension, SumCosts, SumCredits
 
@@ -71,13 +72,26 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a report adds up to; values are rounded to the minor unit."""
+    """What a report adds up to; values are rounded to the minor unit.
+
+    Attributes:
+        conversions: of the period.
+        value: theirs, less refunds.
+        unattributed_conversions: those that no touch led to.
+        unattributed_value: theirs.
+        cost: what was spent; None = nobody says.
+        unmatched_refunds: refunds of the period that no conversion of their person came before; they are in no value.
+        unmatched_refund_value: theirs, 0 or more; None = the document has no refunds.
+
+    """
 
     conversions: int
     value: Decimal
     unattributed_conversions: int
     unattributed_value: Decimal
     cost: Decimal | None
+    unmatched_refunds: int = 0
+    unmatched_refund_value: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,10 @@ def report(asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dim
         told = rounded(np.array([costs.get(key, 0.0) for key in keys]), digits)
         spent = dict(zip(keys, told, strict=True))
         totals = replace(totals, cost=sum(told, Decimal(0).scaleb(-digits)))
+    if asked.journeys.converting.refunds is not None:
+        ((refunds, value),) = asking.rows(SumUnmatched(asked.journeys))
+        (paid,) = rounded(np.array([float(value)]), digits)
+        totals = replace(totals, unmatched_refunds=int(refunds), unmatched_refund_value=paid)
     rows = []
     for key in keys:
         line = lines[key]

@@ -14,6 +14,7 @@ from trueline_server.attribution.answering import Answering
 from trueline_server.attribution.asking import LONGEST_US, Asked, Asking, Question
 from trueline_server.attribution.explaining import explain
 from trueline_server.attribution.funnel import Step, funnel
+from trueline_server.attribution.journey_sending import send_journeys
 from trueline_server.attribution.long_calls import LongCalls
 from trueline_server.attribution.mapping import map_funnel_to_proto, map_journey_to_proto, map_question_from_proto
 from trueline_server.errors import invalid_field
@@ -38,6 +39,8 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
         self._long_calls = long_calls
         self._progress = progress
         self._working = asyncio.Semaphore(_AT_ONCE)
+        # Readers decide how long these take, so they hold up nobody but each other.
+        self._streaming = asyncio.Semaphore(_AT_ONCE)
 
     async def AttributeConversions(
         self, request: pb.AttributeConversionsRequest, context: Any
@@ -72,6 +75,18 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
             return funnel(self._asking, asked, steps, window_us)
 
         return map_funnel_to_proto(await self._on_thread(work))
+
+    async def ListAttributionChanges(
+        self, request: pb.ListAttributionChangesRequest, context: Any
+    ) -> pb.ListAttributionChangesResponse:
+        """A page of conversions that are attributed in another way than before."""
+        return await self._answer(request, self._answering.changes)
+
+    async def StreamJourneys(self, request: pb.StreamJourneysRequest, context: Any) -> None:  # type: ignore[override]
+        """Writes to the context and yields nothing: a reader that blocks a `yield` could not be cut."""
+        async with self._streaming:
+            stream = await self._answer(request, self._answering.stream)
+            await send_journeys(stream, context.write)
 
     async def ValidateAttribution(
         self, request: pb.ValidateAttributionRequest, context: Any
