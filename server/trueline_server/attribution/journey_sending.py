@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 
 from trueline.v1 import attribution_service_pb2 as pb
@@ -49,7 +49,7 @@ async def send_journeys(stream: JourneyStream, write: Write, patience_s: float =
         reader.shutdown(wait=False)
 
 
-def _messages(stream: JourneyStream, digits: int) -> Iterator[pb.StreamJourneysResponse]:
+def _messages(stream: JourneyStream, digits: int) -> Generator[pb.StreamJourneysResponse, None, None]:
     for batch in stream.batches():
         yield from map_batch_to_proto(batch, digits)
 
