@@ -327,8 +327,14 @@ def _change(message: pb.StudyChange) -> StudyChange:
 
 
 def _campaign(message: pb.StudyCampaign) -> StudyCampaign:
-    amounts = (Decimal(each) for each in (message.cost, message.value, message.conversions))
-    return StudyCampaign(message.campaign, dict(message.groups), *amounts, _number(message, "roi"))
+    return StudyCampaign(
+        campaign=message.campaign,
+        groups=dict(message.groups),
+        cost=Decimal(message.cost),
+        value=Decimal(message.value),
+        conversions=Decimal(message.conversions),
+        roi=_number(message, "roi"),
+    )
 
 
 def _number(message: Any, name: str) -> float | None:

@@ -78,5 +78,5 @@ def result_of(operation: Operation) -> StudyRun:
         raise operation.error
     if not isinstance(operation.result, StudyRun):
         told = f"{operation.name} goes on; wait_operation('{operation.name}') has the study once it is done"
-        raise DeadlineExceededError("DEADLINE_EXCEEDED", told)
+        raise DeadlineExceededError("DEADLINE_EXCEEDED", "", told)
     return operation.result

@@ -43,7 +43,7 @@ SPEC = Record(
             "or the same period a year before.",
             default="period",
         ),
-        "confidence": Key(Number(least=0.5, most=0.9999), "Of intervals and verdicts.", default=0.95),
+        "confidence": Key(Number(least=0.5, most=0.9999), "Of intervals and verdicts (0.95)."),
         "minimum_observations": Key(
             Number(least=2, most=1_000_000, whole=True),
             "Deals, users or campaigns below which a figure is not told.",

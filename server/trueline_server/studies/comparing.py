@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trueline_rules.model import Direction
@@ -58,7 +57,7 @@ def compare_runs(one: StudyRun, other: StudyRun) -> Comparison:
     return Comparison(before, after, tuple(changes))
 
 
-def _figures(run: StudyRun) -> Mapping[tuple[str, str, str], Figure]:
+def _figures(run: StudyRun) -> dict[tuple[str, str, str], Figure]:
     return {(group.breakdown, group.name, figure.name): figure for group in run.groups for figure in group.figures}
 
 
@@ -70,8 +69,8 @@ def _change(key: tuple[str, str, str], then: Figure | None, now: Figure | None, 
     verdict = Verdict.INSUFFICIENT_DATA if apart else None
     if before is not None and after is not None and before.value is not None and after.value is not None:
         interval = _interval(before, after) if apart else None
-        ends = (None, None) if interval is None else (interval.low, interval.high)
-        difference = Difference(after.value - before.value, *ends, None)
+        low, high = (None, None) if interval is None else (interval.low, interval.high)
+        difference = Difference(after.value - before.value, low, high, p_value=None)
         verdict = None if interval is None else _verdict(interval, figure.direction)
     return Change(*key, figure.unit, before, after, difference, verdict)
 

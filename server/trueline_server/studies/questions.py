@@ -106,7 +106,12 @@ def playable(rules: RuleSet, study: StudyModel) -> tuple[StudyModel, list[str]]:
     parts = {part for part, _ in selections_of(study)}
     if unplayed and parts == unplayed.keys():
         raise next(iter(unplayed.values()))
-    without = replace(study, **dict.fromkeys(unplayed))
+    without = replace(
+        study,
+        deals=None if "deals" in unplayed else study.deals,
+        revenue=None if "revenue" in unplayed else study.revenue,
+        campaigns=None if "campaigns" in unplayed else study.campaigns,
+    )
     return without, [error.message for error in unplayed.values()]
 
 

@@ -64,10 +64,11 @@ class Renewals:
 
 def read_renewals(rows: Sequence[Sequence[Any]]) -> dict[Key, Renewals]:
     """The answer of CountRenewals by group."""
-    return {
-        (str(row[0]), str(row[1])): Renewals(*map(int, row[2:5]), *(Decimal(value) for value in row[5:10]))
-        for row in rows
-    }
+    found = {}
+    for breakdown, group, renewed, ended, still_open, *values in rows:
+        counts = (int(renewed), int(ended), int(still_open))
+        found[str(breakdown), str(group)] = Renewals(*counts, *(Decimal(value) for value in values))
+    return found
 
 
 def renewal_figures(now: Renewals, before: Renewals, *, confidence: float, least: int, currency: str) -> list[Figure]:

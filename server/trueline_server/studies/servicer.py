@@ -60,13 +60,16 @@ class StudyServicer(study_service_pb2_grpc.StudyServiceServicer):
         binding = binding_of(request, "page_size", "page_token")
         before = int(self._tokens.open(binding, request.page_token, "page_token")) if request.page_token else None
         size = min(request.page_size or 100, _MOST_PAGE)
-        spans = {
-            f"{name.removesuffix('_time')}_us": microseconds_of(getattr(request, name), name)
-            for name in ("start_time", "end_time")
-            if request.HasField(name)  # type: ignore[arg-type]
-        }
+        start_us = microseconds_of(request.start_time, "start_time") if request.HasField("start_time") else None
+        end_us = microseconds_of(request.end_time, "end_time") if request.HasField("end_time") else None
         found = await asyncio.to_thread(
-            self._studies.list, current_tenant(), study=request.study, before=before, most=size + 1, **spans
+            self._studies.list,
+            current_tenant(),
+            study=request.study,
+            start_us=start_us,
+            end_us=end_us,
+            before=before,
+            most=size + 1,
         )
         more = len(found) > size
         return pb.ListStudiesResponse(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trueline_cli import options
 
 if TYPE_CHECKING:
-    from trueline import Backtest, Checkpoint, Operation, Simulation
+    from trueline import Backtest, Checkpoint, Operation, Simulation, StudyRun
 
 _PREFIX = "operations/"
 
@@ -103,9 +103,14 @@ def _show(args: argparse.Namespace, found: Operation) -> int:
     return int(failed)
 
 
-def _show_result(result: Backtest | Simulation | Checkpoint) -> None:
-    from trueline import Checkpoint, Simulation
+def _show_result(result: Backtest | Simulation | Checkpoint | StudyRun) -> None:
+    from trueline import Checkpoint, Simulation, StudyRun
 
+    if isinstance(result, StudyRun):
+        from trueline_cli.studies.showing import show_run
+
+        show_run(result, every=False)
+        return
     if isinstance(result, Checkpoint):
         from trueline_cli.checkpoints.showing import show_checkpoint
 
