@@ -16,10 +16,12 @@ import grpc
 import pytest
 from trueline import (
     AsyncTruelineClient,
+    AttributionValidation,
     Event,
     FunnelStage,
     InvalidRequestError,
     NotFoundError,
+    Operation,
     PathEnd,
     PreconditionError,
     TruelineClient,
@@ -193,6 +195,68 @@ def test_long_answers_come_in_pages(address: str) -> None:
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+def _awaited(client: TruelineClient, begun: Operation) -> Any:
+    """The result of an operation that comes to one."""
+    ended = client.wait_operation(begun.name, timeout=120)
+    assert ended.error is None
+    return ended.result
+
+
+def test_models_are_validated(client: TruelineClient) -> None:
+    """Each has intervals around its credit, and accuracy or a note; the same seed has the same result."""
+    heard: list[Operation] = []
+    begun = client.validate_attribution(START, END, resamples=50, seed=3)
+    assert begun.kind == "ValidateAttribution"
+    found = client.wait_operation(begun.name, timeout=120, heard=heard.append).result
+    assert isinstance(found, AttributionValidation)
+    assert heard[-1].done
+    report = client.attribute_conversions(START, END)
+    assert found.about == report.about
+    assert found.conversions == report.totals.conversions - report.totals.unattributed_conversions
+    earned = {row.channel: row.credits for row in report.rows}
+    for model in found.models:
+        assert (model.accuracy is None) == (model.bias is None)
+        assert model.accuracy is not None or "accuracy and bias" in model.notes[0]
+        for one in model.intervals:
+            assert one.value == earned[one.channel][model.model].value
+            assert one.conversions_low <= one.conversions <= one.conversions_high
+            assert one.value_low <= one.value <= one.value_high
+    assert [fit.order for fit in found.orders] == [1, 2, 3, 4]
+    assert found.supported_order in range(1, 5)
+    assert _awaited(client, client.validate_attribution(START, END, resamples=50, seed=3)) == found
+
+
+def test_a_long_answer_is_an_operation(client: TruelineClient) -> None:
+    """Reports, comparisons and paths answer what the calls do; asked again with its id it is the same operation."""
+    report = client.begin_report(START, END, models=["last"], by=["channel", "segment"], request_id="march")
+    assert client.begin_report(START, END, models=["last"], by=["channel", "segment"], request_id="march").name == (
+        report.name
+    )
+    assert _awaited(client, report) == client.attribute_conversions(
+        START, END, models=["last"], by=["channel", "segment"]
+    )
+    assert _awaited(client, client.begin_comparison(START, END, models=WHOLE)) == client.compare_models(
+        START, END, models=WHOLE
+    )
+    paths = _awaited(client, client.begin_paths(START, END, limit=3))
+    assert paths == client.list_paths(START, END, limit=3)
+    rest = client.list_paths(START, END, limit=0, page_token=paths.next_page_token)
+    assert (*paths.paths, *rest.paths) == client.list_paths(START, END, limit=0).paths
+    with pytest.raises(NotFoundError):
+        client.begin_report(START, END, models=["lineer"])
+
+
+def test_the_command_line_leaves_long_work_behind(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """--detach prints a name by which the answer is had; a chart is not drawn of what is not there yet."""
+    for action in (("report", "--model", "last"), ("compare",), ("paths",), ("validate", "--resamples", "20")):
+        assert main(["attribution", *action, *PERIOD, "--detach", "--address", address]) == 0
+        name = capsys.readouterr().out.strip()
+        assert main(["operations", "wait", name, "--address", address]) == 0
+        assert "2025-05-01 00:00 to 2025-06-01 00:00" in capsys.readouterr().out
+    assert main(["attribution", "compare", "--detach", "--chart", "x.svg", "--address", address]) == 2
+    assert "--detach waits for none" in capsys.readouterr().err
+
+
 def test_what_cannot_be_answered(client: TruelineClient) -> None:
     """Unknown names with the nearest one, periods without length, roles that nobody plays, funnels without steps."""
     with pytest.raises(NotFoundError) as caught:
@@ -216,6 +280,14 @@ def test_what_cannot_be_answered(client: TruelineClient) -> None:
 def test_the_async_client_answers_the_same(address: str, client: TruelineClient) -> None:
     """Each method, the same question; asked are models without parts of conversions, whose last bit may differ."""
 
+    async def begin(made: AsyncTruelineClient) -> list[Operation]:
+        return [
+            await made.begin_report(START, END, models=["last"], by=["campaign"]),
+            await made.begin_comparison(START, END, models=WHOLE),
+            await made.begin_paths(START, END),
+            await made.validate_attribution(START, END, models=["last"], resamples=20),
+        ]
+
     async def ask() -> list[Any]:
         async with AsyncTruelineClient(address, timeout=60) as made:
             return [
@@ -224,6 +296,7 @@ def test_the_async_client_answers_the_same(address: str, client: TruelineClient)
                 await made.explain_journey("order-17"),
                 await made.list_paths(START, END),
                 await made.get_funnel(START, END, STEPS),
+                *[(await made.wait_operation(one.name)).result for one in await begin(made)],
             ]
 
     assert asyncio.run(ask()) == [
@@ -232,6 +305,10 @@ def test_the_async_client_answers_the_same(address: str, client: TruelineClient)
         client.explain_journey("order-17"),
         client.list_paths(START, END),
         client.get_funnel(START, END, STEPS),
+        client.attribute_conversions(START, END, models=["last"], by=["campaign"]),
+        client.compare_models(START, END, models=WHOLE),
+        client.list_paths(START, END),
+        _awaited(client, client.validate_attribution(START, END, models=["last"], resamples=20)),
     ]
 
 
@@ -242,6 +319,7 @@ ACTIONS = {
     "compare": ("compare", *PERIOD, "--baseline", "last"),
     "paths": ("paths", *PERIOD),
     "explain": ("explain", "order-17"),
+    "validate": ("validate", *PERIOD, "--resamples", "20", "--highest-order", "2"),
     "funnel": ("funnel", *PERIOD, "role:touch", "role:signup", "event:payment_succeeded+event:payment_refunded"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +36,22 @@ def share(operation: Operation) -> float | None:
     if operation.total_steps <= 0:
         return None
     return min(1.0, operation.done_steps / operation.total_steps)
+
+
+def add_detach(parser: argparse.ArgumentParser) -> None:
+    """Whether somebody waits."""
+    parser.add_argument("--detach", action="store_true", help="only begin it, and print its name")
+
+
+def detached(args: argparse.Namespace, begun: Operation) -> int:
+    """Tell what was begun; 0."""
+    if args.output == "json":
+        from trueline_cli.output import print_json
+
+        print_json({"operation": begun.name})
+    else:
+        print(begun.name)
+    return 0
 
 
 class _Bar:

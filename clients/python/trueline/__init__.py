@@ -52,6 +52,16 @@ if TYPE_CHECKING:
         PathEnd,
         TouchCredit,
     )
+    from trueline.attribution_changes import (
+        AttributionCause,
+        AttributionChanges,
+        CauseTotal,
+        CausingEvent,
+        ConversionChange,
+        CreditMove,
+        Journey,
+        JourneyTouch,
+    )
     from trueline.backtests import (
         Backtest,
         Firing,
@@ -106,6 +116,7 @@ if TYPE_CHECKING:
     )
     from trueline.event import Event, new_event_id
     from trueline.facts import Fact, FactRejection, FactsOfSubjects, FactsResult, SubjectFacts
+    from trueline.journey_streams import AsyncJourneyStream, JourneyStream
     from trueline.operations import Operation, OperationState
     from trueline.results import (
         Aggregation,
@@ -201,6 +212,15 @@ if TYPE_CHECKING:
         StudyType,
         StudyVerdict,
     )
+    from trueline.validations import (
+        AttributionValidation,
+        ChannelBias,
+        ChannelInterval,
+        MarkovOrderFit,
+        ModelAccuracy,
+        ModelBias,
+        ModelValidation,
+    )
 
 _MODULES = {
     "aio": ("AsyncTruelineClient",),
@@ -248,6 +268,16 @@ _MODULES = {
         "PathEdge",
         "PathEnd",
         "TouchCredit",
+    ),
+    "attribution_changes": (
+        "AttributionCause",
+        "AttributionChanges",
+        "CauseTotal",
+        "CausingEvent",
+        "ConversionChange",
+        "CreditMove",
+        "Journey",
+        "JourneyTouch",
     ),
     "backtests": (
         "Backtest",
@@ -303,6 +333,7 @@ _MODULES = {
     ),
     "event": ("Event", "new_event_id"),
     "facts": ("Fact", "FactRejection", "FactsOfSubjects", "FactsResult", "SubjectFacts"),
+    "journey_streams": ("AsyncJourneyStream", "JourneyStream"),
     "operations": ("Operation", "OperationState"),
     "results": (
         "Aggregation",
@@ -397,6 +428,15 @@ _MODULES = {
         "StudyRun",
         "StudyType",
         "StudyVerdict",
+    ),
+    "validations": (
+        "AttributionValidation",
+        "ChannelBias",
+        "ChannelInterval",
+        "MarkovOrderFit",
+        "ModelAccuracy",
+        "ModelBias",
+        "ModelValidation",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
@@ -575,6 +615,23 @@ __all__ = [  # noqa: RUF022  in the order a reader meets them
     "PathEdge",
     "PathEnd",
     "TouchCredit",
+    "AttributionChanges",
+    "ConversionChange",
+    "AttributionCause",
+    "CauseTotal",
+    "CausingEvent",
+    "CreditMove",
+    "JourneyStream",
+    "AsyncJourneyStream",
+    "Journey",
+    "JourneyTouch",
+    "AttributionValidation",
+    "ChannelBias",
+    "ChannelInterval",
+    "MarkovOrderFit",
+    "ModelAccuracy",
+    "ModelBias",
+    "ModelValidation",
     "StudyCampaign",
     "StudyChange",
     "StudyComparison",

@@ -16,6 +16,7 @@ from trueline.attribution import (
     ModelComparison,
 )
 from trueline.calls import Answer, Call
+from trueline.operations import Operation
 
 
 class AsyncAttributionMethods:
@@ -40,6 +41,7 @@ class AsyncAttributionMethods:
         conversion: str = "",
         known_at: datetime | None = None,
         min_position: int = 0,
+        page_token: str = "",
         timeout: float | None = None,
     ) -> AttributionReport:
         """What each channel, campaign, day or segment earned, what was spent on it and what came back.
@@ -54,6 +56,7 @@ class AsyncAttributionMethods:
             conversion: type of conversion.
             known_at: with what had been accepted by then.
             min_position: wait until the events up to this log position are in.
+            page_token: of a former answer to the same question: only what comes behind it; "" = from the first row on.
             timeout: seconds for each page.
 
         Raises:
@@ -64,7 +67,9 @@ class AsyncAttributionMethods:
         asked = attribution_calls.question(
             start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
         )
-        call = attribution_calls.attribute_conversions(asked, models=models, by=by, changed_since=changed_since)
+        call = attribution_calls.attribute_conversions(
+            asked, models=models, by=by, changed_since=changed_since, page_token=page_token
+        )
         return await self._call(call, timeout)
 
     async def compare_models(
@@ -123,15 +128,18 @@ class AsyncAttributionMethods:
         conversion: str = "",
         known_at: datetime | None = None,
         min_position: int = 0,
+        page_token: str = "",
         timeout: float | None = None,
     ) -> ChannelPaths:
-        """The paths that journeys took, the most frequent first, at most `limit` (0 = all), and the moves between."""
+        """The paths that journeys took, the most frequent first, at most `limit` (0 = all), and the moves between.
+
+        With a `page_token` of a former answer to the same question, only the paths that come behind it.
+        """
         asked = attribution_calls.question(
             start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
         )
-        return await self._call(
-            attribution_calls.list_paths(asked, converted_only=converted_only, limit=limit), timeout
-        )
+        call = attribution_calls.list_paths(asked, converted_only=converted_only, limit=limit, page_token=page_token)
+        return await self._call(call, timeout)
 
     async def get_funnel(
         self,
@@ -150,3 +158,119 @@ class AsyncAttributionMethods:
             start, end, document=document, conversion="", known_at=known_at, min_position=min_position
         )
         return await self._call(attribution_calls.get_funnel(asked, steps, window=window), timeout)
+
+    async def validate_attribution(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        models: Sequence[str] = (),
+        held_out_share: float = 0.0,
+        resamples: int = 0,
+        confidence: float = 0.0,
+        seed: int = 0,
+        highest_order: int = 0,
+        document: str = "",
+        conversion: str = "",
+        known_at: datetime | None = None,
+        min_position: int = 0,
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Operation:
+        """Begin to check how far models can be trusted; `wait_operation` answers an AttributionValidation.
+
+        Args:
+            start: of the period.
+            end: of the period, exclusive.
+            models: names of models of the document; () = all.
+            held_out_share: share of the journeys that models do not learn from, up to 0.5; 0 = 0.2.
+            resamples: for the intervals, 20 to 2,000; 0 = 200.
+            confidence: of the intervals, up to 0.999; 0 = 0.95.
+            seed: chooses what is held out and resampled; the same one gives the same result.
+            highest_order: of a Markov chain that is looked at, 1 to 10; 0 = 4.
+            document: name of an AttributionModel in force.
+            conversion: type of conversion.
+            known_at: with what had been accepted by then.
+            min_position: wait until the events up to this log position are in.
+            request_id: asked again with the same, the same operation is answered; "" = a new one.
+            timeout: seconds for the call that begins it.
+
+        """
+        asked = attribution_calls.question(
+            start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
+        )
+        call = attribution_calls.validate_attribution(
+            asked,
+            models=models,
+            held_out_share=held_out_share,
+            resamples=resamples,
+            confidence=confidence,
+            seed=seed,
+            highest_order=highest_order,
+            request_id=request_id,
+        )
+        return await self._call(call, timeout)
+
+    async def begin_report(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        models: Sequence[str] = (),
+        by: Sequence[AttributionDimension | str] = (),
+        changed_since: datetime | None = None,
+        document: str = "",
+        conversion: str = "",
+        known_at: datetime | None = None,
+        min_position: int = 0,
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Operation:
+        """Begin what attribute_conversions answers, where that takes long; see `AttributionReport.next_page_token`."""
+        asked = attribution_calls.question(
+            start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
+        )
+        call = attribution_calls.attribute_conversions(asked, models=models, by=by, changed_since=changed_since)
+        return await self._call(attribution_calls.run_attribution(call, request_id), timeout)
+
+    async def begin_comparison(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        models: Sequence[str] = (),
+        baseline: str = "",
+        document: str = "",
+        conversion: str = "",
+        known_at: datetime | None = None,
+        min_position: int = 0,
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Operation:
+        """Begin what compare_models answers, where that takes long."""
+        asked = attribution_calls.question(
+            start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
+        )
+        call = attribution_calls.compare_models(asked, models=models, baseline=baseline)
+        return await self._call(attribution_calls.run_attribution(call, request_id), timeout)
+
+    async def begin_paths(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        converted_only: bool = False,
+        limit: int = 100,
+        document: str = "",
+        conversion: str = "",
+        known_at: datetime | None = None,
+        min_position: int = 0,
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Operation:
+        """Begin what list_paths answers, where that takes long; at most 10,000 paths, `limit` 0 = so many."""
+        asked = attribution_calls.question(
+            start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
+        )
+        call = attribution_calls.list_paths(asked, converted_only=converted_only, limit=limit)
+        return await self._call(attribution_calls.run_attribution(call, request_id), timeout)

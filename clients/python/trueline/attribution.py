@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trueline.attribution_changes import CauseTotal
 
 
 class AttributionDimension(StrEnum):
@@ -91,13 +95,22 @@ class AttributionRow:
 
 @dataclass(frozen=True, slots=True)
 class AttributionTotals:
-    """What a report adds up to; `cost` None where nobody says."""
+    """What a report adds up to.
+
+    Attributes:
+        cost: what was spent; None where nobody says.
+        unmatched_refunds: refunds of the period that no conversion of their person came before; they are in no value.
+        unmatched_refund_value: theirs, 0 or more; None where the document has no refunds.
+
+    """
 
     conversions: int
     value: Decimal
     unattributed_conversions: int
     unattributed_value: Decimal
     cost: Decimal | None
+    unmatched_refunds: int = 0
+    unmatched_refund_value: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +120,8 @@ class AttributionReport:
     Attributes:
         totals_before: as they were at `changed_since`; None without it.
         late_events: kind -> events behind the report that were accepted since.
+        next_page_token: of an operation's report that has more rows: attribute_conversions with it has them; "" = all.
+        causes: with `changed_since` what changed by cause; they add up to the difference of the totals.
 
     """
 
@@ -115,6 +130,8 @@ class AttributionReport:
     totals: AttributionTotals
     totals_before: AttributionTotals | None
     late_events: Mapping[str, int]
+    next_page_token: str = ""
+    causes: tuple[CauseTotal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +240,18 @@ class PathEdge:
 
 @dataclass(frozen=True, slots=True)
 class ChannelPaths:
-    """Paths, the most frequent first, the moves between channels, and how many distinct paths there are in all."""
+    """Paths, the most frequent first, the moves between channels, and how many distinct paths there are in all.
+
+    Attributes:
+        next_page_token: for list_paths, if there are more; "" = these are all.
+
+    """
 
     about: AttributionAbout
     paths: tuple[ChannelPath, ...]
     edges: tuple[PathEdge, ...]
     total_paths: int
+    next_page_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

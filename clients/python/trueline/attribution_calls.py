@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -17,7 +18,8 @@ from trueline.attribution import (
     FunnelStage,
     ModelComparison,
 )
-from trueline.calls import Call, built
+from trueline.calls import Answer, Call, built
+from trueline.operations import Operation, operation
 from trueline.v1 import attribution_service_pb2 as pb
 
 _SERVICE = "AttributionService"
@@ -31,14 +33,16 @@ def attribute_conversions(
     models: Sequence[str],
     by: Sequence[AttributionDimension | str],
     changed_since: datetime | None,
+    page_token: str = "",
 ) -> Call[AttributionReport]:
-    """AttributeConversions, all pages."""
+    """AttributeConversions, all pages from the one of the token on."""
     request = pb.AttributeConversionsRequest(
         question=question,
         models=models,
         by=[_dimension(one) for one in by],
         changed_since=mapping.timestamp(changed_since),
         page_size=_PAGE,
+        page_token=page_token,
     )
     return Call(_SERVICE, "AttributeConversions", request, attribution_mapping.report, paged=True)
 
@@ -62,12 +66,16 @@ def explain_journey(
 
 
 @built
-def list_paths(question: pb.AttributionQuestion, *, converted_only: bool, limit: int) -> Call[ChannelPaths]:
+def list_paths(
+    question: pb.AttributionQuestion, *, converted_only: bool, limit: int, page_token: str = ""
+) -> Call[ChannelPaths]:
     """ListPaths, as many pages as it takes."""
     if limit < 0:
         raise ValueError(f"limit is {limit}; give how many are wanted, or 0 for all")
     size = min(limit, _PAGE) if limit else _PAGE
-    request = pb.ListPathsRequest(question=question, converted_only=converted_only, page_size=size)
+    request = pb.ListPathsRequest(
+        question=question, converted_only=converted_only, page_size=size, page_token=page_token
+    )
     return Call(_SERVICE, "ListPaths", request, attribution_mapping.paths, paged=True, items="paths", most=limit)
 
 
@@ -85,6 +93,41 @@ def get_funnel(
         length.FromTimedelta(window)
         request.window.CopyFrom(length)
     return Call(_SERVICE, "GetFunnel", request, lambda answers: attribution_mapping.funnel(answers[0]))
+
+
+@built
+def validate_attribution(
+    question: pb.AttributionQuestion,
+    *,
+    models: Sequence[str],
+    held_out_share: float,
+    resamples: int,
+    confidence: float,
+    seed: int,
+    highest_order: int,
+    request_id: str,
+) -> Call[Operation]:
+    """ValidateAttribution; a call that is tried again begins nothing twice."""
+    request = pb.ValidateAttributionRequest(
+        question=question,
+        models=models,
+        held_out_share=held_out_share,
+        resamples=resamples,
+        confidence=confidence,
+        seed=seed,
+        highest_order=highest_order,
+        request_id=request_id or str(uuid4()),
+    )
+    return Call(_SERVICE, "ValidateAttribution", request, lambda answers: operation(answers[0].operation))
+
+
+@built
+def run_attribution(call: Call[Answer], request_id: str) -> Call[Operation]:
+    """RunAttribution with what another call sends; a call that is tried again begins nothing twice."""
+    request = pb.RunAttributionRequest(request_id=request_id or str(uuid4()))
+    which = {"AttributeConversions": "report", "CompareModels": "comparison", "ListPaths": "paths"}[call.method]
+    getattr(request, which).CopyFrom(call.request)
+    return Call(_SERVICE, "RunAttribution", request, lambda answers: operation(answers[0].operation))
 
 
 @built

@@ -25,28 +25,45 @@ from trueline.attribution import (
     PathEnd,
     TouchCredit,
 )
+from trueline.cause_mapping import cause_totals
 from trueline.mapping import enum_names, instant
 from trueline.v1 import attribution_service_pb2 as pb
 
 _ENDS = enum_names(PathEnd, pb.PathEnd)
 
 
+def about(message: pb.AttributionAbout) -> AttributionAbout:
+    """What was answered about."""
+    return AttributionAbout(
+        document=message.document,
+        rule_revision=message.rule_revision,
+        conversion=message.conversion,
+        currency=message.currency,
+        start_time=instant(message, "start_time"),
+        end_time=instant(message, "end_time"),
+        known_at=instant(message, "known_at"),
+        position=message.position,
+    )
+
+
 def report(pages: Sequence[pb.AttributeConversionsResponse]) -> AttributionReport:
     """A report from its pages; what it adds up to is on each."""
     first = pages[0]
     return AttributionReport(
-        about=_about(first.about),
+        about=about(first.about),
         rows=tuple(_row(row) for page in pages for row in page.rows),
         totals=_totals(first.totals),
         totals_before=_totals(first.totals_before) if first.HasField("totals_before") else None,
         late_events={late.kind: late.events for late in first.late_events},
+        next_page_token=pages[-1].next_page_token,
+        causes=cause_totals(first.causes),
     )
 
 
 def comparison(message: pb.CompareModelsResponse) -> ModelComparison:
     """Channels by models."""
     return ModelComparison(
-        about=_about(message.about),
+        about=about(message.about),
         models=tuple(message.models),
         baseline=message.baseline,
         channels=tuple(
@@ -60,7 +77,7 @@ def comparison(message: pb.CompareModelsResponse) -> ModelComparison:
 def journey(message: pb.ExplainJourneyResponse) -> ExplainedJourney:
     """A conversion, touch by touch."""
     return ExplainedJourney(
-        about=_about(message.about),
+        about=about(message.about),
         person=message.person,
         stitched_by=message.stitched_by,
         converted_at=instant(message, "converted_at"),
@@ -73,7 +90,7 @@ def journey(message: pb.ExplainJourneyResponse) -> ExplainedJourney:
 def paths(pages: Sequence[pb.ListPathsResponse]) -> ChannelPaths:
     """Paths from their pages; the moves are on the first."""
     return ChannelPaths(
-        about=_about(pages[0].about),
+        about=about(pages[0].about),
         paths=tuple(
             ChannelPath(
                 tuple(path.channels), path.conversions, Decimal(path.value or 0), path.nulls, path.conversion_rate
@@ -88,28 +105,16 @@ def paths(pages: Sequence[pb.ListPathsResponse]) -> ChannelPaths:
             for edge in pages[0].edges
         ),
         total_paths=pages[0].total_paths,
+        next_page_token=pages[-1].next_page_token,
     )
 
 
 def funnel(message: pb.GetFunnelResponse) -> Funnel:
     """A funnel."""
     return Funnel(
-        about=_about(message.about),
+        about=about(message.about),
         steps=_steps(message.steps),
         channels={one.channel: _steps(one.steps) for one in message.channels},
-    )
-
-
-def _about(message: pb.AttributionAbout) -> AttributionAbout:
-    return AttributionAbout(
-        document=message.document,
-        rule_revision=message.rule_revision,
-        conversion=message.conversion,
-        currency=message.currency,
-        start_time=instant(message, "start_time"),
-        end_time=instant(message, "end_time"),
-        known_at=instant(message, "known_at"),
-        position=message.position,
     )
 
 
@@ -142,6 +147,8 @@ def _totals(message: pb.AttributionTotals) -> AttributionTotals:
         unattributed_conversions=message.unattributed_conversions,
         unattributed_value=Decimal(message.unattributed_value or 0),
         cost=_decimal(message.cost),
+        unmatched_refunds=message.unmatched_refunds,
+        unmatched_refund_value=_decimal(message.unmatched_refund_value),
     )
 
 

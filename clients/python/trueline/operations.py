@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
+from google.protobuf.message import Message
+
+from trueline import attribution_mapping
+from trueline.attribution import AttributionReport, ChannelPaths, ModelComparison
 from trueline.backtests import Backtest, backtest
 from trueline.checkpoints import Checkpoint, checkpoint
 from trueline.errors import TruelineError, decode_status
 from trueline.mapping import enum_names, instant
 from trueline.simulations import Simulation, simulation
 from trueline.studies import StudyRun, study_run
-from trueline.v1 import checkpoint_service_pb2, rule_service_pb2, study_service_pb2
+from trueline.v1 import attribution_service_pb2, checkpoint_service_pb2, rule_service_pb2, study_service_pb2
 from trueline.v1 import operation_service_pb2 as pb
+from trueline.validations import AttributionValidation, validation
 
 
 class OperationState(StrEnum):
@@ -27,6 +32,19 @@ class OperationState(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+# Of backtests, simulations, checkpoints, studies, validations, and of the three calls of RunAttribution.
+OperationResult: TypeAlias = (
+    Backtest
+    | Simulation
+    | Checkpoint
+    | StudyRun
+    | AttributionValidation
+    | AttributionReport
+    | ModelComparison
+    | ChannelPaths
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +60,7 @@ class Operation:
         cancelled: whether it was asked to end.
         expires_at: when it is forgotten; None before it has ended.
         error: why it came to no result; None if it did, or has not ended.
-        result: a Backtest, a Simulation, a Checkpoint or a StudyRun, once it succeeded; None in lists, and of a kind
-            that this client does not know.
+        result: of the kind's type, once it succeeded; None in lists, and of a kind that this client does not know.
 
     """
 
@@ -59,7 +76,7 @@ class Operation:
     updated_at: datetime | None
     expires_at: datetime | None
     error: TruelineError | None
-    result: Backtest | Simulation | Checkpoint | StudyRun | None
+    result: OperationResult | None
 
 
 _STATES = enum_names(OperationState, pb.OperationState)
@@ -91,13 +108,22 @@ def operations(pages: Sequence[Any]) -> tuple[Operation, ...]:
     return tuple(operation(item) for page in pages for item in page.operations)
 
 
-def _result(message: pb.Operation) -> Backtest | Simulation | Checkpoint | StudyRun | None:
-    replayed, simulated = rule_service_pb2.BacktestRulesResult(), rule_service_pb2.SimulateRulesResult()
-    judged, studied = checkpoint_service_pb2.RunCheckpointResult(), study_service_pb2.RunStudyResult()
-    if message.response.Unpack(replayed):
-        return backtest(replayed)
-    if message.response.Unpack(simulated):
-        return simulation(simulated)
-    if message.response.Unpack(judged):
-        return checkpoint(judged.checkpoint)
-    return study_run(studied.run) if message.response.Unpack(studied) else None
+# What a response is read by, of each type that one has.
+_READ: Sequence[tuple[type[Message], Callable[[Any], OperationResult]]] = (
+    (rule_service_pb2.BacktestRulesResult, backtest),
+    (rule_service_pb2.SimulateRulesResult, simulation),
+    (checkpoint_service_pb2.RunCheckpointResult, lambda judged: checkpoint(judged.checkpoint)),
+    (study_service_pb2.RunStudyResult, lambda studied: study_run(studied.run)),
+    (attribution_service_pb2.ValidateAttributionResult, validation),
+    (attribution_service_pb2.AttributeConversionsResponse, lambda page: attribution_mapping.report([page])),
+    (attribution_service_pb2.CompareModelsResponse, attribution_mapping.comparison),
+    (attribution_service_pb2.ListPathsResponse, lambda page: attribution_mapping.paths([page])),
+)
+
+
+def _result(message: pb.Operation) -> OperationResult | None:
+    for kind, read in _READ:
+        answer = kind()
+        if message.response.Unpack(answer):
+            return read(answer)
+    return None

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from trueline_cli.attribution.validations import csv_validation
+
 if TYPE_CHECKING:
     from trueline import (
         AttributionReport,
@@ -136,6 +138,7 @@ FLAT: Mapping[str, Callable[[Any], tuple[Sequence[str], Rows]]] = {
     "paths": csv_paths,
     "journey": csv_journey,
     "funnel": csv_funnel,
+    "validation": csv_validation,
 }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueline_cli import style
 from trueline_cli.attribution.rows import names_of, percentage, step_counts
+from trueline_cli.attribution.validations import show_validation
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -140,6 +141,7 @@ SHOWN: Mapping[str, Callable[[Any], None]] = {
     "paths": show_paths,
     "journey": show_journey,
     "funnel": show_funnel,
+    "validation": show_validation,
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trueline_cli import options
+from trueline_cli.operating import add_detach, detached, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -144,22 +145,9 @@ def begun(call: Callable[[], Done], done: str) -> Done | None:
         return None
 
 
-def detached(args: argparse.Namespace, begun: Operation) -> int:
-    """Tell what was begun; 0."""
-    if args.output == "json":
-        from trueline_cli.output import print_json
-
-        print_json({"operation": begun.name})
-    else:
-        print(begun.name)
-    return 0
-
-
 def result_of(client: TruelineClient, begun: Operation) -> Backtest:
     """What a backtest came to, with its progress while it runs."""
     from trueline import Backtest
-
-    from trueline_cli.operating import follow
 
     found = follow(client, begun.name).result
     assert isinstance(found, Backtest), "the server answers what was asked for"
@@ -187,7 +175,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on-base", action="store_true", help="files stand on the operator's files, too, as when activated"
     )
-    parser.add_argument("--detach", action="store_true", help="only begin it, and print its name")
+    add_detach(parser)
 
 
 def source_of(args: argparse.Namespace) -> RuleSource:

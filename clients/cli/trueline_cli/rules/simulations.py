@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trueline_cli import options
+from trueline_cli.operating import detached, follow
 from trueline_cli.rules import backtests
 
 if TYPE_CHECKING:
@@ -111,8 +112,6 @@ def _of_files(args: argparse.Namespace) -> Simulation | int:
 def _of_history(args: argparse.Namespace) -> Simulation | int:
     from trueline import Simulation
 
-    from trueline_cli.operating import follow
-
     with options.connect(args) as client:
         begun = backtests.begun(
             lambda: client.simulate_rules(
@@ -128,7 +127,7 @@ def _of_history(args: argparse.Namespace) -> Simulation | int:
         if begun is None:
             return 1
         if args.detach:
-            return backtests.detached(args, begun)
+            return detached(args, begun)
         found = follow(client, begun.name).result
     assert isinstance(found, Simulation), "the server answers what was asked for"
     return found

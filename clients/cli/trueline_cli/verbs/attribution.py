@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trueline_cli import options
+from trueline_cli.attribution import validating
 from trueline_cli.attribution.charts import chart_file, check_chart
+from trueline_cli.operating import add_detach, detached, follow
 
 if TYPE_CHECKING:
     from trueline import FunnelStage
@@ -25,11 +27,12 @@ _EXAMPLES = (
     "trueline attribution paths --converted --limit 20 --chart paths.svg",
     "trueline attribution explain order-17",
     "trueline attribution funnel role:signup role:activation role:payment",
+    "trueline attribution validate --days 90 --model linear --model markov",
 )
 
 
 class AttributionVerb:
-    """Attribution: report, compare, paths, explain, funnel."""
+    """Attribution: report, compare, paths, explain, funnel, validate."""
 
     help = "which touch earned the money, by which model"
 
@@ -53,14 +56,17 @@ class AttributionVerb:
             help="also what was known then, and what came since",
         )
         _add_chart(report, "the values as bars")
+        add_detach(report)
         compare = _action(verbs, "compare", "how far models differ about channels", (_EXAMPLES[2],), _compare)
         _add_models(compare)
         compare.add_argument("--baseline", default="", metavar="MODEL", help="compared with this one (the first)")
         _add_chart(compare, "the comparison as bars")
+        add_detach(compare)
         paths = _action(verbs, "paths", "the paths that journeys took", (_EXAMPLES[3],), _paths)
         paths.add_argument("--converted", action="store_true", help="only those that converted")
         paths.add_argument("--limit", type=options.count, default=20, metavar="N", help="so many; 0 = all (20)")
         _add_chart(paths, "all paths as a Sankey diagram")
+        add_detach(paths)
         explain = _action(verbs, "explain", "one conversion, touch by touch", (_EXAMPLES[4],), _explain, period=False)
         explain.add_argument("conversion_id", metavar="ID", help="id of the event that is the conversion")
         explain.add_argument("--source", default="", metavar="SOURCE", help="its source, if several have this id")
@@ -70,10 +76,13 @@ class AttributionVerb:
             "steps", nargs="+", type=_stage, metavar="STEP", help="role:NAME or event:NAME; + joins several into one"
         )
         funnel.add_argument("--window", type=options.length, metavar="SPAN", help="from first to last step (30d)")
+        validating.add(_action(verbs, "validate", "how far models can be trusted", (_EXAMPLES[6],), _validate))
 
     def run(self, args: argparse.Namespace) -> int:
         """Do what was asked."""
         if getattr(args, "chart", None):
+            if args.detach:
+                raise options.UsageError("--chart draws an answer, and --detach waits for none; leave one of them out")
             check_chart(args.chart)
         status: int = args.act(args)
         return status
@@ -127,24 +136,31 @@ def _report(args: argparse.Namespace) -> int:
     start, end = _period(args)
     if args.chart and "day" in (args.by or ()):
         raise options.UsageError("--chart has bars for channels, campaigns and segments; leave out --by day")
+    asked = {"models": args.model, "by": args.by or (), "changed_since": args.changed_since, **_about(args)}
     with options.connect(args) as client:
-        found = client.attribute_conversions(
-            start, end, models=args.model, by=args.by or (), changed_since=args.changed_since, **_about(args)
-        )
+        if args.detach:
+            return detached(args, client.begin_report(start, end, **asked))
+        found = client.attribute_conversions(start, end, **asked)
     return _print(args, found, "report")
 
 
 def _compare(args: argparse.Namespace) -> int:
     start, end = _period(args)
+    asked = {"models": args.model, "baseline": args.baseline, **_about(args)}
     with options.connect(args) as client:
-        found = client.compare_models(start, end, models=args.model, baseline=args.baseline, **_about(args))
+        if args.detach:
+            return detached(args, client.begin_comparison(start, end, **asked))
+        found = client.compare_models(start, end, **asked)
     return _print(args, found, "comparison")
 
 
 def _paths(args: argparse.Namespace) -> int:
     start, end = _period(args)
+    asked = {"converted_only": args.converted, "limit": args.limit, **_about(args)}
     with options.connect(args) as client:
-        found = client.list_paths(start, end, converted_only=args.converted, limit=args.limit, **_about(args))
+        if args.detach:
+            return detached(args, client.begin_paths(start, end, **asked))
+        found = client.list_paths(start, end, **asked)
     return _print(args, found, "paths")
 
 
@@ -167,6 +183,16 @@ def _funnel(args: argparse.Namespace) -> int:
             start, end, args.steps, window=args.window, document=args.document, known_at=args.known_at
         )
     return _print(args, found, "funnel")
+
+
+def _validate(args: argparse.Namespace) -> int:
+    start, end = _period(args)
+    with options.connect(args) as client:
+        begun = validating.begin(client, args, start, end, **_about(args))
+        if args.detach:
+            return detached(args, begun)
+        found = follow(client, begun.name).result
+    return _print(args, found, "validation")
 
 
 def _about(args: argparse.Namespace) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from trueline_cli import options
 
 if TYPE_CHECKING:
-    from trueline import Backtest, Checkpoint, Operation, Simulation, StudyRun
+    from trueline import Operation
+    from trueline.operations import OperationResult
 
 _PREFIX = "operations/"
 
@@ -103,27 +104,44 @@ def _show(args: argparse.Namespace, found: Operation) -> int:
     return int(failed)
 
 
-def _show_result(result: Backtest | Simulation | Checkpoint | StudyRun) -> None:
-    from trueline import Checkpoint, Simulation, StudyRun
+def _show_result(result: OperationResult) -> None:
+    from trueline import Backtest, Checkpoint, Simulation, StudyRun
 
-    if isinstance(result, StudyRun):
-        from trueline_cli.studies.showing import show_run
+    match result:
+        case Backtest():
+            from trueline_cli.rules import backtests
 
-        show_run(result, every=False)
-        return
-    if isinstance(result, Checkpoint):
-        from trueline_cli.checkpoints.showing import show_checkpoint
+            backtests.show(result)
+        case Simulation():
+            from trueline_cli.rules import timeline
 
-        show_checkpoint(result, every=False)
-        return
-    if isinstance(result, Simulation):
-        from trueline_cli.rules import timeline
+            timeline.show(result)
+        case Checkpoint():
+            from trueline_cli.checkpoints.showing import show_checkpoint
 
-        timeline.show(result)
-        return
-    from trueline_cli.rules import backtests
+            show_checkpoint(result, every=False)
+        case StudyRun():
+            from trueline_cli.studies.showing import show_run
 
-    backtests.show(result)
+            show_run(result, every=False)
+        case _:
+            _show_attribution(result)
+
+
+def _show_attribution(result: OperationResult) -> None:
+    from trueline import AttributionReport, AttributionValidation, ChannelPaths, ModelComparison
+
+    from trueline_cli.attribution.tables import SHOWN
+
+    kinds = {
+        AttributionReport: "report",
+        ModelComparison: "comparison",
+        ChannelPaths: "paths",
+        AttributionValidation: "validation",
+    }
+    for kind, what in kinds.items():
+        if isinstance(result, kind):
+            SHOWN[what](result)
 
 
 def _state(operation: Operation) -> str:
