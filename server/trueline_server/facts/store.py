@@ -59,6 +59,15 @@ _STAMPS = (
     "FROM trueline.facts WHERE tenant = {tenant:String} AND name IN {names:Array(String)} "
     "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') GROUP BY subject, name"
 )
+_SUBJECTS = (
+    "SELECT subject_id FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} "
+    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') "
+    "GROUP BY subject_id HAVING subject_id > {after:String} ORDER BY subject_id LIMIT {most:UInt32}"
+)
+_COUNT_SUBJECTS = (
+    "SELECT uniqExact(subject_id) FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} "
+    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC')"
+)
 _FIRST_AFTER = (
     "SELECT toUnixTimestamp64Micro(min(observed_at)), count() FROM trueline.facts "
     "WHERE tenant = {tenant:String} AND subject = {subject:String} AND name = {name:String} "
@@ -175,6 +184,22 @@ class FactStore:
         parameters = {"tenant": tenant, "names": list(names), "at_us": at_us}
         rows = self._warehouse.query(_STAMPS, parameters) if names else []
         return {(str(subject), str(name)): tuple(map(int, stamp)) for subject, name, *stamp in rows}
+
+    def subjects(self, tenant: str, subject: str, at_us: int, *, after: str = "", most: int = 1000) -> list[str]:
+        """Ids of the subjects of which anything was observed up to an instant (µs since 1970, UTC), sorted."""
+        parameters = {"tenant": tenant, "subject": subject, "at_us": at_us, "after": after, "most": most}
+        return [str(subject_id) for (subject_id,) in self._warehouse.query(_SUBJECTS, parameters)]
+
+    def count_subjects(self, tenant: str, subject: str, at_us: int) -> int:
+        """How many subjects `subjects` has in all."""
+        parameters = {"tenant": tenant, "subject": subject, "at_us": at_us}
+        ((count,),) = self._warehouse.query(_COUNT_SUBJECTS, parameters)
+        return int(count)
+
+    def tenants(self, kinds: Sequence[str]) -> list[str]:
+        """Tenants with facts about subjects of some kinds, sorted."""
+        sql = "SELECT DISTINCT tenant FROM trueline.facts WHERE subject IN {kinds:Array(String)} ORDER BY tenant"
+        return [str(tenant) for (tenant,) in self._warehouse.query(sql, {"kinds": list(kinds)})]
 
     def first_after(self, tenant: str, subject: str, name: str, at_us: int) -> int | None:
         """When a fact was observed first behind an instant (µs since 1970, UTC), of any subject; None = never."""

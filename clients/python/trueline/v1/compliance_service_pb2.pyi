@@ -250,7 +250,7 @@ Global___ReportFormat: _TypeAlias = ReportFormat  # noqa: Y015
 
 @_typing.final
 class ComplianceSubject(_message.Message):
-    """ComplianceSubject is what is judged."""
+    """ComplianceSubject is what is judged. FactService has the facts of the tenant as a whole under the subject id "tenant"."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -283,7 +283,7 @@ class GivenFact(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Name of a fact type of the subject's kind."""
+    """Name of a fact type of the subject's kind, or of the tenant as a whole."""
     @_builtins.property
     def value(self) -> _rule_service_pb2.FactValue:
         """Its value."""

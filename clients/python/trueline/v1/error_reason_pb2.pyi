@@ -238,6 +238,38 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """No study in force has this name, or no run of this id is kept (NOT_FOUND).
       {"reason": "UNKNOWN_STUDY", "domain": "trueline", "metadata": {"name": "renewals", "nearest": "renewal_rate"}}
     """
+    ERROR_REASON_UNKNOWN_FRAMEWORK: _ErrorReason.ValueType  # 80
+    """No framework in force has this name (NOT_FOUND); the nearest name is told.
+      {"reason": "UNKNOWN_FRAMEWORK", "domain": "trueline", "metadata": {"framework": "gdrp", "nearest": "gdpr"}}
+    """
+    ERROR_REASON_UNKNOWN_CONTROL: _ErrorReason.ValueType  # 81
+    """The framework has no such control (NOT_FOUND); the nearest one is told.
+      {"reason": "UNKNOWN_CONTROL", "domain": "trueline", "metadata": {"control": "Art. 32", "nearest": "Art. 32(1)(a)"}}
+    """
+    ERROR_REASON_CONTRADICTORY_FACTS: _ErrorReason.ValueType  # 82
+    """Facts cannot hold together (INVALID_ARGUMENT): one is given twice with other values, or a framework says so.
+      {"reason": "CONTRADICTORY_FACTS", "domain": "trueline", "metadata": {"facts": "encryption_at_rest, encryption_implemented"}}
+    """
+    ERROR_REASON_EVIDENCE_FROM_FUTURE: _ErrorReason.ValueType  # 83
+    """Evidence is said to have been collected later than now (INVALID_ARGUMENT).
+      {"reason": "EVIDENCE_FROM_FUTURE", "domain": "trueline", "metadata": {"field": "collected_at"}}
+    """
+    ERROR_REASON_UNKNOWN_EVIDENCE_TYPE: _ErrorReason.ValueType  # 84
+    """No control in force needs evidence of this type (NOT_FOUND); the nearest type is told.
+      {"reason": "UNKNOWN_EVIDENCE_TYPE", "domain": "trueline", "metadata": {"type": "scan_reprot", "nearest": "scan_report"}}
+    """
+    ERROR_REASON_WAIVER_NEEDS_SECOND_PERSON: _ErrorReason.ValueType  # 85
+    """Who asks for a waiver cannot approve it (FAILED_PRECONDITION).
+      {"reason": "WAIVER_NEEDS_SECOND_PERSON", "domain": "trueline", "metadata": {"requested_by": "ada"}}
+    """
+    ERROR_REASON_UNKNOWN_WAIVER: _ErrorReason.ValueType  # 86
+    """No waiver of this id was granted (NOT_FOUND).
+      {"reason": "UNKNOWN_WAIVER", "domain": "trueline", "metadata": {"waiver": "waiver-7"}}
+    """
+    ERROR_REASON_UNKNOWN_DATA_TYPE: _ErrorReason.ValueType  # 87
+    """The profile of privacy has no such type of data (NOT_FOUND); the nearest one is told.
+      {"reason": "UNKNOWN_DATA_TYPE", "domain": "trueline", "metadata": {"data_type": "emial", "nearest": "email"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists the reasons. The examples show the ErrorInfo as JSON."""
@@ -453,5 +485,37 @@ ERROR_REASON_MISSING_EXTRA: ErrorReason.ValueType  # 61
 ERROR_REASON_UNKNOWN_STUDY: ErrorReason.ValueType  # 70
 """No study in force has this name, or no run of this id is kept (NOT_FOUND).
   {"reason": "UNKNOWN_STUDY", "domain": "trueline", "metadata": {"name": "renewals", "nearest": "renewal_rate"}}
+"""
+ERROR_REASON_UNKNOWN_FRAMEWORK: ErrorReason.ValueType  # 80
+"""No framework in force has this name (NOT_FOUND); the nearest name is told.
+  {"reason": "UNKNOWN_FRAMEWORK", "domain": "trueline", "metadata": {"framework": "gdrp", "nearest": "gdpr"}}
+"""
+ERROR_REASON_UNKNOWN_CONTROL: ErrorReason.ValueType  # 81
+"""The framework has no such control (NOT_FOUND); the nearest one is told.
+  {"reason": "UNKNOWN_CONTROL", "domain": "trueline", "metadata": {"control": "Art. 32", "nearest": "Art. 32(1)(a)"}}
+"""
+ERROR_REASON_CONTRADICTORY_FACTS: ErrorReason.ValueType  # 82
+"""Facts cannot hold together (INVALID_ARGUMENT): one is given twice with other values, or a framework says so.
+  {"reason": "CONTRADICTORY_FACTS", "domain": "trueline", "metadata": {"facts": "encryption_at_rest, encryption_implemented"}}
+"""
+ERROR_REASON_EVIDENCE_FROM_FUTURE: ErrorReason.ValueType  # 83
+"""Evidence is said to have been collected later than now (INVALID_ARGUMENT).
+  {"reason": "EVIDENCE_FROM_FUTURE", "domain": "trueline", "metadata": {"field": "collected_at"}}
+"""
+ERROR_REASON_UNKNOWN_EVIDENCE_TYPE: ErrorReason.ValueType  # 84
+"""No control in force needs evidence of this type (NOT_FOUND); the nearest type is told.
+  {"reason": "UNKNOWN_EVIDENCE_TYPE", "domain": "trueline", "metadata": {"type": "scan_reprot", "nearest": "scan_report"}}
+"""
+ERROR_REASON_WAIVER_NEEDS_SECOND_PERSON: ErrorReason.ValueType  # 85
+"""Who asks for a waiver cannot approve it (FAILED_PRECONDITION).
+  {"reason": "WAIVER_NEEDS_SECOND_PERSON", "domain": "trueline", "metadata": {"requested_by": "ada"}}
+"""
+ERROR_REASON_UNKNOWN_WAIVER: ErrorReason.ValueType  # 86
+"""No waiver of this id was granted (NOT_FOUND).
+  {"reason": "UNKNOWN_WAIVER", "domain": "trueline", "metadata": {"waiver": "waiver-7"}}
+"""
+ERROR_REASON_UNKNOWN_DATA_TYPE: ErrorReason.ValueType  # 87
+"""The profile of privacy has no such type of data (NOT_FOUND); the nearest one is told.
+  {"reason": "UNKNOWN_DATA_TYPE", "domain": "trueline", "metadata": {"data_type": "emial", "nearest": "email"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,239 @@
+"""The use case of assessments and posture: what subjects come to by frameworks, now and at any instant before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from trueline_rules.compliance_model import TENANT
+from trueline_rules.model import RuleSet
+from trueline_stores.state.database import StateDatabase
+
+from trueline_server.clock import Clock
+from trueline_server.compliance import store
+from trueline_server.compliance.frameworks import FrameworkBook, JudgedFramework
+from trueline_server.compliance.judging import Moment
+from trueline_server.compliance.kept_facts import (
+    FactGatherer,
+    GivenFact,
+    Needed,
+    given_facts,
+    refuse_contradictions,
+)
+from trueline_server.compliance.model import THE_TENANT, Facts, FrameworkResult, Status, Subject
+from trueline_server.errors import TruelineError, invalid_field
+from trueline_server.facts.service import FactService, PutFact
+from trueline_server.facts.store import FactStore
+
+# Tenant, instant asked for, now -> the rules in force then.
+RulesAt = Callable[[str, int, int], RuleSet]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be assessed.
+
+    Attributes:
+        subject: whom it is about.
+        frameworks: names; () = all that judge subjects of the kind.
+        given: facts that the call brings along; they win over those that are kept.
+        keep: keep the given facts as facts of the subject and of the tenant.
+        at_us: the instant (µs since 1970, UTC); None = now.
+        field: where the request names the frameworks.
+
+    """
+
+    subject: Subject
+    frameworks: tuple[str, ...] = ()
+    given: tuple[GivenFact, ...] = ()
+    keep: bool = False
+    at_us: int | None = None
+    field: str = "frameworks"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a subject came to by some frameworks, at an instant, by a revision of the rules."""
+
+    subject: Subject
+    results: tuple[FrameworkResult, ...]
+    at_us: int
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Statuses of the controls of a framework for a subject, in its order."""
+
+    framework: JudgedFramework
+    statuses: Sequence[Status]
+
+
+@dataclass(frozen=True, slots=True)
+class Postures:
+    """Where subjects stand: by subject, how many there are in all, and by which rules."""
+
+    subjects: Mapping[Subject, Sequence[Standing]]
+    total: int
+    at_us: int
+    revision: str
+
+
+class Assessments:
+    """Judges subjects. Methods block; thread-safe; all raise StoreError if a store fails."""
+
+    def __init__(
+        self,
+        state: StateDatabase,
+        facts: FactStore,
+        putting: FactService,
+        rules_at: RulesAt,
+        book: FrameworkBook,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._state = state
+        self._facts = facts
+        self._gatherer = FactGatherer(facts)
+        self._putting = putting
+        self._rules_at = rules_at
+        self._book = book
+        self._clock = clock
+
+    def assess(self, tenant: str, asked: Asked, *, refuse: bool = True) -> Assessment:
+        """What a subject comes to, and why.
+
+        Args:
+            tenant: whose.
+            asked: what is to be assessed.
+            refuse: refuse facts that contradict each other; else what reads them is not known.
+
+        Raises:
+            TruelineError: UNKNOWN_FRAMEWORK, UNKNOWN_FACT, CONTRADICTORY_FACTS, INVALID_FIELD.
+
+        """
+        now_us = self._clock()
+        at_us = instant_of(asked.at_us, now_us)
+        rules = self._rules_at(tenant, at_us, now_us)
+        frameworks = self.frameworks(rules, asked.subject.kind, asked.frameworks, asked.field)
+        given = given_facts(rules, asked.subject, asked.given)
+        needed = Needed(tenant, rules, frameworks, at_us)
+        known = {**self._gatherer.of_tenant(needed), **self._of_subject(needed, asked.subject), **given}
+        moment = self._moment(tenant, at_us, [asked.subject, THE_TENANT])
+        if refuse:
+            refuse_contradictions(frameworks, known, moment.now)
+        results = tuple(framework.judge(asked.subject, known, moment) for framework in frameworks)
+        if asked.keep:
+            self._keep(tenant, rules, asked, given, at_us)
+        return Assessment(asked.subject, results, at_us, rules.revision)
+
+    def postures(
+        self,
+        tenant: str,
+        kind: str,
+        names: Sequence[str] = (),
+        *,
+        at_us: int | None = None,
+        after: str = "",
+        most: int = 100,
+    ) -> Postures:
+        """Where all subjects of a kind stand of which facts are known, by id.
+
+        Args:
+            tenant: whose.
+            kind: of the subjects.
+            names: of frameworks; () = all that judge this kind.
+            at_us: the instant (µs since 1970, UTC); None = now.
+            after: id behind which to go on.
+            most: at most so many subjects.
+
+        Raises:
+            TruelineError: UNKNOWN_FRAMEWORK, INVALID_FIELD.
+
+        """
+        now_us = self._clock()
+        found_us = instant_of(at_us, now_us)
+        rules = self._rules_at(tenant, found_us, now_us)
+        frameworks = self.frameworks(rules, kind, names, "frameworks")
+        if kind == TENANT:
+            subjects, total = [THE_TENANT], 1
+        else:
+            ids = self._facts.subjects(tenant, kind, found_us, after=after, most=most)
+            subjects, total = [Subject(kind, one) for one in ids], self._facts.count_subjects(tenant, kind, found_us)
+        needed = Needed(tenant, rules, frameworks, found_us)
+        of_tenant = self._gatherer.of_tenant(needed)
+        of_subjects = {} if kind == TENANT else self._gatherer.of_subjects(needed, kind, [one.id for one in subjects])
+        moment = self._moment(tenant, found_us, None)
+        standings: dict[Subject, list[Standing]] = {}
+        for subject in subjects:
+            known = {**of_tenant, **of_subjects.get(subject.id, {})}
+            standings[subject] = [Standing(one, one.statuses(subject, known, moment)) for one in frameworks]
+        return Postures(standings, total, found_us, rules.revision)
+
+    def frameworks(
+        self, rules: RuleSet, kind: str, names: Sequence[str], field: str = "frameworks"
+    ) -> list[JudgedFramework]:
+        """The frameworks asked for, or all that judge a kind of subject.
+
+        Raises:
+            TruelineError: UNKNOWN_FRAMEWORK; INVALID_FIELD, if one judges subjects of another kind.
+
+        """
+        found = self._book.named(rules, names, field)
+        if not names:
+            return [one for one in found if _judges(one, kind)]
+        for one in found:
+            if kind not in {TENANT, one.framework.subject}:
+                told = f"is {kind}, but {one.name} judges a {one.framework.subject}, or the tenant"
+                raise invalid_field("subject.kind", told)
+        return found
+
+    def _of_subject(self, needed: Needed, subject: Subject) -> Facts:
+        if subject.kind == TENANT:
+            return {}
+        return self._gatherer.of_subjects(needed, subject.kind, [subject.id])[subject.id]
+
+    def _moment(self, tenant: str, at_us: int, subjects: Sequence[Subject] | None) -> Moment:
+        """An instant with evidence and waivers of some subjects, or of all."""
+        with self._state.reading() as connection:
+            evidence = store.evidence_as_of(connection, tenant, at_us, subjects)
+            waivers = store.waivers_as_of(connection, tenant, at_us, subjects)
+        return Moment.of(at_us, evidence, waivers)
+
+    def _keep(self, tenant: str, rules: RuleSet, asked: Asked, given: Facts, at_us: int) -> None:
+        fields = {one.name: one.field for one in asked.given}
+        rows: list[tuple[str, PutFact]] = []
+        for name, fact in given.items():
+            whose = THE_TENANT if rules.fact_types[name].subject == TENANT else asked.subject
+            rows.append((fields[name], PutFact(whose.fact_id, name, fact.value, at_us)))
+        _, rejections = self._putting.put(tenant, [row for _, row in rows])
+        if rejections:
+            first = rejections[0]
+            raise TruelineError(
+                "INVALID_ARGUMENT",
+                first.reason,
+                f"{rows[first.index][0]} cannot be kept: {first.message}",
+                metadata={"field": rows[first.index][0]},
+            )
+
+
+def _judges(framework: JudgedFramework, kind: str) -> bool:
+    if kind == TENANT:
+        return any(judge.control.subject == TENANT for judge in framework.judges)
+    return framework.framework.subject == kind
+
+
+def instant_of(at_us: int | None, now_us: int) -> int:
+    """The instant asked for.
+
+    Raises:
+        TruelineError: INVALID_FIELD, if it lies ahead of the server's clock, or before 1970.
+
+    """
+    if at_us is None:
+        return now_us
+    if at_us > now_us:
+        raise invalid_field("at", "lies ahead of the server's clock; what has not happened cannot be judged")
+    if at_us < 0:
+        raise invalid_field("at", "is before the year 1970")
+    return at_us

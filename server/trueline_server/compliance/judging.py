@@ -1,0 +1,196 @@
+"""Judges a control: a pure function of its rule, facts, evidence, waivers and the instant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from trueline_rules.compliance_model import Control, EvidenceNeed
+from trueline_rules.compliance_rules import CompiledControl
+from trueline_rules.expressions.finding import Find, Finding, reasons_of, undecided
+from trueline_rules.expressions.masking import MASKED
+
+from trueline_server.compliance.model import (
+    ControlResult,
+    Evidence,
+    EvidenceState,
+    Facts,
+    FoundEvidence,
+    KnownFact,
+    Status,
+    Subject,
+    Waiver,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant, with evidence and waivers as of it, by what they are for.
+
+    Attributes:
+        at_us: µs since 1970 (UTC).
+        evidence: (subject, type) -> all that was recorded and collected by then.
+        waivers: (subject, framework, control) -> those in force then.
+
+    """
+
+    at_us: int
+    evidence: Mapping[tuple[Subject, str], Sequence[Evidence]]
+    waivers: Mapping[tuple[Subject, str, str], Sequence[Waiver]]
+
+    @classmethod
+    def of(cls, at_us: int, evidence: Iterable[Evidence] = (), waivers: Iterable[Waiver] = ()) -> Moment:
+        """An instant; of all evidence and waivers that are kept, those that count at it."""
+        pieces: dict[tuple[Subject, str], list[Evidence]] = {}
+        for piece in evidence:
+            if piece.recorded_at_us <= at_us and piece.collected_at_us <= at_us:
+                pieces.setdefault((piece.subject, piece.type), []).append(piece)
+        in_force: dict[tuple[Subject, str, str], list[Waiver]] = {}
+        for waiver in waivers:
+            if waiver.in_force(at_us):
+                in_force.setdefault((waiver.subject, waiver.framework, waiver.control), []).append(waiver)
+        return cls(at_us, pieces, in_force)
+
+    @property
+    def now(self) -> datetime:
+        """The instant as conditions read it."""
+        return _EPOCH + timedelta(microseconds=self.at_us)
+
+
+class Judge:
+    """Judges one control of a framework; compiled once for a revision of the rules."""
+
+    def __init__(self, compiled: CompiledControl, framework: str, sensitive: frozenset[str] = frozenset()) -> None:
+        """`sensitive` are facts whose values are not told."""
+        self.control: Control = compiled.control
+        self.facts = compiled.facts
+        self._compiled = compiled
+        self._framework = framework
+        self._sensitive = sensitive & frozenset(self.facts)
+
+    @cached_property
+    def _finds(self) -> tuple[Callable[..., Finding] | None, Callable[..., Finding]]:
+        applies, rule = self._compiled.applies, self._compiled.rule
+        return None if applies is None else Find(applies.text, applies.tree), Find(rule.text, rule.tree)
+
+    def status(self, values: Mapping[str, object], unsure: Collection[str], subject: Subject, moment: Moment) -> Status:
+        """What the control comes to, without telling why; see `judge`."""
+        truth = self._truth(values, unsure, moment.now)
+        if truth is Status.PASS and any(
+            found.state is not EvidenceState.FRESH for found in self._evidence(subject, moment)
+        ):
+            truth = Status.INSUFFICIENT
+        return Status.WAIVED if truth in _WAIVABLE and self._waiver(subject, moment) is not None else truth
+
+    def judge(self, known: Facts, unsure: Mapping[str, str], subject: Subject, moment: Moment) -> ControlResult:
+        """What the control comes to, and why.
+
+        Args:
+            known: facts of the subject and of the tenant.
+            unsure: facts that contradict each other, which count as not known, with what is wrong with them.
+            subject: whose evidence and waivers count.
+            moment: the instant, with evidence and waivers as of it.
+
+        """
+        values = {name: known[name].value for name in self.facts if name in known and name not in unsure}
+        now = moment.now
+        applies, rule = (None if find is None else self._masked(find(values, now)) for find in self._finds)
+        assert rule is not None
+        evidence = self._evidence(subject, moment)
+        status, reason, missing = _conclude(applies, rule, evidence, {n: unsure[n] for n in self.facts if n in unsure})
+        waiver = self._waiver(subject, moment) if status in _WAIVABLE else None
+        return ControlResult(
+            control=self.control,
+            status=status if waiver is None else Status.WAIVED,
+            without_waiver=status,
+            reason=reason if waiver is None else f"{reason}; waived, as {waiver.compensating_control} stands in for it",
+            facts={name: self._told(known.get(name), name) for name in self.facts},
+            missing=missing,
+            evidence=evidence,
+            waiver=waiver,
+        )
+
+    def _truth(self, values: Mapping[str, object], unsure: Collection[str], now: datetime) -> Status:
+        if unsure and any(name in unsure for name in self.facts):
+            values = {name: value for name, value in values.items() if name not in unsure}
+        applies = self._compiled.applies
+        if applies is not None and applies.evaluate(values, now) is False:
+            return Status.NOT_APPLICABLE
+        return _OF_TRUTH[self._compiled.rule.evaluate(values, now)]
+
+    def _evidence(self, subject: Subject, moment: Moment) -> tuple[FoundEvidence, ...]:
+        pieces = moment.evidence
+        return tuple(_found(need, pieces.get((subject, need.type), ()), moment.at_us) for need in self.control.evidence)
+
+    def _waiver(self, subject: Subject, moment: Moment) -> Waiver | None:
+        waivers = moment.waivers.get((subject, self._framework, self.control.id), ()) if self.control.waivable else ()
+        return max(waivers, key=lambda waiver: (waiver.expires_at_us, waiver.number), default=None)
+
+    def _told(self, fact: KnownFact | None, name: str) -> KnownFact | None:
+        if fact is None or fact.value is None:
+            return None
+        return replace(fact, value=MASKED) if name in self._sensitive else fact
+
+    def _masked(self, finding: Finding) -> Finding:
+        """The finding without the values of facts that are not told."""
+        if not self._sensitive:
+            return finding
+        words = re.compile(rf"\b({'|'.join(self._sensitive)})\b")
+        operands = tuple(
+            replace(each, value=MASKED) if each.value is not None and words.search(each.text) else each
+            for each in finding.operands
+        )
+        return replace(finding, operands=operands, parts=tuple(map(self._masked, finding.parts)))
+
+
+_WAIVABLE = frozenset({Status.FAIL, Status.INSUFFICIENT})
+_OF_TRUTH: Mapping[bool | None, Status] = {True: Status.PASS, False: Status.FAIL, None: Status.INSUFFICIENT}
+
+
+def _found(need: EvidenceNeed, pieces: Sequence[Evidence], at_us: int) -> FoundEvidence:
+    """The piece that counts longest; one that is older may, if it does not expire as soon."""
+    best, until_us = None, 0
+    for piece in pieces:
+        ends_us = piece.collected_at_us + need.freshness_us
+        if piece.expires_at_us is not None:
+            ends_us = min(ends_us, piece.expires_at_us)
+        if best is None or (ends_us, piece.number) > (until_us, best.number):
+            best, until_us = piece, ends_us
+    if best is None:
+        return FoundEvidence(need.type, EvidenceState.MISSING)
+    state = EvidenceState.FRESH if until_us > at_us else EvidenceState.EXPIRED
+    return FoundEvidence(need.type, state, best, until_us)
+
+
+def _conclude(
+    applies: Finding | None, rule: Finding, evidence: Sequence[FoundEvidence], unsure: Mapping[str, str]
+) -> tuple[Status, str, tuple[str, ...]]:
+    """Status, reason, and the facts that are not known and would decide it."""
+    if applies is not None and applies.truth is False:
+        return Status.NOT_APPLICABLE, f"it does not concern the subject, as {reasons_of(applies)}", ()
+    if rule.truth is False:
+        return Status.FAIL, f"it is not met, as {reasons_of(rule)}", ()
+    lacking = [_lack(found) for found in evidence if found.state is not EvidenceState.FRESH]
+    if rule.truth is None:
+        missing = undecided(rule)
+        said = f"it is not known whether it is met, as {reasons_of(rule)}"
+        if applies is not None and applies.truth is None:
+            missing = tuple(sorted({*missing, *undecided(applies)}))
+            said += f"; nor whether it concerns the subject, as {reasons_of(applies)}"
+        told = [said, *dict.fromkeys(unsure.values()), *lacking]
+        return Status.INSUFFICIENT, "; ".join(told), missing
+    if lacking:
+        return Status.INSUFFICIENT, f"its rule holds, as {reasons_of(rule)}, but {'; '.join(lacking)}", ()
+    return Status.PASS, f"it is met, as {reasons_of(rule)}", ()
+
+
+def _lack(found: FoundEvidence) -> str:
+    if found.evidence is None:
+        return f"evidence {found.type} was never recorded"
+    ended = (_EPOCH + timedelta(microseconds=found.fresh_until_us)).date().isoformat()
+    return f"evidence {found.type} counted until {ended}"

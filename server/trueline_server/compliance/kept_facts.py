@@ -1,0 +1,154 @@
+"""What is known of subjects as of an instant: facts that were put in, and those that a call brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from trueline_rules.compliance_model import TENANT
+from trueline_rules.expressions import Fact
+from trueline_rules.expressions import FactType as Type
+from trueline_rules.expressions.showing import show_value
+from trueline_rules.model import RuleSet
+from trueline_rules.names import hint, nearest, quoted
+
+from trueline_server.compliance.frameworks import JudgedFramework
+from trueline_server.compliance.model import TENANT_ID, Facts, KnownFact, Subject
+from trueline_server.errors import TruelineError, invalid_field
+from trueline_server.facts.store import FactContent, FactStore
+from trueline_server.rules.given import Given, typed_value
+
+# A subject has at most so many facts that one framework or another reads.
+MOST_FACTS = 1_000_000
+
+_EXPECTED: Mapping[Type, str] = {
+    Type.NUMBER: "a number",
+    Type.DECIMAL: "a decimal",
+    Type.TEXT: "a text",
+    Type.BOOL: "true or false",
+    Type.DATETIME: "a timestamp",
+    Type.TEXTS: "a set of texts",
+}
+_TYPES: Mapping[Type, type | tuple[type, ...]] = {
+    Type.NUMBER: (int, float),
+    Type.DECIMAL: Decimal,
+    Type.TEXT: str,
+    Type.BOOL: bool,
+    Type.DATETIME: datetime,
+    Type.TEXTS: frozenset,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFact:
+    """A fact that a call brings along, and its field in the call."""
+
+    name: str
+    value: Given
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What is to be known: facts of a tenant that frameworks of a rule set read, at an instant (µs since 1970, UTC)."""
+
+    tenant: str
+    rules: RuleSet
+    frameworks: Sequence[JudgedFramework]
+    at_us: int
+
+    def types(self, kind: str) -> dict[str, Type]:
+        """Facts of a kind of subject, with their types."""
+        read = {name for framework in self.frameworks for name in framework.compiled.facts}
+        declared = ((name, self.rules.fact_types[name]) for name in read)
+        return {name: Type(known.type) for name, known in declared if known.subject == kind}
+
+
+class FactGatherer:
+    """Reads what frameworks need to know at an instant. Methods block and raise StoreError."""
+
+    def __init__(self, facts: FactStore) -> None:
+        self._facts = facts
+
+    def of_tenant(self, needed: Needed) -> Facts:
+        """Facts about the tenant as a whole."""
+        return self._read(needed, TENANT, [TENANT_ID])[TENANT_ID]
+
+    def of_subjects(self, needed: Needed, kind: str, ids: Sequence[str]) -> Mapping[str, Facts]:
+        """Facts of subjects of one kind, by subject; without those of the tenant."""
+        return self._read(needed, kind, ids)
+
+    def _read(self, needed: Needed, kind: str, ids: Sequence[str]) -> dict[str, dict[str, KnownFact]]:
+        found: dict[str, dict[str, KnownFact]] = {one: {} for one in ids}
+        types = needed.types(kind)
+        if not types or not ids:
+            return found
+        rows = self._facts.as_of(needed.tenant, kind, needed.at_us, names=sorted(types), ids=ids, most=MOST_FACTS)
+        for row in rows:
+            if row.value is not None and _fits(row.value, _TYPES[types[row.name]]):
+                found[row.subject_id][row.name] = KnownFact(row.value, observed_at_us=row.observed_at_us)
+        return found
+
+
+def _fits(value: FactContent, kinds: type | tuple[type, ...]) -> bool:
+    """Whether a value has the type that is declared now; that of another type says nothing any more."""
+    return isinstance(value, kinds) and (kinds is bool or not isinstance(value, bool))
+
+
+def given_facts(rules: RuleSet, subject: Subject, given: Sequence[GivenFact]) -> dict[str, KnownFact]:
+    """The facts that a call brings along; a value of None says that nothing is known.
+
+    Raises:
+        TruelineError: UNKNOWN_FACT, for what is no fact of the subject or the tenant; INVALID_FIELD, for a value of
+            another type; CONTRADICTORY_FACTS, for a fact that is given twice with other values.
+
+    """
+    facts: dict[str, KnownFact] = {}
+    known = {name for name, fact in rules.fact_types.items() if fact.subject in {subject.kind, TENANT}}
+    for one in given:
+        if one.name not in known:
+            raise _unknown(one, rules, subject, known)
+        kind = Type(rules.fact_types[one.name].type)
+        try:
+            value: FactContent = typed_value(Fact(one.name, kind), one.value)
+        except TruelineError:
+            shown = f"{show_value(one.value)} for {one.name}, which is {_EXPECTED[kind]}"
+            raise invalid_field(f"{one.field}.value", f"is {shown}; give {_EXPECTED[kind]}") from None
+        if one.name in facts and facts[one.name].value != value:
+            told = f"{one.name} is given as {show_value(facts[one.name].value)} and as {show_value(value)}"
+            raise contradictory([one.name], f"{told}; give it once")
+        facts[one.name] = KnownFact(value, given=True)
+    return facts
+
+
+def refuse_contradictions(frameworks: Iterable[JudgedFramework], known: Facts, now: datetime) -> None:
+    """Refuse facts that cannot hold together.
+
+    Raises:
+        TruelineError: CONTRADICTORY_FACTS.
+
+    """
+    for framework in frameworks:
+        found = framework.contradicting(known, now)
+        if found:
+            text = next(iter(found.values()))
+            names = [name for name, told in found.items() if told == text]
+            shown = ", ".join(f"{name} = {show_value(known[name].value)}" for name in names)
+            raise contradictory(names, f"{text} ({shown}); correct what is wrong (by {framework.name})")
+
+
+def contradictory(names: Sequence[str], told: str) -> TruelineError:
+    """The error for facts that cannot hold together."""
+    return TruelineError("INVALID_ARGUMENT", "CONTRADICTORY_FACTS", told, metadata={"facts": ", ".join(sorted(names))})
+
+
+def _unknown(one: GivenFact, rules: RuleSet, subject: Subject, known: Iterable[str]) -> TruelineError:
+    other = rules.fact_types.get(one.name)
+    if other is None:
+        told = f"{one.field}.name {quoted(one.name)} is no fact of {subject.kind}{hint(one.name, known)}"
+    else:
+        told = f"{one.field}.name {quoted(one.name)} is a fact of {other.subject}, not of {subject.kind}"
+    metadata = {"name": one.name, "field": one.field, "nearest": nearest(one.name, known) or ""}
+    return TruelineError("NOT_FOUND", "UNKNOWN_FACT", told, metadata=metadata)
