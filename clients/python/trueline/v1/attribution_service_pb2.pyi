@@ -1712,7 +1712,9 @@ Global___ValidateAttributionResponse: _TypeAlias = ValidateAttributionResponse  
 
 @_typing.final
 class ModelAccuracy(_message.Message):
-    """ModelAccuracy says how well credit tells journeys that convert from others, among those that were held out."""
+    """ModelAccuracy says how well credit tells journeys that convert from others, among those that were held out. A channel
+    is taken to convert a journey by what it earned for each journey that it was on; how steeply, the other journeys say.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2005,7 +2007,9 @@ class ValidateAttributionResult(_message.Message):
     ORDERS_FIELD_NUMBER: _builtins.int
     SUPPORTED_ORDER_FIELD_NUMBER: _builtins.int
     journeys: _builtins.int
-    """Journeys, those without conversion among them."""
+    """Journeys that have a touch, those without conversion among them. Where there are more than 5 million touches, those
+    of some persons only; `notes` say so.
+    """
     conversions: _builtins.int
     """Of them converted."""
     supported_order: _builtins.int

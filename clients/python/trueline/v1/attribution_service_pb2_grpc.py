@@ -37,6 +37,10 @@ class AttributionServiceStub:
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
     UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (a value in a currency that has no rate in the document), UNPLAYED_ROLE
     (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
+
+    All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
+    meanwhile; they have fewer rows than asked for where these take much room. Error of a further page: UNKNOWN_REVISION
+    (its rules are not kept any more; leave page_token out to start anew).
     """
 
     def __init__(self, channel):
@@ -104,6 +108,10 @@ class AttributionServiceServicer:
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
     UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (a value in a currency that has no rate in the document), UNPLAYED_ROLE
     (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
+
+    All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
+    meanwhile; they have fewer rows than asked for where these take much room. Error of a further page: UNKNOWN_REVISION
+    (its rules are not kept any more; leave page_token out to start anew).
     """
 
     def AttributeConversions(self, request, context):
@@ -177,7 +185,8 @@ class AttributionServiceServicer:
     def RunAttribution(self, request, context):
         """RunAttribution begins a report, a comparison or a list of paths as an operation (see OperationService), for what
         takes longer than a caller waits. Its response is that of the call, with the first page; its page token is good for
-        the call. Errors: as the call, TOO_MANY_OPERATIONS.
+        the call. It is of the log position and the rules at the time of this call. Errors: as the call,
+        TOO_MANY_OPERATIONS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -251,6 +260,10 @@ class AttributionService:
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
     UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (a value in a currency that has no rate in the document), UNPLAYED_ROLE
     (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
+
+    All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
+    meanwhile; they have fewer rows than asked for where these take much room. Error of a further page: UNKNOWN_REVISION
+    (its rules are not kept any more; leave page_token out to start anew).
     """
 
     @staticmethod

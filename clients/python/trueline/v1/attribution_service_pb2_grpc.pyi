@@ -38,6 +38,10 @@ class AttributionServiceStub:
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
     UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (a value in a currency that has no rate in the document), UNPLAYED_ROLE
     (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
+
+    All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
+    meanwhile; they have fewer rows than asked for where these take much room. Error of a further page: UNKNOWN_REVISION
+    (its rules are not kept any more; leave page_token out to start anew).
     """
 
     @_typing.overload
@@ -82,7 +86,8 @@ class AttributionServiceStub:
     RunAttribution: _grpc.UnaryUnaryMultiCallable[_attribution_service_pb2.RunAttributionRequest, _attribution_service_pb2.RunAttributionResponse]
     """RunAttribution begins a report, a comparison or a list of paths as an operation (see OperationService), for what
     takes longer than a caller waits. Its response is that of the call, with the first page; its page token is good for
-    the call. Errors: as the call, TOO_MANY_OPERATIONS.
+    the call. It is of the log position and the rules at the time of this call. Errors: as the call,
+    TOO_MANY_OPERATIONS.
     """
 
 @_typing.type_check_only
@@ -98,6 +103,10 @@ class AttributionServiceAsyncStub(AttributionServiceStub):
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
     UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (a value in a currency that has no rate in the document), UNPLAYED_ROLE
     (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
+
+    All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
+    meanwhile; they have fewer rows than asked for where these take much room. Error of a further page: UNKNOWN_REVISION
+    (its rules are not kept any more; leave page_token out to start anew).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -139,7 +148,8 @@ class AttributionServiceAsyncStub(AttributionServiceStub):
     RunAttribution: _aio.UnaryUnaryMultiCallable[_attribution_service_pb2.RunAttributionRequest, _attribution_service_pb2.RunAttributionResponse]  # type: ignore[assignment]
     """RunAttribution begins a report, a comparison or a list of paths as an operation (see OperationService), for what
     takes longer than a caller waits. Its response is that of the call, with the first page; its page token is good for
-    the call. Errors: as the call, TOO_MANY_OPERATIONS.
+    the call. It is of the log position and the rules at the time of this call. Errors: as the call,
+    TOO_MANY_OPERATIONS.
     """
 
 class AttributionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -154,6 +164,10 @@ class AttributionServiceServicer(metaclass=_abc_1.ABCMeta):
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
     UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (a value in a currency that has no rate in the document), UNPLAYED_ROLE
     (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
+
+    All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
+    meanwhile; they have fewer rows than asked for where these take much room. Error of a further page: UNKNOWN_REVISION
+    (its rules are not kept any more; leave page_token out to start anew).
     """
 
     @_abc_1.abstractmethod
@@ -247,7 +261,8 @@ class AttributionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_attribution_service_pb2.RunAttributionResponse, _abc.Awaitable[_attribution_service_pb2.RunAttributionResponse]]:
         """RunAttribution begins a report, a comparison or a list of paths as an operation (see OperationService), for what
         takes longer than a caller waits. Its response is that of the call, with the first page; its page token is good for
-        the call. Errors: as the call, TOO_MANY_OPERATIONS.
+        the call. It is of the log position and the rules at the time of this call. Errors: as the call,
+        TOO_MANY_OPERATIONS.
         """
 
 def add_AttributionServiceServicer_to_server(servicer: AttributionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
