@@ -2,7 +2,7 @@
 FROM python:3.12-slim
 WORKDIR /app
 COPY . .
-RUN pip install --no-cache-dir '.[server]' && useradd --create-home trueline && mkdir /data && chown trueline /data
+RUN pip install --no-cache-dir '.[server,ml]' && useradd --create-home trueline && mkdir /data && chown trueline /data
 USER trueline
 ENV TRUELINE_ADDRESS=0.0.0.0:7171 TRUELINE_DATA_DIR=/data
 VOLUME /data

@@ -22,13 +22,13 @@ help: ## list the targets
 $(VENV)/.server: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed (Debian: apt-get install python3-venv). Or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@test -x $(BIN)/python || { echo "making the virtual environment in $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
-	@echo "installing trueline[server] (a minute or two the first time)"
-	@$(PIP) install -e '.[server]'
+	@echo "installing trueline[server,ml] (a minute or two the first time)"
+	@$(PIP) install -e '.[server,ml]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.server
 	@echo "installing what the tests and checks need"
-	@$(PIP) install -e '.[server,dev,bench]'
+	@$(PIP) install -e '.[server,ml,dev,bench]'
 	@touch $@
 
 run: $(VENV)/.server ## start the server, play events (EVENTS=file MAPPING=file, or generated ones), print the board, keep serving

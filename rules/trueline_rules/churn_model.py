@@ -83,11 +83,11 @@ class ChurnModel:
 
 
 def facts_of(model: ChurnModel, fact_types: Mapping[str, FactType]) -> dict[str, Fact]:
-    """Declarations of the features in conditions. Accounts come and go, so any of them may be missing."""
+    """Declarations of the features in conditions, decimals as numbers, as models have them. Any may be missing."""
+    kinds = {name: Type(fact_types[name].type) for name in model.features if name in fact_types}
     return {
-        name: Fact(name, Type(fact_types[name].type), unit=fact_types[name].unit)
-        for name in model.features
-        if name in fact_types
+        name: Fact(name, Type.NUMBER if kind is Type.DECIMAL else kind, unit=fact_types[name].unit)
+        for name, kind in kinds.items()
     }
 
 

@@ -29,7 +29,7 @@ from trueline_rules.site import Path, Site
 from trueline_rules.spans import WINDOW_OF_TIME, format_span, parse_span
 
 FEATURE_TYPES = ("number", "decimal", "text", "bool")
-MOST_FEATURES = 200
+MOST_FEATURES = 100
 _MOST = 10_000_000
 _DEFAULTS: Mapping[str, Any] = {
     "within": "30d",
@@ -139,8 +139,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> ChurnModel:
         if name == PROBABILITY:
             site.problem(("spec", "features", place), f"is {quoted(name)}, which is what is foreseen; rename the fact")
     segments = tuple(
-        Segment(one["name"], one["when"], one["intervention"], one.get("basis", ""))
-        for one in spec.get("segments", ())
+        Segment(one["name"], one["when"], one["intervention"], one.get("basis", "")) for one in spec.get("segments", ())
     )
     names = [segment.name for segment in segments]
     for place, name in enumerate(names):
@@ -194,7 +193,7 @@ def dump(model: ChurnModel) -> dict[str, Any]:
 
 def check(model: ChurnModel, site: Site, known: Known) -> None:
     """Note facts that nothing defines or that cannot be learned from, and conditions that do not compile."""
-    sound = all([_check_fact(name, place, site, known) for place, name in enumerate(model.features)])
+    checked = [_check_fact(name, place, site, known) for place, name in enumerate(model.features)]
     label = model.label
     if label.fact:
         found = known.fact_types.get(label.fact)
@@ -202,12 +201,14 @@ def check(model: ChurnModel, site: Site, known: Known) -> None:
         if label.fact not in known.names.get("FactType", frozenset()):
             site.problem(path, f"is {quoted(label.fact)}, but there is no FactType of that name")
         elif found is not None and (found.type != "bool" or found.subject != SUBJECT):
-            site.problem(path, f"is {quoted(label.fact)}, a {found.type} of {found.subject}; it must be a bool of account")
+            site.problem(
+                path, f"is {quoted(label.fact)}, a {found.type} of {found.subject}; it must be a bool of account"
+            )
     for place, role in enumerate(() if label.of is None else label.of.roles):
         if role not in known.roles:
             told = f"is {quoted(role)}, a role that no event mapping fills{hint(role, known.roles)}"
             site.problem(("spec", "label", "roles", place), told)
-    if not sound:
+    if not all(checked):
         return
     facts = facts_of(model, known.fact_types)
     conditions = [(("spec", "fallback", place), one.when, False) for place, one in enumerate(model.fallback)]

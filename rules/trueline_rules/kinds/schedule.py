@@ -18,7 +18,13 @@ from trueline_rules.spans import DELAY, format_span, parse_span
 
 # What a schedule can run, and the kind of document that its value names.
 # A further action is one more line here, and whoever runs schedules must know it.
-ACTIONS = {"checkpoint": "CheckpointPolicy", "backtest": "AlertRule", "evaluate": "AlertRule", "study": "Study"}
+ACTIONS = {
+    "checkpoint": "CheckpointPolicy",
+    "backtest": "AlertRule",
+    "evaluate": "AlertRule",
+    "study": "Study",
+    "churn": "ChurnModel",
+}
 PERIODS = ("week", "month", "quarter")
 _WHAT = {
     "checkpoint": Key(DOCUMENT_NAME, "Name of a CheckpointPolicy."),
@@ -27,6 +33,7 @@ _WHAT = {
         Either(DOCUMENT_NAME, sequence=ListOf(DOCUMENT_NAME, most=1000)),
         "Name of an AlertRule that is evaluated with the values of the moment, or a list of them.",
     ),
+    "churn": Key(DOCUMENT_NAME, "Name of a ChurnModel that is trained from facts."),
     "study": Key(DOCUMENT_NAME, "Name of a Study."),
     "period": Key(Choice(PERIODS), "Of a study: the last one of these (UTC) that is over (month)."),
 }

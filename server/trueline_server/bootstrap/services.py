@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trueline_server.alerts.notification_calls import NotificationCalls
@@ -22,6 +23,7 @@ from trueline_server.backtests.operation import BacktestOperation
 from trueline_server.backtests.scheduled import backtest_runs
 from trueline_server.backtests.service import Backtests
 from trueline_server.bootstrap.backend import Backend
+from trueline_server.bootstrap.churning import open_churn
 from trueline_server.bootstrap.reading import SECOND_US, confinement, metric_reader
 from trueline_server.bootstrap.studies import open_studies
 from trueline_server.checkpoints.backlog import BacklogService
@@ -32,6 +34,8 @@ from trueline_server.checkpoints.readings import CellReader
 from trueline_server.checkpoints.scheduled import checkpoint_runs
 from trueline_server.checkpoints.service import CheckpointService
 from trueline_server.checkpoints.servicer import CheckpointServicer
+from trueline_server.churn.scheduled import churn_runs
+from trueline_server.churn.servicer import ChurnServicer
 from trueline_server.clock import Clock
 from trueline_server.decisions.calls import DecisionCalls
 from trueline_server.decisions.explaining import DecisionExplainer
@@ -61,6 +65,7 @@ from trueline_server.rules.series_reader import SeriesReader
 from trueline_server.rules.service import RuleService
 from trueline_server.rules.servicer import RuleServicer
 from trueline_server.rules.watch import RulesWatch
+from trueline_server.schedules.model import RunKind
 from trueline_server.schedules.runner import ScheduleRunner
 from trueline_server.schedules.service import ScheduleService
 from trueline_server.scoring.feature_calls import FeatureCalls
@@ -70,7 +75,6 @@ from trueline_server.settings import Settings
 from trueline_server.simulation.operation import SimulationOperation
 from trueline_server.simulation.service import Simulations
 from trueline_server.studies.scheduled import study_runs
-from trueline_server.studies.service import StudyService
 from trueline_server.studies.servicer import StudyServicer
 from trueline_server.system.health import SystemHealth
 from trueline_server.system.servicer import SystemServicer
@@ -112,7 +116,9 @@ def make_services(around: Around) -> Services:
     backtest = BacktestOperation(backtests, around.operations)
     simulation = SimulationOperation(Simulations(backtests), around.operations)
     studies = open_studies(settings, backend, around.operations, clock)
-    checkpoints, schedules = _checkpoint_servicer(around, kpis, reader, backtest, studies)
+    churn = open_churn(backend, around.operations, clock)
+    others = {"study": study_runs(studies), "churn": churn_runs(churn.training)}
+    checkpoints, schedules = _checkpoint_servicer(around, kpis, reader, backtest, others)
     servicers: dict[str, object] = {
         "IngestService": IngestServicer(around.ingestion),
         "MetricService": MetricServicer(reader, watch, around.progress, tokens),
@@ -130,6 +136,7 @@ def make_services(around: Around) -> Services:
         "AttributionService": _attribution_servicer(around),
         "ScoringService": ScoringServicer(backend.book.of, FeatureCalls(ProfileBook())),
         "StudyService": StudyServicer(studies, tokens, around.progress),
+        "ChurnService": ChurnServicer(churn.service, churn.training),
         "OperationService": OperationServicer(around.operations, tokens, settings.default_deadline_s),
         "SystemService": _system_servicer(around),
     }
@@ -137,7 +144,7 @@ def make_services(around: Around) -> Services:
 
 
 def _checkpoint_servicer(
-    around: Around, kpis: KpiService, reader: MetricReader, backtest: BacktestOperation, studies: StudyService
+    around: Around, kpis: KpiService, reader: MetricReader, backtest: BacktestOperation, others: Mapping[str, RunKind]
 ) -> tuple[CheckpointServicer, ScheduleRunner]:
     """Checkpoints, and the schedules that run them."""
     backend, clock = around.backend, around.clock
@@ -150,7 +157,7 @@ def _checkpoint_servicer(
         "checkpoint": checkpoint_runs(checkpoints),
         "backtest": backtest_runs(backtest),
         "evaluate": evaluation_runs(backend.alerts.live),
-        "study": study_runs(studies),
+        **others,
     }
     runner = ScheduleRunner(state, rules, lambda: backend.clocks.read(clock()), kinds, clock)
     servicer = CheckpointServicer(

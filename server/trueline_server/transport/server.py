@@ -14,6 +14,8 @@ from trueline.v1 import (
     attribution_service_pb2_grpc,
     checkpoint_service_pb2,
     checkpoint_service_pb2_grpc,
+    churn_service_pb2,
+    churn_service_pb2_grpc,
     fact_service_pb2,
     fact_service_pb2_grpc,
     ingest_service_pb2,
@@ -63,6 +65,9 @@ SERVICES: Mapping[str, Callable[[Any, Any], None]] = {
     ),
     study_service_pb2.DESCRIPTOR.services_by_name["StudyService"].full_name: (
         study_service_pb2_grpc.add_StudyServiceServicer_to_server
+    ),
+    churn_service_pb2.DESCRIPTOR.services_by_name["ChurnService"].full_name: (
+        churn_service_pb2_grpc.add_ChurnServiceServicer_to_server
     ),
     attribution_service_pb2.DESCRIPTOR.services_by_name["AttributionService"].full_name: (
         attribution_service_pb2_grpc.add_AttributionServiceServicer_to_server

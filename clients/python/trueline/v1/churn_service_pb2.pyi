@@ -89,7 +89,7 @@ Global___ChurnColumn: _TypeAlias = ChurnColumn  # noqa: Y015
 
 @_typing.final
 class ChurnTable(_message.Message):
-    """ChurnTable is a table of accounts; all columns have as many rows. A call may have 4 MiB."""
+    """ChurnTable is a table of accounts; all columns have as many rows. A call may have 12 MiB."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -842,7 +842,7 @@ class PredictChurnRequest(_message.Message):
 
     @_builtins.property
     def table(self) -> Global___ChurnTable:
-        """Rows of a table, at most 50,000."""
+        """Rows of a table, at most 5,000."""
 
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:

@@ -1,0 +1,157 @@
+"""Reads a table of texts, as a CSV file has it, into columns: numbers, days and texts told apart. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from trueline_server.churn.columns import Column, Flags, numbers, texts
+
+Raw = Sequence[str | None]
+
+# How files say that a value is missing, in lower case and without spaces around.
+_BLANK = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "missing", "#n/a"})
+_PLAIN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_DRESSED = re.compile(r"[-+]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s?%?")
+_FORMATS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %d, %Y", "%d %b %Y", "%d-%b-%Y")
+_LEADING_ZERO = re.compile(r"0\d+")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_S = 86_400
+# What a label says of somebody who left, and of somebody who stayed; in lower case.
+LEFT = frozenset(
+    {
+        "1", "1.0", "yes", "y", "true", "t", "churn", "churned", "left", "exited", "exit", "lost", "cancelled",
+        "canceled", "attrited", "attrited customer", "inactive", "terminated", "closed", "gone", "leaver",
+    }
+)  # fmt: skip
+STAYED = frozenset(
+    {
+        "0", "0.0", "no", "n", "false", "f", "stayed", "stay", "retained", "existing", "existing customer", "active",
+        "current", "joined", "not churned", "non-churn", "not churn", "no churn", "kept", "loyal", "open", "remained",
+    }
+)  # fmt: skip
+_LABEL_NAMES = (
+    "churn", "churned", "churn label", "churn value", "exited", "attrition", "attrition flag", "is churn", "is churned",
+    "churn flag", "churn status", "customer status", "left", "cancelled", "canceled", "target churn", "has churned",
+)  # fmt: skip
+_ID_NAMES = ("customerid", "customer id", "account id", "user id", "client id", "clientnum", "id")
+_SHOWN = 5
+
+
+class TableError(ValueError):
+    """A table cannot be learned from: which field is wrong, and the way out."""
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(f"{field} {description}")
+        self.field = field
+        self.description = description
+
+
+def plain_name(name: str) -> str:
+    """A column's name in lower case with spaces between its words: "customerID" and "Customer_ID" are alike."""
+    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").lower().split())
+
+
+def blank(value: str | None) -> bool:
+    """Whether nothing is known."""
+    return value is None or value.strip().lower() in _BLANK
+
+
+def read_column(values: Raw) -> tuple[Column, str]:
+    """A column by what all of its values are: numbers, days since 1970, or texts; and what to tell people, "" nothing.
+
+    Numbers may be written with thousands separators, a currency's sign or a percent sign; dates as ISO 8601 and the
+    usual ways. A number with leading zeros is a code, which is a text.
+    """
+    stripped = [None if blank(value) else str(value).strip() for value in values]
+    known = {value for value in stripped if value is not None}
+    plain = all(_PLAIN.fullmatch(value) for value in known)
+    coded = any(_LEADING_ZERO.fullmatch(value) for value in known)
+    if known and plain and not coded:
+        return numbers([None if value is None else float(value) for value in stripped]), ""
+    if known and not coded and all(_PLAIN.fullmatch(value) or _DRESSED.fullmatch(value) for value in known):
+        read = {value: float(re.sub(r"[$€£,%\s]", "", value)) for value in known}
+        return numbers([None if value is None else read[value] for value in stripped]), "read as numbers"
+    days = _days(known)
+    if days is not None:
+        told = "dates, read as days since 1970; a model that learned from dates drifts as time passes"
+        return numbers([None if value is None else days[value] for value in stripped]), told
+    return texts(stripped), ""
+
+
+def _days(known: set[str]) -> Mapping[str, float] | None:
+    """Each text as days since 1970, if all are dates written in one way; None if they are not."""
+    if not known:
+        return None
+    ways: list[Callable[[str], datetime]] = [datetime.fromisoformat] if all(len(one) >= 10 for one in known) else []
+    ways += [lambda text, form=form: datetime.strptime(text, form) for form in _FORMATS]  # type: ignore[misc]  # noqa: DTZ007
+    for way in ways:
+        try:
+            found = {text: _aware(way(text)) for text in known}
+        except ValueError:
+            continue
+        return {text: (at - _EPOCH).total_seconds() / _DAY_S for text, at in found.items()}
+    return None
+
+
+def _aware(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+def find_label(names: Sequence[str]) -> str:
+    """The column that says who left, by the names that such columns have.
+
+    Raises:
+        TableError: none or several may be it.
+
+    """
+    found = [name for name in names if plain_name(name) in _LABEL_NAMES]
+    if len(found) == 1:
+        return found[0]
+    told = f"could be {', '.join(found)}" if found else "is not given, and no column has the name of one"
+    raise TableError("label", f"{told}; say which column tells who left")
+
+
+def find_id(columns: Mapping[str, Raw]) -> str:
+    """The column with the ids, by its name and because no value comes twice; "" if there is none."""
+    for name, values in columns.items():
+        named = plain_name(name) in _ID_NAMES or plain_name(name).replace(" ", "") in _ID_NAMES
+        if named and len(set(values)) == len(values):
+            return name
+    return ""
+
+
+def read_labels(name: str, values: Raw, *, churned: str = "") -> tuple[Flags, Flags, list[str]]:
+    """Who left, (n,), of whom it is known, (n,), and what to tell people.
+
+    Args:
+        name: of the column.
+        values: as the file has them.
+        churned: the value that says that somebody left; "" = by what such values usually are.
+
+    Raises:
+        TableError: the values are not of two kinds that can be told apart.
+
+    """
+    stripped = np.array(["" if blank(value) else str(value).strip() for value in values], dtype=object)
+    known = stripped != ""
+    found = {str(value) for value in stripped[known]}
+    shown = ", ".join(sorted(found)[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
+    if churned:
+        meant = {value for value in found if value.lower() == churned.strip().lower()}
+        if found and not meant:
+            raise TableError("churned", f"is '{churned}', but column {name} has {shown}")
+    else:
+        meant = {value for value in found if value.lower() in LEFT}
+        strange = {value for value in found - meant if value.lower() not in STAYED}
+        if strange:
+            raise TableError("churned", f"is needed: column {name} has {shown}; say which value means that they left")
+    notes = []
+    if not known.all():
+        notes.append(f"{int((~known).sum())} rows without a label were left out")
+    if len(found - meant) > 1:
+        notes.append(f"of {name}, {' and '.join(sorted(found - meant))} count as stayed")
+    return np.isin(stripped, sorted(meant)), known, notes

@@ -1,0 +1,218 @@
+"""The use case of churn: models that are kept, and what they foresee of accounts by their facts. No protobuf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+from trueline_rules.churn_model import SUBJECT, ChurnModel
+from trueline_rules.model import RuleSet
+from trueline_rules.names import hint, nearest, quoted
+from trueline_stores.state.database import StateDatabase
+
+from trueline_server.churn.columns import Accounts, Column, numbers, texts
+from trueline_server.churn.drift import DriftCount
+from trueline_server.churn.fitted import FittedModel, read_model
+from trueline_server.churn.outlook import Facts, Foresight, Outlook
+from trueline_server.churn.population import ChurnPopulation, Judged, SegmentCount
+from trueline_server.churn.store import KeptModel, find_active, find_model, keep_model, list_models
+from trueline_server.clock import Clock
+from trueline_server.errors import TruelineError, invalid_field
+from trueline_server.facts.store import FactStore
+from trueline_server.rules.in_force import RulesOf
+
+DEFAULT_DOCUMENT = "accounts"
+_NONE_YET = "no model was trained yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A document in force with the rules that it is of."""
+
+    rules: RuleSet
+    document: ChurnModel
+
+
+@lru_cache(maxsize=64)
+def _read(content: bytes) -> FittedModel:
+    return read_model(content)
+
+
+class ChurnService:
+    """What is known of churn. Methods block; thread-safe. They raise StoreError, if a store cannot answer."""
+
+    def __init__(
+        self, state: StateDatabase, rules: RulesOf, facts: FactStore, population: ChurnPopulation, clock: Clock
+    ) -> None:
+        self._state = state
+        self._rules = rules
+        self._facts = facts
+        self._population = population
+        self._clock = clock
+
+    def known(self, tenant: str, document: str = "") -> Known:
+        """A document in force; "" = "accounts".
+
+        Raises:
+            TruelineError: UNKNOWN_CHURN_MODEL.
+
+        """
+        rules = self._rules(tenant)
+        documents = rules.documents.get("ChurnModel", {})
+        name = document or DEFAULT_DOCUMENT
+        found = documents.get(name)
+        if not isinstance(found, ChurnModel):
+            told = f"no ChurnModel {quoted(name)} is in force{hint(name, documents)}"
+            raise _unknown(told, name, nearest(name, documents) or "")
+        return Known(rules, found)
+
+    def model(self, tenant: str, document: str = "", model: str = "") -> KeptModel:
+        """A model by its id, or the active one of a document.
+
+        Raises:
+            TruelineError: UNKNOWN_CHURN_MODEL.
+
+        """
+        with self._state.reading() as connection:
+            if model:
+                found = find_model(connection, tenant, model)
+            else:
+                found = find_active(connection, tenant, document or DEFAULT_DOCUMENT)
+        if found is None:
+            told = (
+                f"no model {quoted(model)} is kept" if model else f"{document or DEFAULT_DOCUMENT} has no active model"
+            )
+            raise _unknown(f"{told}; train one with TrainChurnModel", model or document or DEFAULT_DOCUMENT, "")
+        return found
+
+    def models(self, tenant: str, document: str = "") -> tuple[list[KeptModel], frozenset[tuple[str, str]]]:
+        """Models, the newest first, and (document, id) of those that are active."""
+        with self._state.reading() as connection:
+            found = list_models(connection, tenant, document)
+            names = {one.document for one in found}
+            active = [find_active(connection, tenant, name) for name in sorted(names)]
+        return found, frozenset((one.document, one.id) for one in active if one is not None)
+
+    def keep(self, tenant: str, model: KeptModel) -> bool:
+        """Keep a model; answers whether it is the active one now."""
+        with self._state.writing() as connection:
+            keep_model(connection, tenant, model)
+            active = find_active(connection, tenant, model.document)
+        return active is not None and active.id == model.id
+
+    def foresight(self, tenant: str, document: str = "", model: str = "") -> Foresight:
+        """What answers for a document: a model by its id, else its active model, else its plain rule.
+
+        Raises:
+            TruelineError: UNKNOWN_CHURN_MODEL.
+
+        """
+        known = self.known(tenant, document)
+        name = known.document.metadata.name
+        kept, why = None, _NONE_YET
+        if model:
+            kept = self.model(tenant, name, model)
+        else:
+            with self._state.reading() as connection:
+                kept = find_active(connection, tenant, name)
+                tried = [] if kept is not None else list_models(connection, tenant, name)
+            if tried:
+                why = f"the last model is not used: {tried[0].failed_check}"
+        if kept is None:
+            return Foresight(known.document, known.rules.fact_types, why=why)
+        return Foresight(known.document, known.rules.fact_types, _read(kept.content), kept.id)
+
+    def outlook(self, tenant: str, account_id: str, *, document: str = "", at_us: int | None = None) -> Outlook | None:
+        """What is foreseen of one account by its facts at an instant (None = now); None if nothing is known of it.
+
+        Raises:
+            TruelineError: UNKNOWN_CHURN_MODEL.
+
+        """
+        found = self.outlooks(tenant, [account_id], self.foresight(tenant, document), at_us=at_us)
+        return found.get(account_id)
+
+    def outlooks(
+        self, tenant: str, account_ids: Sequence[str], foresight: Foresight, *, at_us: int | None = None
+    ) -> dict[str, Outlook]:
+        """What is foreseen of accounts by their facts at an instant (None = now); those without any are left out."""
+        features = foresight.document.features
+        rows = self._facts.as_of(
+            tenant,
+            SUBJECT,
+            self._clock() if at_us is None else at_us,
+            names=features,
+            ids=account_ids,
+            most=len(features) * len(account_ids),
+        )
+        facts: dict[str, dict[str, object]] = {}
+        for row in rows:
+            if row.value is not None:
+                value = float(row.value) if isinstance(row.value, Decimal) else row.value
+                facts.setdefault(row.subject_id, {})[row.name] = value
+        ids = [one for one in dict.fromkeys(account_ids) if one in facts]
+        known = [facts[one] for one in ids]
+        accounts = accounts_of(ids, known, features)
+        return dict(zip(ids, foresight.outlooks(accounts, known), strict=True))
+
+    def judged(self, tenant: str, foresight: Foresight, *, at_us: int | None = None) -> Iterator[Judged]:
+        """What is foreseen of all accounts, judged in the warehouse, in parts of bounded size and in no order.
+
+        The places of segments are those of `foresight.document.segments` from 1; 0 = in none. Accounts that have left,
+        or of which nothing is known, are left out.
+        """
+        at = self._clock() if at_us is None else at_us
+        return self._population.judged(tenant, self._rules(tenant), foresight, at)
+
+    def segments(self, tenant: str, foresight: Foresight, *, at_us: int | None = None) -> list[SegmentCount]:
+        """All accounts by segment; see ChurnPopulation."""
+        at = self._clock() if at_us is None else at_us
+        return self._population.segments(tenant, self._rules(tenant), foresight, at)
+
+    def drift(
+        self,
+        tenant: str,
+        foresight: Foresight,
+        *,
+        at_us: int | None = None,
+        accounts: Accounts | None = None,
+        go_on: Callable[[], None] = lambda: None,
+    ) -> DriftCount:
+        """Accounts counted by the bins of a model: those given, or all by their facts at an instant (None = now).
+
+        Raises:
+            TruelineError: UNKNOWN_CHURN_MODEL, without a model; INVALID_FIELD, without any account.
+
+        """
+        if foresight.model is None:
+            name = foresight.document.metadata.name
+            raise _unknown(f"{name} has no active model, so there is nothing to drift from", name, "")
+        count = DriftCount(foresight.model)
+        if accounts is not None:
+            count.add(accounts)
+        else:
+            at = self._clock() if at_us is None else at_us
+            for part in self._population.parts(tenant, self._rules(tenant), foresight.document, at):
+                go_on()
+                count.add(part)
+        if not count.accounts:
+            raise invalid_field("table" if accounts is not None else "at", "has no account to compare")
+        return count
+
+
+def accounts_of(ids: Sequence[str], facts: Sequence[Facts], features: Sequence[str]) -> Accounts:
+    """Accounts from the values of their facts, a column a feature; texts where any value is one."""
+    columns: dict[str, Column] = {}
+    for name in features:
+        values = [one.get(name) for one in facts]
+        if any(isinstance(value, str) for value in values):
+            columns[name] = texts([value if isinstance(value, str) else None for value in values])
+        else:
+            columns[name] = numbers([None if value is None else float(value) for value in values])  # type: ignore[arg-type]
+    return Accounts(tuple(ids), columns)
+
+
+def _unknown(message: str, name: str, near: str) -> TruelineError:
+    return TruelineError("NOT_FOUND", "UNKNOWN_CHURN_MODEL", message, metadata={"name": name, "nearest": near})
