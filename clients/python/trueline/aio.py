@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
 import grpc
 import tenacity
+from google.protobuf.message import Message
 
 from trueline import calls, channel, facts, mapping, retries, watching
 from trueline.aio_alerts import AsyncAlertMethods
 from trueline.aio_attribution import AsyncAttributionMethods
+from trueline.aio_attribution_changes import AsyncAttributionChangeMethods
 from trueline.aio_checkpoints import AsyncCheckpointMethods
 from trueline.aio_operations import AsyncOperationMethods
 from trueline.aio_rules import AsyncRuleMethods
@@ -45,6 +47,7 @@ class AsyncTruelineClient(
     AsyncAlertMethods,
     AsyncCheckpointMethods,
     AsyncAttributionMethods,
+    AsyncAttributionChangeMethods,
     AsyncStudyMethods,
 ):
     """A client of one server, for the tasks of one event loop; make it inside the loop.
@@ -265,6 +268,26 @@ class AsyncTruelineClient(
                 raise decode(error, self.address) from None
 
         return await tenacity.AsyncRetrying(**retries.options(self.retry, timeout))(attempt)
+
+    async def _begin(
+        self, service: str, method: str, request: Message, timeout: float | None
+    ) -> tuple[Any, Any, Callable[[grpc.RpcError], TruelineError]]:
+        """The first message of a stream, the stream, and what its errors are; tried again until it is begun."""
+        called = self._stubs.method(service, method)
+
+        async def attempt() -> tuple[Any, Any]:
+            call = called(request, timeout=timeout, metadata=self._metadata)
+            try:
+                return await anext(aiter(call)), call
+            except grpc.RpcError as error:
+                raise decode(error, self.address) from None
+            except asyncio.CancelledError:
+                call.cancel()
+                raise
+
+        begun: tuple[Any, Any] = await tenacity.AsyncRetrying(**retries.options(self.retry, timeout))(attempt)
+        first, call = begun
+        return first, call, lambda error: decode(error, self.address)
 
     async def _watch(
         self, watch: watching.Watch[watching.Read], give_up_after: float, on_wait: watching.OnWait

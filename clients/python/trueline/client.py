@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
 import grpc
 import tenacity
+from google.protobuf.message import Message
 
 from trueline import calls, channel, facts, mapping, retries, watching
 from trueline.alert_methods import AlertMethods
+from trueline.attribution_change_methods import AttributionChangeMethods
 from trueline.attribution_methods import AttributionMethods
 from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
@@ -41,7 +43,13 @@ from trueline.v1 import ingest_service_pb2
 
 
 class TruelineClient(
-    RuleMethods, OperationMethods, AlertMethods, CheckpointMethods, AttributionMethods, StudyMethods
+    RuleMethods,
+    OperationMethods,
+    AlertMethods,
+    CheckpointMethods,
+    AttributionMethods,
+    AttributionChangeMethods,
+    StudyMethods,
 ):
     """A client of one server, for any number of threads.
 
@@ -323,6 +331,20 @@ class TruelineClient(
                 return method(call.request, timeout=max(0.001, deadline - time.monotonic()), metadata=self._metadata)
 
         return tenacity.Retrying(**retries.options(self.retry, timeout))(attempt)
+
+    def _begin(
+        self, service: str, method: str, request: Message, timeout: float | None
+    ) -> tuple[Any, Any, Callable[[grpc.RpcError], TruelineError]]:
+        """The first message of a stream, the stream, and what its errors are; tried again until it is begun."""
+        called = self._stubs.method(service, method)
+
+        def attempt() -> tuple[Any, Any]:
+            with self._decoded():
+                call = called(request, timeout=timeout, metadata=self._metadata)
+                return next(call), call
+
+        first, call = tenacity.Retrying(**retries.options(self.retry, timeout))(attempt)
+        return first, call, lambda error: decode(error, self.address)
 
     def _watch(
         self, watch: watching.Watch[watching.Read], give_up_after: float, on_wait: watching.OnWait
