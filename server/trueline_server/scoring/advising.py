@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from trueline_rules.scoring_conditions import COVERAGE, OVERALL, PERSONA, CompiledAdvice
-from trueline_rules.scoring_model import Advice
 
-from trueline_server.scoring.profiles import CompiledPersona, CompiledProfile, Interval, Known
+from trueline_server.scoring.profiles import CompiledPersona, CompiledProfile, Ends, Interval, Known
 from trueline_server.scoring.scores import OverallScore, Scores
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A concern or recommendation that holds, and why: its condition and what it saw."""
 
-    advice: Advice
+    compiled: CompiledAdvice
     reason: str
 
 
@@ -28,39 +26,49 @@ class Advising:
         self._ranges: set[str] = set()
         for one, value in zip(profile.inputs, values, strict=True):
             if type(value) is Interval:
-                self._ranges.add(one.input.name)
-                self._seen[one.input.name] = value.middle
+                self._ranges.add(one.name)
+                self._seen[one.name] = value.middle
             else:
-                self._seen[one.input.name] = value
+                self._seen[one.name] = value
         for dimension, score in zip(profile.dimensions, scores.dimensions, strict=True):
             self._see(dimension.name, score.ends)
         # Conditions about inputs and dimensions alone come out the same for every persona.
         self._common: dict[int, Held | None] = {}
 
-    def hold(self, persona: CompiledPersona, overall: OverallScore, advice: Sequence[CompiledAdvice]) -> list[Held]:
-        """Those of some advice that hold for a persona, in their order."""
-        self._seen[PERSONA], self._seen[COVERAGE] = persona.name, overall.coverage
+    def hold(self, persona: CompiledPersona, overall: OverallScore) -> tuple[list[Held], list[Held]]:
+        """Concerns and recommendations that hold for a persona, in the order of the profile."""
+        seen = self._seen
+        seen[PERSONA], seen[COVERAGE] = persona.name, overall.coverage
         self._see(OVERALL, overall.ends)
-        held = (self._judge(one) for one in advice)
-        return [one for one in held if one is not None]
+        return self._judge(persona.concerns), self._judge(persona.recommendations)
 
-    def _judge(self, one: CompiledAdvice) -> Held | None:
-        if one.persona_dependent:
-            return self._held(one)
-        key = id(one)
-        if key not in self._common:
-            self._common[key] = self._held(one)
-        return self._common[key]
+    def _judge(self, advice: Sequence[CompiledAdvice]) -> list[Held]:
+        common, found = self._common, []
+        for one in advice:
+            if one.persona_dependent:
+                held = self._held(one)
+            else:
+                key = id(one)
+                if key not in common:
+                    common[key] = self._held(one)
+                held = common[key]
+            if held is not None:
+                found.append(held)
+        return found
 
     def _held(self, one: CompiledAdvice) -> Held | None:
         if not one.condition.evaluate(self._seen):
             return None
-        saw = ", ".join(f"{name} is {self._shown(name)}" for name in one.condition.facts)
-        return Held(one.advice, f"{one.advice.when}: {saw}")
+        saw = ", ".join([f"{name} is {self._shown(name)}" for name in one.condition.facts])
+        return Held(one, f"{one.advice.when}: {saw}")
 
-    def _see(self, name: str, ends: tuple[float, float] | None) -> None:
-        self._seen[name] = None if ends is None else (ends[0] + ends[1]) / 2
-        if ends is not None and ends[0] != ends[1]:
+    def _see(self, name: str, ends: Ends | None) -> None:
+        if ends is None:
+            self._seen[name] = None
+            return
+        low, high = ends
+        self._seen[name] = (low + high) / 2
+        if low != high:
             self._ranges.add(name)
         else:
             self._ranges.discard(name)
@@ -72,5 +80,5 @@ class Advising:
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, float | int):
-            return f"{value:.6g}" + (" in the middle of its range" if name in self._ranges else "")
+            return f"{value:.6g} in the middle of its range" if name in self._ranges else f"{value:.6g}"
         return f"'{value}'"

@@ -104,14 +104,14 @@ def _change(feature: FeatureScore, above: FeatureScore, place: int) -> OrderChan
     """A step of one input moves the overall score by its share in the dimension times that of the dimension."""
     overall = feature.scores.personas[place]
     gap = (above.scores.personas[place].middle or 0.0) - (overall.middle or 0.0)
-    persona = feature.views[place].persona
+    persona = feature.personas[place]
     nearest: tuple[float, int, float] | None = None
     for one in feature.profile.inputs:
         ends, value = feature.scores.inputs[one.place], feature.values.known[one.place]
         weight = persona.weights[one.dimension]
         if ends is None or one.curve is None:
             continue
-        share = one.input.weight / feature.scores.dimensions[one.dimension].weight * weight / overall.weight
+        share = one.weight / feature.scores.dimensions[one.dimension].weight * weight / overall.weight
         # A weight may be so small that nothing of it is left.
         if not share:
             continue

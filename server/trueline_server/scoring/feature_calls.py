@@ -12,13 +12,13 @@ from trueline_rules.scoring_model import Subject
 
 from trueline_server.errors import invalid_field
 from trueline_server.scoring.comparing import changes, dominances, rank
+from trueline_server.scoring.encoding import bytes_field, encoder_of, text_field
 from trueline_server.scoring.feature_scores import FeatureScore, score_feature
 from trueline_server.scoring.given import take_inputs
 from trueline_server.scoring.mapping import (
     given_inputs,
     map_change_to_proto,
     map_ends_to_proto,
-    map_feature_to_proto,
     map_ranked_to_proto,
 )
 from trueline_server.scoring.profiles import CompiledPersona, CompiledProfile, Ends, ProfileBook
@@ -38,14 +38,13 @@ class FeatureCalls:
     def __init__(self, book: ProfileBook) -> None:
         self._book = book
 
-    def score(self, rules: RuleSet, request: pb.ScoreFeatureRequest) -> pb.ScoreFeatureResponse:
-        """One feature; takes well below a millisecond."""
+    def score(self, rules: RuleSet, request: pb.ScoreFeatureRequest) -> bytes:
+        """One feature, as the bytes of a ScoreFeatureResponse; takes well below a millisecond."""
         profile = self._book.find(rules, request.profile, Subject.FEATURE)
         personas = profile.choose(request.personas)
         found = _score(profile, personas, request.feature, "feature")
-        return pb.ScoreFeatureResponse(
-            score=map_feature_to_proto(found), profile=profile.profile.metadata.name, rule_revision=rules.revision
-        )
+        score = bytes_field(1, encoder_of(profile).encode(found))
+        return score + text_field(2, profile.profile.metadata.name) + text_field(3, rules.revision)
 
     def compare(self, rules: RuleSet, request: pb.CompareFeaturesRequest) -> pb.CompareFeaturesResponse:
         """Several features."""
@@ -66,7 +65,7 @@ class FeatureCalls:
                 )
             )
         return pb.CompareFeaturesResponse(
-            scores=map(map_feature_to_proto, found),
+            scores=[pb.FeatureScore.FromString(encoder_of(profile).encode(one)) for one in found],
             rankings=rankings,
             dominances=[
                 pb.Dominance(feature_id=one.feature_id, over=other.feature_id) for one, other in dominances(found)

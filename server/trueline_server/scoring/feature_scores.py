@@ -1,9 +1,10 @@
-"""What is told of a feature: its scores, and for each persona what it could change, worries about and might do."""
+"""A feature with its scores, and what more is told of it to a persona."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from trueline_server.scoring.advising import Advising, Held
 from trueline_server.scoring.given import Values
@@ -12,8 +13,7 @@ from trueline_server.scoring.scores import OverallScore, Scores, score_values
 from trueline_server.scoring.sensitivity import Sensitivity, leverages, sensitivities
 
 
-@dataclass(frozen=True, slots=True)
-class PersonaView:
+class PersonaView(NamedTuple):
     """What a feature is to a persona."""
 
     persona: CompiledPersona
@@ -31,38 +31,36 @@ class FeatureScore:
         feature_id: of it.
         name: what to call it.
         profile: by which it was scored.
+        personas: for whom.
         values: of its inputs.
-        scores: what they come to.
-        views: by persona, in the order of the scores.
+        scores: what they come to, by persona in the same order.
 
     """
 
     feature_id: str
     name: str
     profile: CompiledProfile
+    personas: tuple[CompiledPersona, ...]
     values: Values
     scores: Scores
-    views: tuple[PersonaView, ...]
+
+    def views(self) -> Iterator[PersonaView]:
+        """What it is to each persona, in their order."""
+        known = self.values.known
+        levers = leverages(self.profile, known, self.scores)
+        advising = Advising(self.profile, known, self.scores)
+        for persona, overall in zip(self.personas, self.scores.personas, strict=True):
+            yield PersonaView(
+                persona,
+                overall,
+                *advising.hold(persona, overall),
+                sensitivities(persona, overall, self.scores.dimensions, levers),
+            )
 
 
 def score_feature(
     profile: CompiledProfile, personas: Sequence[CompiledPersona], feature_id: str, name: str, values: Values
 ) -> FeatureScore:
     """Score a feature for some personas, one at least."""
-    known = values.known
-    scores = score_values(profile, known, personas)
-    levers = leverages(profile, known, scores)
-    advising = Advising(profile, known, scores)
-    views = tuple(
-        [
-            PersonaView(
-                persona,
-                overall,
-                advising.hold(persona, overall, persona.concerns),
-                advising.hold(persona, overall, persona.recommendations),
-                sensitivities(persona, overall, scores.dimensions, levers),
-            )
-            for persona, overall in zip(personas, scores.personas, strict=True)
-        ]
-    )
-    return FeatureScore(feature_id, name or feature_id, profile, values, scores, views)
+    scores = score_values(profile, values.known, personas)
+    return FeatureScore(feature_id, name or feature_id, profile, tuple(personas), values, scores)

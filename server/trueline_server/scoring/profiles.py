@@ -45,6 +45,8 @@ class CompiledInput:
 
     Attributes:
         input: as it is written.
+        name: of it.
+        weight: in its dimension.
         place: among all inputs of the profile.
         dimension: place of its dimension.
         curve: of a number; None of others.
@@ -54,6 +56,8 @@ class CompiledInput:
     """
 
     input: ScoringInput
+    name: str
+    weight: float
     place: int
     dimension: int
     curve: Curve | None
@@ -102,7 +106,8 @@ class CompiledPersona:
     recommendations: tuple[CompiledAdvice, ...]
 
 
-@dataclass(frozen=True, slots=True)
+# Told apart by what they are, not by what they say, so that what is made of one can be kept beside it.
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledProfile:
     """A profile that can score.
 
@@ -124,6 +129,14 @@ class CompiledProfile:
     dimensions: tuple[CompiledDimension, ...]
     personas: Mapping[str, CompiledPersona]
     bands: tuple[tuple[float, str], ...]
+
+    def band(self, ends: Ends | None) -> str:
+        """Name of the band that a score lies in; "" if it lies in several or there is no score."""
+        if ends is None:
+            return ""
+        low, high = ends
+        found = next(name for start, name in self.bands if low >= start)
+        return found if low == high or found == next(name for start, name in self.bands if high >= start) else ""
 
     def choose(self, names: Sequence[str]) -> tuple[CompiledPersona, ...]:
         """Personas in the order of their names, each once; () = all.
@@ -156,7 +169,7 @@ def compile_profile(profile: ScoringProfile, revision: str) -> CompiledProfile:
             curve = Curve(one.points) if one.type is InputType.NUMBER else None
             scores = one.flags if one.type is InputType.FLAG else tuple(one.values.values())
             best, worst = (max(scores), min(scores)) if curve is None else (curve.best, curve.worst)
-            own.append(CompiledInput(one, len(inputs) + len(own), number, curve, best, worst))
+            own.append(CompiledInput(one, one.name, one.weight, len(inputs) + len(own), number, curve, best, worst))
         inputs += own
         weight = sum(one.input.weight for one in own)
         dimensions.append(CompiledDimension(dimension.name, dimension.title, tuple(own), weight))

@@ -7,15 +7,14 @@ of the ends of ranges are the ends of the scores, to the bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from trueline_server.scoring.profiles import CompiledDimension, CompiledPersona, CompiledProfile, Ends, Known
 
 FULL = 100.0
 
 
-@dataclass(frozen=True, slots=True)
-class DimensionScore:
+class DimensionScore(NamedTuple):
     """What a dimension is worth.
 
     Attributes:
@@ -35,8 +34,7 @@ class DimensionScore:
         return None if self.ends is None else (self.ends[0] + self.ends[1]) / 2
 
 
-@dataclass(frozen=True, slots=True)
-class OverallScore:
+class OverallScore(NamedTuple):
     """What dimensions come to for a persona.
 
     Attributes:
@@ -56,8 +54,7 @@ class OverallScore:
         return None if self.ends is None else (self.ends[0] + self.ends[1]) / 2
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(NamedTuple):
     """Scores of one subject.
 
     Attributes:
@@ -110,7 +107,7 @@ def _score_dimension(dimension: CompiledDimension, inputs: Sequence[Ends | None]
     for one in dimension.inputs:
         ends = inputs[one.place]
         if ends is not None:
-            weight = one.input.weight
+            weight = one.weight
             low += weight * ends[0]
             high += weight * ends[1]
             known += weight

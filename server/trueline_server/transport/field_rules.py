@@ -65,7 +65,7 @@ class FieldRules:
             options = field.GetOptions()
             if options.HasExtension(constraints_pb2.rules):
                 yield from _own_checks(field, options.Extensions[constraints_pb2.rules])
-            if _holds_messages(field):
+            if _holds_messages(field) and _has_rules(field.message_type, frozenset()):
                 yield _into(field, self)
 
 
@@ -74,6 +74,18 @@ def _holds_messages(field: FieldDescriptor) -> bool:
     if inner is not None and inner.GetOptions().map_entry:
         inner = inner.fields_by_name["value"].message_type
     return inner is not None and inner.file.package == "trueline.v1" and inner.full_name not in _CHECKED_ELSEWHERE
+
+
+def _has_rules(descriptor: Any, above: frozenset[str]) -> bool:
+    """Whether a message or one in it has rules; most have none, and would be looked through for nothing."""
+    if descriptor.full_name in above:
+        return False
+    above |= {descriptor.full_name}
+    return any(
+        field.GetOptions().HasExtension(constraints_pb2.rules)
+        or (field.message_type is not None and _has_rules(field.message_type, above))
+        for field in descriptor.fields
+    )
 
 
 def _into(field: FieldDescriptor, rules: FieldRules) -> _Check:

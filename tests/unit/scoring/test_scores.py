@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from profile_cases import ADVANCED_ATTRIBUTION, PACK, known_values, points_of, profiles, scored, within
-from trueline_rules.scoring_model import InputType
+from trueline_rules.scoring_model import InputType, ScoringInput
 from trueline_server.scoring.feature_scores import score_feature
 from trueline_server.scoring.given import Given, Values
-from trueline_server.scoring.profiles import CompiledProfile, Interval
+from trueline_server.scoring.profiles import CompiledProfile, Interval, Known
 from trueline_server.scoring.scores import Scores, score_values
 
 REVENUE = "estimated_revenue_impact"
@@ -69,7 +69,7 @@ def test_the_order_of_inputs_does_not_matter(shuffle: random.Random) -> None:
     shuffle.shuffle(shuffled)
     one, other = scored(dict(given_inputs)), scored(dict(shuffled))
     assert one.scores == other.scores
-    assert one.views == other.views
+    assert list(one.views()) == list(other.views())
 
 
 @given(st.data())
@@ -133,40 +133,42 @@ def test_sensitivity_is_what_scoring_again_says(data: st.DataObject) -> None:
     profile = data.draw(profiles())
     values = data.draw(known_values(profile, ranges=False))
     found = score_feature(profile, profile.choose(()), "f", "", values)
-    for place, view in enumerate(found.views):
+    for number, view in enumerate(found.views()):
         before = view.overall.middle
         assert (before is None) == (not view.sensitivities) or not any(view.persona.weights)
-        for one in view.sensitivities:
+        assert [one[0] for one in view.sensitivities] == sorted(one[0] for one in view.sensitivities)
+        for _, place, to_best, to_worst, _ in view.sensitivities:
             assert before is not None
+            one = profile.inputs[place]
             known = list(values.known)
             again = []
-            for wanted in (one.input.best, one.input.worst):
-                known[one.input.place] = _value_of(one.input, wanted)
-                after = _scores(profile, Values(tuple(known))).personas[place].middle
+            for wanted in (one.best, one.worst):
+                known[place] = _value_of(one.input, wanted)
+                after = _scores(profile, Values(tuple(known))).personas[number].middle
                 assert after is not None
                 again.append(after)
-            assert one.to_best == pytest.approx(again[0] - before, abs=1e-6)
-            assert one.to_worst == pytest.approx(before - again[1], abs=1e-6)
+            assert to_best == pytest.approx(again[0] - before, abs=1e-6)
+            assert to_worst == pytest.approx(before - again[1], abs=1e-6)
 
 
-def _value_of(one: object, score: float) -> object:
-    given_input = one.input  # type: ignore[attr-defined]
-    if given_input.type is InputType.TEXT:
-        return next(value for value, worth in given_input.values.items() if worth == score)
-    if given_input.type is InputType.FLAG:
-        return given_input.flags.index(score) == 1
-    return next(value for value, worth in given_input.points if worth == score)
+def _value_of(one: ScoringInput, score: float) -> Known:
+    if one.type is InputType.TEXT:
+        return next(value for value, worth in one.values.items() if worth == score)
+    if one.type is InputType.FLAG:
+        return one.flags.index(score) == 1
+    return next(value for value, worth in one.points if worth == score)
 
 
 def test_a_unit_more_is_worth_what_the_curve_says() -> None:
     """Points of the overall score for one more, at the value."""
+    place = PACK.by_name["time_savings_hours_per_month"].place
     before = scored(ADVANCED_ATTRIBUTION)
     after = scored({**ADVANCED_ATTRIBUTION, "time_savings_hours_per_month": 16.0})
-    for one, other in zip(before.views, after.views, strict=True):
-        (found,) = [s for s in one.sensitivities if s.input.input.name == "time_savings_hours_per_month"]
+    for one, other in zip(before.views(), after.views(), strict=True):
+        (per_unit,) = [per_unit for _, of, _, _, per_unit in one.sensitivities if of == place]
         assert one.overall.middle is not None
         assert other.overall.middle is not None
-        assert other.overall.middle - one.overall.middle == pytest.approx(found.per_unit)
+        assert other.overall.middle - one.overall.middle == pytest.approx(per_unit)
 
 
 def test_nothing_known_is_no_score() -> None:
@@ -175,8 +177,9 @@ def test_nothing_known_is_no_score() -> None:
     assert found.scores.overall is None
     assert found.scores.coverage == 0
     assert [one.ends for one in found.scores.dimensions] == [None] * 4
-    assert all(not view.sensitivities for view in found.views)
-    assert "measure_first" in {held.advice.name for held in found.views[0].recommendations}
+    views = list(found.views())
+    assert all(not view.sensitivities for view in views)
+    assert "measure_first" in {held.compiled.advice.name for held in views[0].recommendations}
 
 
 def test_points_of_every_input_are_taken() -> None:
