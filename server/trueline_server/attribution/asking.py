@@ -18,6 +18,7 @@ from trueline_server.attribution.choosing import unknown
 from trueline_server.attribution.identity_tables import IdentityTables, IdentityWarehouse
 from trueline_server.attribution.journeys import Journeys
 from trueline_server.attribution.money import UnknownCurrencies
+from trueline_server.attribution.parts import telling_copies
 from trueline_server.attribution.scope import Scope
 from trueline_server.attribution.statements import SETTINGS
 from trueline_server.errors import TruelineError, invalid_field
@@ -114,11 +115,13 @@ class Asking:
             StoreError: the warehouse cannot answer.
 
         """
-        return self._warehouse.query(*statement.to_sql(), settings=SETTINGS)
+        with telling_copies():
+            return self._warehouse.query(*statement.to_sql(), settings=SETTINGS)
 
     def columns(self, statement: Statement) -> pa.Table:
         """As `rows`, in columns."""
-        return self._warehouse.query_arrow(*statement.to_sql(), settings=SETTINGS)
+        with telling_copies():
+            return self._warehouse.query_arrow(*statement.to_sql(), settings=SETTINGS)
 
     def stream(self, statement: Statement, settings: Mapping[str, int]) -> BlockStream:
         """As `columns`, in blocks that are read as they are wanted; with further settings."""

@@ -11,15 +11,18 @@ from trueline_rules.names import quoted
 
 from trueline_server.attribution.asking import Asked, Asking, Question
 from trueline_server.attribution.choosing import choose_models, touch_model
+from trueline_server.attribution.journeys import Journeys
 from trueline_server.attribution.models import Touches, weights
 from trueline_server.attribution.money import minor_unit_digits
 from trueline_server.attribution.reasons import Place, reason
 from trueline_server.attribution.rounding import rounded
-from trueline_server.attribution.statements import FindConversion, ReadJourney
+from trueline_server.attribution.statements import FindConversion, ReadJourney, ReadStitches
 from trueline_server.errors import TruelineError
 from trueline_server.kpis.instants import FIRST_US
 
 _DAY_US = 86_400_000_000
+# Asked for at once: more do not fit into the parameters of a statement that is sent to a server.
+_POSITIONS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,9 @@ def explain(
     chosen = choose_models(anywhere.document, models, by_touch=True)
     position, at_us, person = _find(asking, anywhere, conversion_id, source)
     asked = asking.ask(replace(anywhere.question, start_us=at_us, end_us=at_us + 1))
-    journeys = replace(asked.journeys, campaigns=True, stitched=True, person=person)
-    ((_, _, value, segment, lead, opportunity, rows, stitch),) = asking.rows(ReadJourney(journeys, position))
+    journeys = replace(asked.journeys, campaigns=True, person=person)
+    ((_, _, value, segment, lead, opportunity, rows),) = asking.rows(ReadJourney(journeys, position))
+    stitches = _stitches(asking, journeys, [position, *(int(row[3]) for row in rows)])
     digits = minor_unit_digits(asked.document.currency)
     (told,) = rounded(np.array([float(value)]), digits)
     touches = _touches(rows, at_us, int(lead), int(opportunity))
@@ -98,10 +102,19 @@ def explain(
             where = Place(place + 1, len(rows), (at_us - rows[place][0]), lead == place + 1, opportunity == place + 1)
             parts[place][name] = Part(weight, values[place], reason(model, where, str(rows[place][1])))
     explained = tuple(
-        ExplainedTouch(int(at), str(channel), str(campaign), Stitch(*via), parts[place])
-        for place, (at, channel, campaign, via) in enumerate(rows)
+        ExplainedTouch(int(at), str(channel), str(campaign), stitches[int(of)], parts[place])
+        for place, (at, channel, campaign, of) in enumerate(rows)
     )
-    return ExplainedJourney(asked, person, Stitch(*stitch), at_us, told, str(segment), tuple(chosen), explained)
+    return ExplainedJourney(asked, person, stitches[position], at_us, told, str(segment), tuple(chosen), explained)
+
+
+def _stitches(asking: Asking, journeys: Journeys, positions: Sequence[int]) -> dict[int, Stitch]:
+    """What the persons of events are known by, by log position."""
+    found: dict[int, Stitch] = {}
+    for first in range(0, len(positions), _POSITIONS):
+        for position, node, share in asking.rows(ReadStitches(journeys, positions[first : first + _POSITIONS])):
+            found[int(position)] = Stitch(str(node), float(share))
+    return found
 
 
 def _find(asking: Asking, asked: Asked, conversion_id: str, source: str) -> tuple[int, int, str]:

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trueline_rules.attribution_model import AttributionModel, ConversionEvents, Transform, TransformKind
+from trueline_rules.attribution_model import AttributionModel, ConversionEvents, Selection, Transform, TransformKind
 from trueline_rules.model import EventMapping
 from trueline_stores.warehouse.tables import EVENTS
+from trueline_streams.fields import PROPERTY_PREFIX
 from trueline_streams.pane_statements import Parameters, text_expression
 
-from trueline_server.attribution.identity import NODES, ONE_BY_ONE, Identity
+from trueline_server.attribution.identity import NODES, OF_SOMEBODY, ONE_BY_ONE, Identity
+from trueline_server.attribution.moments import (
+    Kind,
+    at,
+    begin,
+    code,
+    label,
+    packed,
+    told_conversion,
+    told_touch,
+    value,
+    with_times,
+)
 from trueline_server.attribution.money import money
+from trueline_server.attribution.parts import Parts
 from trueline_server.attribution.scope import Scope, instant, named
 
 # The channel of a touch that names none, and the campaign or segment of what has none.
 NO_NAME = "(none)"
 
 _AT = "toUnixTimestamp64Micro(occurred_at) AS at"
-# Of things at one instant, in this order: a touch at the instant of a conversion is before it.
-_TOUCH, _LEAD, _OPPORTUNITY, _CONVERSION, _REFUND = range(5)
-# What a person did; sorted by it, it is in order. `stitch` is what the person is known by.
-_MOMENT = (
-    "Tuple(at Int64, kind UInt8, position UInt64, name String, campaign String, value Float64, "
-    "stitch Tuple(id String, share Float32))"
-)
-_EMPTY = "''"
-_NO_STITCH = "('', toFloat32(1))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,9 @@ class Journeys:
         mapping: the event mapping in force.
         conversion: type of conversion, one of the model's.
         identity: whose events are whose.
-        campaigns: whether touches carry their campaign; without it they take less memory.
-        stitched: whether touches and conversions carry what their person is known by.
-        counted: whether the transform `frequency` puts the number of touches into the names of channels.
+        campaigns: whether touches carry their campaign; without it they take less time.
+        counted: whether the transform `frequency` tells the number of touches, in `path` alone.
+        lost: whether there are journeys without conversion; without them the others take less time.
         person: only of this person; "" = of all.
 
     """
@@ -51,8 +56,8 @@ class Journeys:
     conversion: str
     identity: Identity = ONE_BY_ONE
     campaigns: bool = False
-    stitched: bool = False
     counted: bool = False
+    lost: bool = True
     person: str = ""
 
     @property
@@ -63,151 +68,161 @@ class Journeys:
     def clauses(self, bound: Parameters) -> list[str]:
         """Common table expressions that end with `journeys`, one row for each; conversions without touches are there.
 
-        converted UInt8; person String; ended, the conversion as a moment, its name is the segment and its value is
-        less what was refunded; touches, moments, oldest first; leads_place and opportunities_place, places (from 1) of
-        the touches that led to the first of them, 0 = none.
+        converted UInt8; person String; ended, the conversion as a named tuple (at, position, name, campaign, value),
+        its name is the segment and its value is less what was refunded; touches, such tuples, oldest first, and
+        touches0, those before the transforms; leads and opportunities, too, and leads_place and opportunities_place,
+        the places (from 1) of the touches that led to the first of them, 0 = none.
+
+        Beside them the same as moments, with names as places in `labels`: conversion and path; and worth, the value of
+        the conversion. Only what a statement reads is computed, and moments take less time.
         """
+        parts = Parts(
+            bound.add("lookback_us", "Int64", self.converting.lookback_us),
+            bound.add("start_us", "Int64", self.scope.start_us),
+            bound.add("conversions_end_us", "Int64", self.scope.end_us),
+            bool(self._refunds()),
+        )
         return [
-            f"moments AS (\n{self._passing(bound)}\nUNION ALL {self._settled(bound)}\n)",
-            f"parts AS (\n{self._parts(bound)}\n)",
-            f"journeys AS (\n{self._journeys(bound)}\n)",
+            f"({self._labels(bound)}) AS labels",
+            f"moments AS (\n{self._moments(bound)}\n)",
+            "people AS (SELECT person, arraySort(groupArray(moment)) AS moments FROM moments GROUP BY person)",
+            f"parts AS (\n{parts.at_conversions() if self.model.split else parts.in_common()}\n)",
+            f"journeys AS (\n{self._journeys(parts)}\n)",
         ]
 
-    def _passing(self, bound: Parameters) -> str:
-        """Touches and milestones; an event may be several of them."""
-        touches, names = self.model.touches, self.mapping
-        kinds = [(_TOUCH, "touches", touches.of), (_LEAD, "leads", self.model.lead)]
-        kinds.append((_OPPORTUNITY, "opportunities", self.model.opportunity))
-        played = {kind: named(key, of.names(names), bound) for kind, key, of in kinds if of is not None}
-        each = ", ".join(f"if({holds}, [{kind}], [])" for kind, holds in played.items())
-        every = [name for _, _, of in kinds if of is not None for name in of.names(names)]
-        campaign = event_text(touches.campaign, bound, "campaign") if self.campaigns else _EMPTY
+    def _labels(self, bound: Parameters) -> str:
+        """Channels, campaigns and segments, each once, NO_NAME first."""
+        touches, of = self.model.touches, self.converting
+        named_by = [("channel", touches.channel), ("campaign", touches.campaign if self.campaigns else "")]
+        read = [(self._touches(bound), named_by), (self._conversions(bound), [("segment", of.segment)])]
+        texts = [
+            f"SELECT [{', '.join(event_text(field, bound, key) for key, field in fields if field)}] AS texts\n"
+            f"  FROM {EVENTS.full_name} WHERE {where}"
+            for where, fields in read
+            if any(field for _, field in fields)
+        ]
+        if not texts:
+            return f"SELECT ['{NO_NAME}']"
+        every = f"arrayPushFront(groupUniqArrayArray(texts), '{NO_NAME}')"
+        return f"SELECT arrayDistinct({every}) FROM (\n  " + "\n  UNION ALL ".join(texts) + ")"
+
+    def _moments(self, bound: Parameters) -> str:
+        """Rows (person, moment); an event may be several."""
+        touches, of = self.model.touches, self.converting
+        names = {"channel": touches.channel, "campaign": touches.campaign if self.campaigns else ""}
+        columns = [f"{event_text(field, bound, key)} AS {key}" for key, field in names.items() if field]
+        coded = [code(key if field else "") for key, field in names.items()]
+        moment = packed(f"{Kind.TOUCH}", coded[0], f"toUInt64({coded[1]})")
+        rows = [self._rows(self._touches(bound), columns, moment, bound, passing=True)]
+        for key, kind, mark in (
+            ("leads", Kind.LEAD, self.model.lead),
+            ("opportunities", Kind.OPPORTUNITY, self.model.opportunity),
+        ):
+            if mark is not None:
+                rows.append(self._rows(self._passing(key, mark, bound), [], packed(f"{kind}"), bound, passing=True))
+        amount, kind_of = money(of.value, self.model, bound) if of.value else "0.", f"{Kind.CONVERSION}"
+        if refunds := self._refunds():
+            kind_of = f"if({named('refunds', refunds, bound)}, {Kind.REFUND}, {Kind.CONVERSION})"
+            amount = f"if(kind = {Kind.REFUND}, -abs({amount}), {amount})"
+        columns = [f"{kind_of} AS kind", f"{amount} AS amount"]
+        columns += [f"{event_text(of.segment, bound, 'segment')} AS segment"] if of.segment else []
+        moment = packed("kind", code("segment" if of.segment else ""), "reinterpretAsUInt64(toFloat64(amount))")
+        rows.append(self._rows(self._conversions(bound), columns, moment, bound, passing=False))
+        return "\nUNION ALL ".join(rows)
+
+    def _rows(self, where: str, columns: list[str], moment: str, bound: Parameters, *, passing: bool) -> str:
+        events = f"SELECT {', '.join([_AT, 'position', 'user_id', NODES, *columns])}\n  FROM {EVENTS.full_name}"
+        # What nobody can be told to have done is on nobody's journey; a conversion counts all the same.
+        known = f"\n  AND {OF_SOMEBODY}" if passing else ""
+        whose = f" WHERE person = {bound.add('person', 'String', self.person)}" if self.person else ""
+        rows = self.identity.rows(f"{events} WHERE {where}{known}")
+        return f"SELECT person, {moment} AS moment\nFROM ({rows}){whose}"
+
+    def _touches(self, bound: Parameters) -> str:
+        return self._passing("touches", self.model.touches.of, bound)
+
+    def _passing(self, key: str, of: Selection, bound: Parameters) -> str:
+        """SQL that holds for touches or milestones that may be on a journey of the period."""
         since_us = self.scope.start_us - self.converting.lookback_us
-        events = (
-            f"SELECT {_AT}, position, user_id, {NODES}, arrayJoin(arrayConcat({each})) AS kind,\n"
-            f"  {event_text(touches.channel, bound, 'channel')} AS label, {campaign} AS campaign\n"
-            f"  FROM {EVENTS.full_name} WHERE {self.scope.bound(bound)} AND {named('moments', every, bound)}\n"
+        return (
+            f"{self.scope.bound(bound)} AND {named(key, of.names(self.mapping), bound)}\n"
             f"  AND occurred_at >= {instant('since_us', since_us, bound)} "
             f"AND occurred_at < {instant('end_us', self.scope.end_us, bound)}"
         )
-        # What nobody can be told to have done is on nobody's journey.
-        return (
-            f"SELECT person, {self._moment('campaign', '0.')}\n"
-            f"FROM ({self.identity.rows(events)}) WHERE (user_id != '' OR notEmpty(nodes)){self._whose(bound)}"
-        )
 
-    def _settled(self, bound: Parameters) -> str:
-        """Conversions, each with what was paid back until the person's next one of the type."""
-        of = self.converting
-        refunds = () if of.refunds is None else of.refunds.names(self.mapping)
-        names = of.of.names(self.mapping)
-        where = f"{self.scope.bound(bound)} AND {named('conversions', (*names, *refunds), bound)}"
-        if not refunds:
-            # With refunds all conversions count: one that was long ago may be paid back now.
-            since_us = self.scope.start_us - of.lookback_us
-            where += f" AND occurred_at >= {instant('since_us', since_us, bound)}"
-        value = "0." if not of.value else money(of.value, self.model, bound)
-        kind = f"{_CONVERSION}"
-        if refunds:
-            kind = f"if({named('refunds', refunds, bound)}, {_REFUND}, {_CONVERSION})"
-            value = f"if(kind = {_REFUND}, -abs({value}), {value})"
-        events = (
-            f"SELECT {_AT}, position, user_id, {NODES}, {kind} AS kind, {value} AS amount,\n"
-            f"  {event_text(of.segment, bound, 'segment')} AS label FROM {EVENTS.full_name}\n  WHERE {where}"
-        )
-        rows = f"SELECT * FROM ({self.identity.rows(events)}) WHERE true{self._whose(bound)}"
-        if not refunds:
-            return f"SELECT person, {self._moment(_EMPTY, 'amount')}\nFROM ({rows})"
-        first = f"anyIf({self._moment(_EMPTY, '0.')}, kind = {_CONVERSION})"
-        return (
-            f"SELECT person, ({', '.join(f'c.{place}' for place in range(1, 6))}, sum, c.7)::{_MOMENT}\n"
-            f"FROM (SELECT person, {first} AS c, sum(amount) AS sum FROM (\n"
-            f"  SELECT *, countIf(kind = {_CONVERSION}) OVER (PARTITION BY person ORDER BY at, kind, position\n"
-            f"    ROWS UNBOUNDED PRECEDING) AS nth FROM ({rows}))\n"
-            "  WHERE nth > 0 GROUP BY person, nth)"
-        )
+    def _conversions(self, bound: Parameters) -> str:
+        """SQL that holds for conversions and refunds."""
+        names = (*self.converting.of.names(self.mapping), *self._refunds())
+        where = f"{self.scope.bound(bound)} AND {named('conversions', names, bound)}"
+        if self._refunds():
+            # All conversions count: one that was long ago may be paid back now.
+            return where
+        since_us = self.scope.start_us - self.converting.lookback_us
+        return f"{where}\n  AND occurred_at >= {instant('since_us', since_us, bound)}"
 
-    def _moment(self, campaign: str, value: str) -> str:
-        stitch = "stitch" if self.stitched else _NO_STITCH
-        return f"(at, kind, position, label, {campaign}, {value}, {stitch})::{_MOMENT}"
+    def _refunds(self) -> tuple[str, ...]:
+        refunds = self.converting.refunds
+        return () if refunds is None else refunds.names(self.mapping)
 
-    def _whose(self, bound: Parameters) -> str:
-        return f" AND person = {bound.add('person', 'String', self.person)}" if self.person else ""
-
-    def _parts(self, bound: Parameters) -> str:
-        """Rows (person, part, ended, led, others): what led to a conversion, if there is one, and what led to none."""
-        lookback = bound.add("lookback_us", "Int64", self.converting.lookback_us)
-        touch = f"m.kind = {_TOUCH}"
-        lost = f"{touch} AND m.at >= {bound.add('start_us', 'Int64', self.scope.start_us)}"
-        near = f"ended.kind = {_CONVERSION} AND m.at >= ended.at - {lookback}"
-        whole = (
-            "SELECT person, arraySort(groupArray(moment)) AS moments\n"
-            "  FROM (SELECT * FROM moments) AS m (person, moment) GROUP BY person"
-        )
-        if self.model.split:
-            after = f"arrayPopBack(arrayPushFront(arrayMap(m -> m.kind = {_CONVERSION}, moments), 0))"
-            return (
-                f"SELECT person, arrayJoin(arraySplit((m, after) -> after, moments,\n    {after})) AS part,\n"
-                f"  part[-1] AS ended, arrayFilter(m -> {touch} AND {near}, part) AS led,\n"
-                f"  arrayFilter(m -> {lost} AND NOT ({near}), part) AS others\nFROM ({whole})"
-            )
-        conversions = f"arrayFilter(i -> moments[i].kind = {_CONVERSION}, arrayEnumerate(moments))"
-        later = f"arrayExists(c -> c.kind = {_CONVERSION} AND c.at >= m.at AND m.at >= c.at - {lookback}, moments)"
-        # A person's touches that no conversion looks back to are one more part, without a conversion.
-        return (
-            f"SELECT person, arrayJoin(arrayPushBack({conversions}, 0)) AS last,\n"
-            f"  arraySlice(moments, 1, last) AS part, part[-1] AS ended,\n"
-            f"  arrayFilter(m -> {touch} AND {near}, part) AS led,\n"
-            f"  if(last = 0, arrayFilter(m -> {lost} AND NOT {later}, moments), []) AS others\nFROM ({whole})"
-        )
-
-    def _journeys(self, bound: Parameters) -> str:
-        start = bound.add("start_us", "Int64", self.scope.start_us)
-        end = bound.add("conversions_end_us", "Int64", self.scope.end_us)
-        steps = ["way.2 AS touches0"]
+    def _journeys(self, parts: Parts) -> str:
+        steps = ["way.2 AS path0"]
         for place, transform in enumerate(self.model.transforms):
-            steps.append(f"{_transformed(f'touches{place}', transform, self.counted)} AS touches{place + 1}")
-        touches = f"touches{len(self.model.transforms)}"
+            counted = self.counted and all(
+                one.kind is not TransformKind.FREQUENCY for one in self.model.transforms[:place]
+            )
+            steps.append(f"{_transformed(f'path{place}', transform, counted)} AS path{place + 1}")
+        steps.append(f"path{len(self.model.transforms)} AS path")
         places = ", ".join(
-            f"if(empty({name}), 0, arrayLastIndex(t -> t.at <= {name}[1].at, {touches})) AS {name}_place"
+            f"arrayLastIndex(t -> {at('t')} <= {at(f'{name}0[1]')}, path) AS {name}_place"
             for name in ("leads", "opportunities")
         )
-        converted = f"ended.kind = {_CONVERSION} AND ended.at >= {start} AND ended.at < {end}"
+        told = ", ".join(
+            f"arrayMap(m -> {told_touch('m')}, {found}) AS {name}"
+            for found, name in (("path0", "touches0"), ("path", "touches"))
+        )
+        milestones = ", ".join(
+            f"arrayMap(m -> {told_touch('m')}, {name}0) AS {name}" for name in ("leads", "opportunities")
+        )
+        ended = f"ends AND conversion >= {begin(parts.start)} AND conversion < {begin(parts.end)}"
+        ways = "arrayJoin([(toUInt8(1), led), (toUInt8(0), others)])" if self.lost else "(toUInt8(1), led)"
         return (
-            f"SELECT person, way.1 AS converted, ended, {', '.join(steps)}, {touches} AS touches,\n"
-            f"  arrayFilter(m -> m.kind = {_LEAD}, part) AS leads,\n"
-            f"  arrayFilter(m -> m.kind = {_OPPORTUNITY}, part) AS opportunities,\n"
-            f"  {places}\n"
-            "FROM (SELECT person, part, ended,\n"
-            "  arrayJoin([(toUInt8(1), led), (toUInt8(0), others)]) AS way FROM parts)\n"
-            f"WHERE if(way.1 = 1, {converted}, notEmpty(way.2))"
+            f"SELECT person, way.1 AS converted, conversion, {value('conversion')} + paid_back AS worth,\n"
+            f"  {told_conversion('conversion', 'worth')} AS ended,\n"
+            f"  {', '.join(steps)},\n  {told},\n  {milestones},\n  {places}\n"
+            "FROM (SELECT person, conversion, paid_back, leads AS leads0, opportunities AS opportunities0,\n"
+            f"  {ended} AS ended_here, {ways} AS way FROM parts)\n"
+            "WHERE if(way.1 = 1, ended_here, notEmpty(way.2))"
         )
 
 
 def event_text(field: str, bound: Parameters, key: str) -> str:
     """SQL of an event field as text, NO_NAME where it is absent or there is no field."""
-    return f"ifNull({text_expression(field, bound, key)}, '{NO_NAME}')" if field else f"'{NO_NAME}'"
+    if not field:
+        return f"'{NO_NAME}'"
+    told = f"ifNull({text_expression(field, bound, key)}, '{NO_NAME}')"
+    if not field.startswith(PROPERTY_PREFIX):
+        return told
+    # Most have the property as a text, which is found at once; only for the others all is looked at.
+    text = f"properties[{bound.add(key, 'String', field.removeprefix(PROPERTY_PREFIX))}]"
+    return f"if({text} = '', {told}, {text})"
 
 
 def _transformed(touches: str, transform: Transform, counted: bool) -> str:
     """SQL of the touches that stay."""
-    names = f"arrayMap(t -> t.name, {touches})"
+    names = f"arrayMap(t -> {label('t')}, {touches})"
     match transform.kind:
         case TransformKind.UNIQUE:
             return touches
         case TransformKind.EXPOSURE:
-            # In this order it is as long as the path, also where there is none.
-            before = f"arrayPopBack(arrayPushFront({names}, ''))"
-            first = f"arrayEnumerate({touches})"
-            return f"arrayFilter((t, before, i) -> i = 1 OR t.name != before, {touches}, {before}, {first})"
+            # No label is 0. In this order it is as long as the path, also where there is none.
+            before = f"arrayPopBack(arrayPushFront({names}, 0))"
+            return f"arrayFilter((t, before) -> {label('t')} != before, {touches}, {before})"
         case TransformKind.TRIM:
             return f"arraySlice({touches}, -{transform.last})"
         case _:
-            kept = f"arrayFilter((t, nth) -> nth = 1, {touches}, arrayEnumerateUniq({names}))"
-            if not (counted and transform.kind is TransformKind.FREQUENCY):
-                return kept
-            number = f"toString(countEqual({names}, t.name))"
-            return (
-                f"arrayMap(t -> (t.at, t.kind, t.position, concat(t.name, '(', {number}, ')'), t.campaign, t.value, "
-                f"t.stitch)::{_MOMENT}, {kept})"
-            )
+            kept = touches
+            if counted and transform.kind is TransformKind.FREQUENCY:
+                # How many of a channel there are from here on; at its first touch these are all.
+                times = f"arrayReverse(arrayEnumerateUniq(arrayReverse({names})))"
+                kept = f"arrayMap((t, times) -> {with_times('t', 'times')}, {touches}, {times})"
+            return f"arrayFilter((t, nth) -> nth = 1, {kept}, arrayEnumerateUniq({names}))"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from trueline_rules.attribution_model import CostEvents
@@ -14,6 +14,7 @@ from trueline_streams.pane_statements import Parameters
 from trueline_server.attribution.identity import NODES
 from trueline_server.attribution.journeys import Journeys, event_text
 from trueline_server.attribution.models import Model
+from trueline_server.attribution.moments import NOTHING, at, campaign, counted_label, counted_name, label
 from trueline_server.attribution.money import money
 from trueline_server.attribution.scope import instant, named
 from trueline_server.attribution.touch_weights import weight
@@ -31,11 +32,12 @@ class Dimension(StrEnum):
     SEGMENT = "segment"
 
 
+# What is grouped by, of a touch and its conversion, and the name that it stands for.
 _DIMENSIONS = {
-    Dimension.CHANNEL: "touch.name",
-    Dimension.CAMPAIGN: "touch.campaign",
-    Dimension.DAY: "toString(toDate(fromUnixTimestamp64Micro(ended.at, 'UTC')))",
-    Dimension.SEGMENT: "ended.name",
+    Dimension.CHANNEL: (label("touch"), "labels[{}]"),
+    Dimension.CAMPAIGN: (campaign("touch"), "labels[{}]"),
+    Dimension.DAY: (f"toDate(fromUnixTimestamp64Micro({at('conversion')}, 'UTC'))", "toString({})"),
+    Dimension.SEGMENT: (label("conversion"), "labels[{}]"),
 }
 
 
@@ -60,27 +62,28 @@ class SumCredits:
         What converted without a touch is in rows of its own: `alone` is 1, channel and campaign are "", touches is 0.
         """
         bound = Parameters()
-        clauses = self.journeys.clauses(bound)
+        clauses = replace(self.journeys, lost=False).clauses(bound)
         columns: dict[str, str] = {}
         sums: list[str] = []
         for place, model in enumerate(self.models):
             own, earned = weight(model, f"m{place}", bound)
             columns |= own
-            sums.append(f"sum({earned} AS w{place}) AS conversions{place}, sum(w{place} * ended.value) AS value{place}")
-        by = ", ".join(f"{_DIMENSIONS[dimension]} AS {dimension}" for dimension in self.by)
-        names = ", ".join(self.by)
+            sums.append(f"sum({earned} AS w{place}) AS conversions{place}, sum(w{place} * worth) AS value{place}")
+        keys = [f"{_DIMENSIONS[dimension][0]} AS key{place}" for place, dimension in enumerate(self.by)]
+        told = [f"{_DIMENSIONS[one][1].format(f'key{place}')} AS {one}" for place, one in enumerate(self.by)]
+        grouped = ", ".join(f"key{place}" for place in range(len(self.by)))
         inner = "".join(f",\n  {sql} AS {name}" for name, sql in columns.items())
         # A journey without touches counts as one touch of nothing.
-        nothing = "[defaultValueOfTypeName(toTypeName(found[1]))]"
         return (
-            f"{_with(clauses)}SELECT {by}, alone, if(alone, 0, count()) AS touched,\n  "
+            f"{_with(clauses)}SELECT {', '.join(told)}, * EXCEPT({grouped})\nFROM (SELECT {', '.join(keys)}, alone, "
+            "if(alone, 0, count()) AS touched,\n  "
             + ",\n  ".join(sums)
-            + f"\nFROM (SELECT ended, empty(found) AS alone, if(empty(found), {nothing}, found) AS touches,\n"
-            + "  length(touches) AS n, touches[-1].at AS last_at, leads_place, opportunities_place"
-            + f"{inner}\n  FROM (SELECT ended, touches AS found, leads_place, opportunities_place FROM journeys\n"
-            + "    WHERE converted = 1))\n"
+            + "\nFROM (SELECT conversion, worth, empty(path) AS alone,\n"
+            + f"  if(empty(path), [{NOTHING}], path) AS touches,\n"
+            + f"  length(touches) AS n, {at('touches[-1]')} AS last_at, leads_place, opportunities_place{inner}\n"
+            + "  FROM journeys WHERE converted = 1)\n"
             + "ARRAY JOIN touches AS touch, arrayEnumerate(touches) AS i\n"
-            + f"GROUP BY {names}, alone ORDER BY {names}, alone",
+            + f"GROUP BY {grouped}, alone)\nORDER BY {', '.join(self.by)}, alone",
             bound.values,
         )
 
@@ -95,10 +98,15 @@ class CountPaths:
         """The statement; rows (path Array(String), conversions, value, nulls), the most frequent first."""
         bound = Parameters()
         clauses = self.journeys.clauses(bound)
+        # Of a touch only what its name is made of, which is a shorter number.
+        own, called = label("m"), "labels[m]"
+        if self.journeys.counted:
+            own, called = counted_label("m"), counted_name("m")
         return (
-            f"{_with(clauses)}SELECT arrayMap(t -> t.name, touches) AS path, countIf(converted = 1) AS conversions,\n"
-            "  sumIf(ended.value, converted = 1) AS value, countIf(converted = 0) AS nulls\n"
-            "FROM journeys GROUP BY path ORDER BY conversions + nulls DESC, path",
+            f"{_with(clauses)}SELECT arrayMap(m -> {called}, moments) AS path, conversions, value, nulls\nFROM (\n"
+            f"  SELECT arrayMap(m -> {own}, path) AS moments, countIf(converted = 1) AS conversions,\n"
+            "  sumIf(worth, converted = 1) AS value, countIf(converted = 0) AS nulls\n"
+            "  FROM journeys GROUP BY moments)\nORDER BY conversions + nulls DESC, path",
             bound.values,
         )
 
@@ -197,21 +205,37 @@ class ReadJourney:
     position: int
 
     def to_sql(self) -> Sql:
-        """The statement; one row (person, at, value, segment, leads_place, opportunities_place, touches, stitch).
+        """The statement; one row (person, at, value, segment, leads_place, opportunities_place, touches).
 
-        Touches are (at, channel, campaign, stitch), `stitch` is (id that the person is known by, share of its
-        sightings that say so).
+        Touches are (at, channel, campaign, position).
         """
         bound = Parameters()
-        clauses = self.journeys.clauses(bound)
-        touch = "(t.at, t.name, t.campaign, (t.stitch.id, t.stitch.share))"
+        clauses = replace(self.journeys, lost=False).clauses(bound)
         return (
             f"{_with(clauses)}SELECT person, ended.at, ended.value, ended.name, leads_place, opportunities_place,\n"
-            f"  arrayMap(t -> {touch}, touches), (ended.stitch.id, ended.stitch.share)\n"
+            "  arrayMap(t -> (t.at, t.name, t.campaign, t.position), touches)\n"
             "FROM journeys WHERE converted = 1 AND ended.position = "
             f"{bound.add('position', 'UInt64', self.position)}",
             bound.values,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStitches:
+    """What the persons of events are known by."""
+
+    journeys: Journeys
+    positions: Sequence[int]
+
+    def to_sql(self) -> Sql:
+        """The statement; rows (position, id, share of the sightings of the id that say so); ("", 1) = by the user."""
+        bound = Parameters()
+        events = (
+            f"SELECT toUnixTimestamp64Micro(occurred_at) AS at, position, user_id, {NODES}\n"
+            f"  FROM {EVENTS.full_name} WHERE {self.journeys.scope.bound(bound)} "
+            f"AND position IN {bound.add('positions', 'Array(UInt64)', list(self.positions))}"
+        )
+        return f"SELECT position, stitch.1, stitch.2 FROM ({self.journeys.identity.rows(events)})", bound.values
 
 
 def _with(clauses: list[str]) -> str:

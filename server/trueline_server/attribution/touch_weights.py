@@ -1,8 +1,8 @@
 """SQL of the heuristic models: the weight of each touch of a journey, equal to that of `models.weights`.
 
-A touch is a row (touch, i) of its journey, from 1, beside the journey's columns `touches`, `n` (its touches, at least
-1), `leads_place` and `opportunities_place`. Most weights depend on the place alone, so that no model needs an array of
-its own.
+A touch is a row (touch, i) of its journey, a moment and its place from 1, beside the journey's columns `touches`, `n`
+(how many, at least 1), `last_at`, `leads_place` and `opportunities_place`. Most weights depend on the place alone, so
+that no model needs an array of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from trueline_server.attribution.models import (
     TimeDecay,
     WShaped,
 )
+from trueline_server.attribution.moments import at, label
 
 
 def weight(model: Model, key: str, bound: Parameters) -> tuple[dict[str, str], str]:
@@ -35,13 +36,14 @@ def weight(model: Model, key: str, bound: Parameters) -> tuple[dict[str, str], s
     """
     match model:
         case LastNonDirect(direct):
-            chosen = f"NOT has({bound.add(f'{key}_direct', 'Array(String)', sorted(direct))}, t.name)"
+            names = bound.add(f"{key}_direct", "Array(String)", sorted(direct))
+            chosen = f"NOT has(arrayMap(name -> toUInt32(indexOf(labels, name)), {names}), {label('t')})"
             return {f"{key}_last": f"arrayLastIndex(t -> {chosen}, touches)"}, f"i = if({key}_last = 0, n, {key}_last)"
         case TimeDecay(half_life_us):
             # From the last touch, whose factor cancels, so that old journeys do not come to 0 / 0.
             half = bound.add(f"{key}_half_us", "Int64", half_life_us)
-            total = f"arraySum(t -> exp2((t.at - touches[-1].at) / {half}), touches)"
-            return {f"{key}_total": total}, f"exp2((touch.at - last_at) / {half}) / {key}_total"
+            total = f"arraySum(t -> exp2(({at('t')} - last_at) / {half}), touches)"
+            return {f"{key}_total": total}, f"exp2(({at('touch')} - last_at) / {half}) / {key}_total"
         case WShaped():
             return {}, _w_shaped(model)
         case _:
@@ -77,9 +79,10 @@ def _w_shaped(model: WShaped) -> str:
     first, lead, opportunity = (repr(float(share)) for share in (model.first, model.lead, model.opportunity))
     base = f"if(i = 1, {first}, 0) + if(i = leads_place, {lead}, 0) + if(i = opportunities_place, {opportunity}, 0)"
     rest = f"greatest(1 - {first} - if(leads_place > 0, {lead}, 0) - if(opportunities_place > 0, {opportunity}, 0), 0)"
-    marked = "arrayFilter(place -> place > 0, arrayDistinct([1, leads_place, opportunities_place]))"
-    free = f"(n - length({marked}))"
-    return f"{base} + multiIf({free} = 0, {rest} / n, has({marked}, i), 0, {rest} / {free})"
+    marked = "(1 + (leads_place > 1) + (opportunities_place > 1 AND opportunities_place != leads_place))"
+    free = f"(n - {marked})"
+    placed = "(i = 1 OR i = leads_place OR i = opportunities_place)"
+    return f"{base} + multiIf({free} = 0, {rest} / n, {placed}, 0, {rest} / {free})"
 
 
 def _at(weights: tuple[float, ...], place: str) -> str:

@@ -9,7 +9,7 @@ from attribution_world import END_US, MODEL, START_US, Happening, answered, jour
 from trueline_server.attribution.identity import MOST_USERS, PREFIX
 from trueline_server.attribution.identity_tables import IdentityTables
 from trueline_server.attribution.scope import Scope
-from trueline_server.attribution.statements import CountPaths, FindConversion, ReadJourney
+from trueline_server.attribution.statements import CountPaths, FindConversion, ReadJourney, ReadStitches
 from trueline_stores.warehouse.client import Warehouse
 
 
@@ -97,12 +97,14 @@ def test_a_stitch_tells_its_id_and_how_sure_it_is(warehouse: Warehouse) -> None:
         touch(6, "mail"),
         order(7, 3, id="o1"),
     ]
-    chosen = journeys(put(warehouse, happenings), warehouse=warehouse, stitched=True)
+    chosen = journeys(put(warehouse, happenings), campaigns=True, warehouse=warehouse)
     ((position, _, source, whose),) = answered(warehouse, FindConversion(chosen, "o1"))
     assert (source, whose) == ("test", "user:u")
-    ((person, _, value, _, _, _, touches, _),) = answered(warehouse, ReadJourney(chosen, position))
+    ((person, _, value, _, _, _, touches),) = answered(warehouse, ReadJourney(chosen, position))
     assert (person, value) == ("user:u", 3)
-    assert [(name, via, share) for _, name, _, (via, share) in touches] == [("app", "device:d", 0.75), ("mail", "", 1)]
+    stitches = answered(warehouse, ReadStitches(chosen, [at for *_, at in touches]))
+    known = {at: (node, share) for at, node, share in stitches}
+    assert [(name, *known[at]) for _, name, _, at in touches] == [("app", "device:d", 0.75), ("mail", "", 1)]
 
 
 def test_what_was_known_then_is_stitched_as_it_was_known(warehouse: Warehouse) -> None:

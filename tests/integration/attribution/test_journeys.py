@@ -22,7 +22,9 @@ from trueline_server.attribution.models import (
     TimeDecay,
     WShaped,
 )
+from trueline_server.attribution.parts import telling_copies
 from trueline_server.attribution.statements import CountPaths, Dimension, SumCosts, SumCredits
+from trueline_stores.errors import QueryMemoryError
 from trueline_stores.warehouse.client import Warehouse
 
 DAY = 24
@@ -137,6 +139,23 @@ def test_a_journey_of_a_hundred_thousand_touches(warehouse: Warehouse) -> None:
     for column in (3, 5):
         assert sum(row[column] for row in rows) == pytest.approx(1)
         assert sum(row[column + 1] for row in rows) == pytest.approx(9)
+
+
+def test_touches_in_common_are_not_copied_without_end(warehouse: Warehouse) -> None:
+    """A hundred thousand touches before a hundred conversions are shared out; before a thousand it is refused."""
+    text = MODEL.replace("  currency: EUR", "  journeys: {split: false}\n  currency: EUR")
+    happenings = [touch(place / 10_000, f"c{place % 3}") for place in range(100_000)]
+    tenant = put(warehouse, [*happenings, *(order(20 + place / 100, 1) for place in range(90))])
+    rows = answered(warehouse, SumCredits(journeys(tenant, text), [Linear(), TimeDecay()]))
+    assert [touches for _, _, touches, *_ in rows] == [33334 * 90, 33333 * 90, 33333 * 90]
+    assert sum(row[3] for row in rows) == pytest.approx(90)
+    put(warehouse, [order(21 + place / 100, 1) for place in range(1_000)], tenant)
+    with pytest.raises(QueryMemoryError, match="copies for each; shorten `lookback`"), telling_copies():
+        answered(warehouse, SumCredits(journeys(tenant, text), [Linear()]))
+    # Touches of one conversion after the other are few, however many there are in all.
+    near = text.replace("lookback: 30d, value", "lookback: 1h, value")
+    rows = answered(warehouse, SumCredits(journeys(tenant, near), [Linear()]))
+    assert sum(row[3] for row in rows) == pytest.approx(1_090)
 
 
 def test_an_empty_period_has_no_rows(warehouse: Warehouse) -> None:

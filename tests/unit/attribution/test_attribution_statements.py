@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from trueline_server.attribution.statements import (
     CountPaths,
     FindConversion,
     ReadJourney,
+    ReadStitches,
     SumCosts,
     SumCredits,
 )
@@ -44,7 +46,7 @@ assert isinstance(SHOP, AttributionModel)
 assert SHOP.costs is not None
 KNOWN = Scope("acme", 2 * DAY_US, 3 * DAY_US, 5)
 JOURNEYS = Journeys(Scope("acme", 2 * DAY_US, 3 * DAY_US), SHOP, _RULES.mapping, "order")
-STITCHED = Journeys(KNOWN, SHOP, _RULES.mapping, "order", Identity("identities_1"), stitched=True)
+STITCHED = Journeys(KNOWN, SHOP, _RULES.mapping, "order", Identity("identities_1"))
 
 CASES: dict[str, tuple[Statement, dict[str, object]]] = {
     "identities": (CreateIdentities("identities_1"), {}),
@@ -76,7 +78,6 @@ CASES: dict[str, tuple[Statement, dict[str, object]]] = {
             "channel": "channel",
             "tenant": "acme",
             "known_us": 5,
-            "moments": ["touched"],
             "since_us": 86400000000,
             "end_us": 259200000000,
             "conversions": ["ordered", "refunded"],
@@ -124,6 +125,27 @@ CASES: dict[str, tuple[Statement, dict[str, object]]] = {
             "until_us": 259200000007,
         },
     ),
+    "stitches": (
+        ReadStitches(STITCHED, [17, 19]),
+        {"tenant": "acme", "known_us": 5, "positions": [17, 19]},
+    ),
+    "in_common": (
+        CountPaths(replace(JOURNEYS, model=replace(SHOP, split=False))),
+        {
+            "lookback_us": 86400000000,
+            "start_us": 172800000000,
+            "conversions_end_us": 259200000000,
+            "tenant": "acme",
+            "touches": ["touched"],
+            "since_us": 86400000000,
+            "end_us": 259200000000,
+            "channel": "channel",
+            "conversions": ["ordered", "refunded"],
+            "currencies": ["USD"],
+            "rates": [0.5],
+            "refunds": ["refunded"],
+        },
+    ),
     "journey": (
         ReadJourney(STITCHED, 17),
         {
@@ -131,7 +153,6 @@ CASES: dict[str, tuple[Statement, dict[str, object]]] = {
             "channel": "channel",
             "tenant": "acme",
             "known_us": 5,
-            "moments": ["touched"],
             "since_us": 86400000000,
             "end_us": 259200000000,
             "conversions": ["ordered", "refunded"],
@@ -150,7 +171,6 @@ CASES: dict[str, tuple[Statement, dict[str, object]]] = {
             "touches": ["touched"],
             "channel": "channel",
             "tenant": "acme",
-            "moments": ["touched"],
             "since_us": 86400000000,
             "end_us": 259200000000,
             "conversions": ["ordered", "refunded"],
