@@ -17,6 +17,7 @@ from trueline.aio_alerts import AsyncAlertMethods
 from trueline.aio_attribution import AsyncAttributionMethods
 from trueline.aio_attribution_changes import AsyncAttributionChangeMethods
 from trueline.aio_checkpoints import AsyncCheckpointMethods
+from trueline.aio_churn import AsyncChurnMethods
 from trueline.aio_operations import AsyncOperationMethods
 from trueline.aio_rules import AsyncRuleMethods
 from trueline.aio_studies import AsyncStudyMethods
@@ -49,6 +50,7 @@ class AsyncTruelineClient(
     AsyncAttributionMethods,
     AsyncAttributionChangeMethods,
     AsyncStudyMethods,
+    AsyncChurnMethods,
 ):
     """A client of one server, for the tasks of one event loop; make it inside the loop.
 

@@ -20,6 +20,7 @@ from trueline.attribution_methods import AttributionMethods
 from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
 from trueline.checkpoint_methods import CheckpointMethods
+from trueline.churn_methods import ChurnMethods
 from trueline.errors import TruelineError, decode, unavailable
 from trueline.event import Event
 from trueline.operation_methods import OperationMethods
@@ -50,6 +51,7 @@ class TruelineClient(
     AttributionMethods,
     AttributionChangeMethods,
     StudyMethods,
+    ChurnMethods,
 ):
     """A client of one server, for any number of threads.
 

@@ -10,15 +10,22 @@ from typing import Any, TypeAlias
 
 from google.protobuf.message import Message
 
-from trueline import attribution_mapping
+from trueline import attribution_mapping, churn
 from trueline.attribution import AttributionReport, ChannelPaths, ModelComparison
 from trueline.backtests import Backtest, backtest
 from trueline.checkpoints import Checkpoint, checkpoint
+from trueline.churn import ChurnTraining
 from trueline.errors import TruelineError, decode_status
 from trueline.mapping import enum_names, instant
 from trueline.simulations import Simulation, simulation
 from trueline.studies import StudyRun, study_run
-from trueline.v1 import attribution_service_pb2, checkpoint_service_pb2, rule_service_pb2, study_service_pb2
+from trueline.v1 import (
+    attribution_service_pb2,
+    checkpoint_service_pb2,
+    churn_service_pb2,
+    rule_service_pb2,
+    study_service_pb2,
+)
 from trueline.v1 import operation_service_pb2 as pb
 from trueline.validations import AttributionValidation, validation
 
@@ -40,6 +47,7 @@ OperationResult: TypeAlias = (
     | Simulation
     | Checkpoint
     | StudyRun
+    | ChurnTraining
     | AttributionValidation
     | AttributionReport
     | ModelComparison
@@ -113,6 +121,7 @@ _READ: Sequence[tuple[type[Message], Callable[[Any], OperationResult]]] = (
     (rule_service_pb2.BacktestRulesResult, backtest),
     (rule_service_pb2.SimulateRulesResult, simulation),
     (checkpoint_service_pb2.RunCheckpointResult, lambda judged: checkpoint(judged.checkpoint)),
+    (churn_service_pb2.TrainChurnModelResult, churn.training),
     (study_service_pb2.RunStudyResult, lambda studied: study_run(studied.run)),
     (attribution_service_pb2.ValidateAttributionResult, validation),
     (attribution_service_pb2.AttributeConversionsResponse, lambda page: attribution_mapping.report([page])),
