@@ -20,6 +20,7 @@ from trueline.aio_checkpoints import AsyncCheckpointMethods
 from trueline.aio_churn import AsyncChurnMethods
 from trueline.aio_operations import AsyncOperationMethods
 from trueline.aio_rules import AsyncRuleMethods
+from trueline.aio_scoring import AsyncScoringMethods
 from trueline.aio_studies import AsyncStudyMethods
 from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
@@ -51,6 +52,7 @@ class AsyncTruelineClient(
     AsyncAttributionChangeMethods,
     AsyncStudyMethods,
     AsyncChurnMethods,
+    AsyncScoringMethods,
 ):
     """A client of one server, for the tasks of one event loop; make it inside the loop.
 

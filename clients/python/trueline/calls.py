@@ -42,6 +42,7 @@ from trueline.v1 import (
     metric_service_pb2_grpc,
     operation_service_pb2_grpc,
     rule_service_pb2_grpc,
+    scoring_service_pb2_grpc,
     study_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
@@ -112,6 +113,7 @@ class Stubs:
             "OperationService": operation_service_pb2_grpc.OperationServiceStub(channel),
             "RuleService": rule_service_pb2_grpc.RuleServiceStub(channel),
             "StudyService": study_service_pb2_grpc.StudyServiceStub(channel),
+            "ScoringService": scoring_service_pb2_grpc.ScoringServiceStub(channel),
             "SystemService": system_service_pb2_grpc.SystemServiceStub(channel),
         }
 

@@ -39,6 +39,7 @@ from trueline.results import (
 )
 from trueline.retries import RetryPolicy
 from trueline.rule_methods import RuleMethods
+from trueline.scoring_methods import ScoringMethods
 from trueline.study_methods import StudyMethods
 from trueline.v1 import ingest_service_pb2
 
@@ -52,6 +53,7 @@ class TruelineClient(
     AttributionChangeMethods,
     StudyMethods,
     ChurnMethods,
+    ScoringMethods,
 ):
     """A client of one server, for any number of threads.
 
