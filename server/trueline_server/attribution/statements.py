@@ -136,6 +136,10 @@ class SumCosts:
         )
 
 
+# An event with one id joins nothing.
+_JOINS = " + ".join(f"({kind}_id != '')" for kind in ("user", "anonymous", "device", "account")) + " > 1"
+
+
 @dataclass(frozen=True, slots=True)
 class CountLate:
     """Events behind a report that were accepted after an instant (µs since 1970, UTC)."""
@@ -163,7 +167,8 @@ class CountLate:
             # A refund that comes in after the period belongs to a conversion of it.
             until = "" if kind in ("refunds", "stitches") else f" AND occurred_at < {end}"
             begins = instant(f"{kind}_us", from_us, bound)
-            counts.append(f"countIf({named(kind, names, bound)} AND occurred_at >= {begins}{until}) AS {kind}")
+            joins = f" AND {_JOINS}" if kind == "stitches" else ""
+            counts.append(f"countIf({named(kind, names, bound)} AND occurred_at >= {begins}{until}{joins}) AS {kind}")
         return (
             f"SELECT {', '.join(counts)}\nFROM {EVENTS.full_name} WHERE {scope.bound(bound)} "
             f"AND accepted_at > {instant('late_us', self.since_us, bound)}",

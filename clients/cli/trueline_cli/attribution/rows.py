@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from trueline_cli.attribution.changing import csv_changes
 from trueline_cli.attribution.validations import csv_validation
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ FLAT: Mapping[str, Callable[[Any], tuple[Sequence[str], Rows]]] = {
     "journey": csv_journey,
     "funnel": csv_funnel,
     "validation": csv_validation,
+    "changes": csv_changes,
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from trueline_cli import style
+from trueline_cli.attribution.changing import cause_table, show_changes
 from trueline_cli.attribution.rows import names_of, percentage, step_counts
 from trueline_cli.attribution.validations import show_validation
 
@@ -39,6 +40,8 @@ def show_report(report: AttributionReport) -> None:
     else:
         _several_models(report, named, models)
     style.show("", _totals(report.about, report.totals), *_changes(report))
+    if report.causes:
+        style.show("", cause_table(report.causes))
 
 
 def _one_model(report: AttributionReport, named: Sequence[str], model: str) -> None:
@@ -142,6 +145,7 @@ SHOWN: Mapping[str, Callable[[Any], None]] = {
     "journey": show_journey,
     "funnel": show_funnel,
     "validation": show_validation,
+    "changes": show_changes,
 }
 
 
@@ -155,6 +159,9 @@ def _totals(about: AttributionAbout, totals: AttributionTotals) -> str:
     if totals.unattributed_conversions:
         alone = f", {totals.unattributed_conversions:,} of them ({_money(totals.unattributed_value)}) without a touch"
     cost = "" if totals.cost is None else f"; spent: {_money(totals.cost)}"
+    if totals.unmatched_refunds:
+        refunded = _money(totals.unmatched_refund_value)
+        cost += f"; {totals.unmatched_refunds:,} refunds ({refunded}) of nothing that was bought before"
     return f"{totals.conversions:,} conversions, {_money(totals.value)} {about.currency}{alone}{cost}"
 
 

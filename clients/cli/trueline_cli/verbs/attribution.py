@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trueline_cli import options
-from trueline_cli.attribution import validating
+from trueline_cli.attribution import changing, journeying, validating
 from trueline_cli.attribution.charts import chart_file, check_chart
 from trueline_cli.operating import add_detach, detached, follow
 
@@ -28,11 +28,13 @@ _EXAMPLES = (
     "trueline attribution explain order-17",
     "trueline attribution funnel role:signup role:activation role:payment",
     "trueline attribution validate --days 90 --model linear --model markov",
+    "trueline attribution changes --days 90 --since 2026-03-01",
+    "trueline attribution journeys --days 90 --output csv --file journeys.csv",
 )
 
 
 class AttributionVerb:
-    """Attribution: report, compare, paths, explain, funnel, validate."""
+    """Attribution: report, compare, paths, explain, funnel, validate, changes, journeys."""
 
     help = "which touch earned the money, by which model"
 
@@ -77,6 +79,12 @@ class AttributionVerb:
         )
         funnel.add_argument("--window", type=options.length, metavar="SPAN", help="from first to last step (30d)")
         validating.add(_action(verbs, "validate", "how far models can be trusted", (_EXAMPLES[6],), _validate))
+        changing.add(
+            _action(verbs, "changes", "what is attributed in another way than before", (_EXAMPLES[7],), _changes)
+        )
+        journeying.add(
+            _action(verbs, "journeys", "all conversions touch by touch, an object a line", (_EXAMPLES[8],), _journeys)
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """Do what was asked."""
@@ -193,6 +201,20 @@ def _validate(args: argparse.Namespace) -> int:
             return detached(args, begun)
         found = follow(client, begun.name).result
     return _print(args, found, "validation")
+
+
+def _changes(args: argparse.Namespace) -> int:
+    start, end = _period(args)
+    asked = {"since": changing.since_of(args), "models": args.model, "limit": args.limit, **_about(args)}
+    with options.connect(args) as client:
+        found = client.list_attribution_changes(start, end, **asked)
+    return _print(args, found, "changes")
+
+
+def _journeys(args: argparse.Namespace) -> int:
+    start, end = _period(args)
+    with options.connect(args) as client:
+        return journeying.write_journeys(args, client.stream_journeys(start, end, models=args.model, **_about(args)))
 
 
 def _about(args: argparse.Namespace) -> dict[str, Any]:
