@@ -28,7 +28,9 @@ VERBS = {
     "backlog": "what checkpoints found is to be mended",
     "schedules": "what is run when; run one now",
     "attribution": "which touch earned the money, by which model",
+    "score-feature": "what features are worth to whom; what to build when",
     "study": "do sponsors stay, do users pay more, do campaigns pay off",
+    "churn": "who is likely to leave, why, and what to do",
     "operations": "long work on the server: list, show, cancel, wait",
 }
 # Verbs of the server extra, found through entry points when they are used: looking for them takes longer than --help.
@@ -110,7 +112,7 @@ def load(verb: str) -> Command:
 
     """
     if verb in VERBS:
-        command: Command = importlib.import_module(f"trueline_cli.verbs.{verb}").command
+        command: Command = importlib.import_module(f"trueline_cli.verbs.{verb.replace('-', '_')}").command
         return command
     extra: Command = load_extra(verb)
     return extra
@@ -152,7 +154,7 @@ def _guarded(command: Command, args: argparse.Namespace) -> int:
         return 1
     except ModuleNotFoundError as error:
         # The light install has the backend's own code, whose verbs import what it needs when they run.
-        if args.verb not in (*SERVER_VERBS, "rules") or (error.name or "").startswith("trueline"):
+        if args.verb not in (*SERVER_VERBS, "rules", "churn") or (error.name or "").startswith("trueline"):
             raise
         print(f"trueline {args.verb}: {_needed(args.verb, error)}", file=sys.stderr)
         return 1

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trueline.mapping import enum_names, instant
 from trueline.v1 import churn_service_pb2 as pb
 from trueline.v1 import scoring_service_pb2
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    _Value = TypeVar("_Value", bound=DataclassInstance)
 
 
 class DriftVerdict(StrEnum):
@@ -365,12 +370,12 @@ def _notes(messages: Sequence[pb.ChurnNote]) -> tuple[ChurnNote, ...]:
     return tuple(_plain(ChurnNote, one) for one in messages)
 
 
-def _plain(kind: Any, message: Any, **given: Any) -> Any:
+def _plain(kind: type[_Value], message: Any, **given: Any) -> _Value:
     """A value whose fields are called as those of its message; an optional one that is not there is None."""
     optional = {field.name for field in message.DESCRIPTOR.fields if field.has_presence and not field.message_type}
     found = {
         name: None if name in optional and not message.HasField(name) else getattr(message, name)
-        for name in kind.__dataclass_fields__
+        for name in (field.name for field in fields(kind))
         if name not in given
     }
     return kind(**found, **given)

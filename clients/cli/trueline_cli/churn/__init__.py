@@ -1,0 +1,1 @@
+"""Churn on the command line: tables that are read, and what is shown."""

@@ -1,0 +1,65 @@
+"""Answers about churn as plain rows: what CSV has."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+Rows = tuple[Sequence[str], Iterable[Sequence[object]]]
+
+
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as CSV (RFC 4180, but lines end as the system's do)."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+
+
+def _predictions(found: Any) -> Rows:
+    header = ("account", "probability", "method", "model", "segment", "intervention")
+    return header, [
+        (one.id, o.probability, o.method, o.model_id, o.segment, o.intervention)
+        for one in found.predictions
+        for o in [one.outlook]
+    ]
+
+
+def _segments(found: Any) -> Rows:
+    fields = ("name", "accounts", "mean_probability", "when", "intervention")
+    return ("segment", *fields[1:]), [tuple(getattr(one, name) for name in fields) for one in found.segments]
+
+
+def _drift(found: Any) -> Rows:
+    header = ("feature", "psi", "ks", "verdict", "moved", "share_then", "share_now")
+    return header, [tuple(getattr(one, name) for name in header) for one in found.features]
+
+
+def _models(found: Any) -> Rows:
+    header = ("id", "document", "trained_at", "active", "form", "accounts", "churned", "auc", "held_out_auc")
+    return header, [tuple(getattr(one, name) for name in header) for one in found]
+
+
+def _model(found: Any) -> Rows:
+    """What the model learned: a row for each bin of each feature."""
+    header = ("feature", "importance", "bin", "log_odds", "share")
+    return header, [
+        (shape.name, shape.importance, *cell)
+        for shape in found.shapes
+        for cell in zip(shape.bins, shape.log_odds, shape.shares, strict=True)
+    ]
+
+
+def _training(found: Any) -> Rows:
+    return (("feature", "importance", "bin", "log_odds", "share"), ()) if found.model is None else _model(found.model)
+
+
+FLAT: Mapping[str, Callable[[Any], Rows]] = {
+    "predictions": _predictions,
+    "segments": _segments,
+    "drift": _drift,
+    "models": _models,
+    "model": _model,
+    "training": _training,
+}

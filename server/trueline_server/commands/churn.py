@@ -1,0 +1,80 @@
+"""What the server extra adds to `trueline churn`: how well a table foretells, without a server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trueline.v1 import churn_service_pb2 as pb
+
+
+class ChurnCommand:
+    """The entry point that the command line finds; it has no verb of its own."""
+
+    def evaluate(
+        self, table: Mapping[str, Sequence[Any]], test: Mapping[str, Sequence[Any]] | None, args: argparse.Namespace
+    ) -> pb.TrainChurnModelResult:
+        """Train on a table and judge: by `test`, or by a fifth of the table.
+
+        Args:
+            table: values by column; None = missing.
+            test: the same columns of other accounts.
+            args: label, id, churned, keep, seed.
+
+        Raises:
+            ValueError: there is no such column, or its labels cannot be told apart; with the option at fault.
+            ModuleNotFoundError: scikit-learn is not installed.
+
+        """
+        from trueline_server.churn.fitting.training import Held, train
+        from trueline_server.churn.mapping import map_insufficient_to_proto, map_report_to_proto
+        from trueline_server.churn.model import Trained
+
+        labelled = _labelled(table, args)
+        held = None
+        if test is not None:
+            other = _labelled(test, argparse.Namespace(**{**vars(args), "label": labelled.label, "id": labelled.id}))
+            held = Held(other.accounts, other.labels)
+        found = train(
+            labelled.accounts,
+            labelled.labels,
+            seed=args.seed,
+            keep=frozenset(args.keep),
+            held=held,
+            notes=labelled.notes,
+            tell=_told if sys.stderr.isatty() else lambda *_: None,
+        )
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr)
+        if not isinstance(found, Trained):
+            return pb.TrainChurnModelResult(insufficient=map_insufficient_to_proto(found))
+        form = found.model.form
+        message = map_report_to_proto(found.report, form=form, seed=args.seed, source="table", horizon_us=0)
+        return pb.TrainChurnModelResult(model=message)
+
+
+command = ChurnCommand()
+
+
+def _labelled(table: Mapping[str, Sequence[Any]], args: argparse.Namespace) -> Any:
+    from trueline_server.churn.reading import TableError
+    from trueline_server.churn.tables import read_labelled
+
+    # As the command's caller and the service's are given the same answers, values are texts here, too.
+    columns = {name: [_text(value) for value in values] for name, values in table.items()}
+    try:
+        return read_labelled(columns, label=args.label, id=args.id, churned=args.churned)
+    except TableError as error:
+        raise ValueError(f"--{error.field} {error.description}") from error
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
+
+
+def _told(done: int, total: int, message: str) -> None:
+    print(f"\r\x1b[K{done} of {total}: {message}", end="", file=sys.stderr, flush=True)
