@@ -102,7 +102,7 @@ class FeatureCalls:
                 effort=item.effort,
                 period=found.periods[item.name],
                 lost=best[item.name] - gained[item.name],
-                reason=why[item.name] or ("" if ends[item.name] else "nothing is known of it, so it counts nothing"),
+                reason=why[item.name] or ("" if ends[item.name] else "is not known at all, so it counts nothing"),
             )
             for item in items
         ]

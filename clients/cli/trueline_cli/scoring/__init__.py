@@ -1,0 +1,1 @@
+"""What `trueline score-feature` reads and shows."""
