@@ -196,6 +196,7 @@ def test_bars_say_what_models_gave(tmp_path: Path) -> None:
     assert "12,345,678 conversions, 98,765,432.10 USD" in report
     comparison = {*_texts((tmp_path / "comparison.svg").read_bytes())}
     assert {*FEW, "linear", "first", "33.3", "% of the conversions that a touch led to"} <= comparison
+    assert "12,345,674 of 12,345,678 conversions had a touch" in comparison
 
 
 def test_of_many_names_the_smallest_are_one(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ class Bars:
 
 def draw_comparison(comparison: ModelComparison) -> Figure:
     """Shares of conversions by channel and model, the largest channels first."""
+    totals = comparison.totals
+    touched = totals.conversions - totals.unattributed_conversions
     groups = [
         Group(one.channel, tuple(one.shares[model].share * 100 for model in comparison.models))
         for one in comparison.channels
@@ -62,7 +64,7 @@ def draw_comparison(comparison: ModelComparison) -> Figure:
     return _drawn(
         Bars(
             f"{fitted(comparison.about.conversion)}: share of conversions by channel and model",
-            (subtitle(comparison.about), f"{comparison.totals.conversions:,} conversions"),
+            (subtitle(comparison.about), f"{touched:,} of {totals.conversions:,} conversions had a touch"),
             comparison.models,
             _largest(groups, len(comparison.models)),
             "% of the conversions that a touch led to",
