@@ -62,7 +62,7 @@ class ModelBias:
         position_shares: credit of the first touch, those between and the last, on journeys of three touches and more.
         even_shares: the same if all touches had the same.
         position_effect, position_p_value: of the difference (Cohen's w; chi-square test).
-        length_effect, length_p_value: rank correlation of a journey's length with what happened less what was
+        length_effect, length_p_value: correlation of the rank of a journey's length with what happened less what was
             predicted, -1 to 1; below 0 the model gives long journeys too much.
         channels: the same question for each channel.
 

@@ -91,6 +91,9 @@ def test_credit_that_tells_nothing_predicts_no_worse_than_one_rate() -> None:
         accuracy = accuracy_of(held)
         assert accuracy.log_loss == pytest.approx(accuracy.base_log_loss, abs=0.005)
         assert np.ptp(held.predicted) < 0.1
+        even = (1 / held.paths.lengths)[held.paths.rows()]
+        # Nor do predictions that hardly differ say that the model favours long journeys.
+        assert abs(bias_of(held, held.paths, even).length_effect) < 0.1
 
 
 def test_held_out_by_seed() -> None:

@@ -59,7 +59,7 @@ def _show_accuracy(found: AttributionValidation) -> None:
             f"{bias.length_effect:+.2f}",
         )
     held = next(model.accuracy.journeys for model in found.models if model.accuracy)
-    told = f"{held:,} journeys that were held out; position and length are effects of what a model favours"
+    told = f"{held:,} journeys that were held out; position and length: what a model favours"
     style.show(told, made, "")
 
 

@@ -1818,8 +1818,8 @@ class ModelBias(_message.Message):
     position_p_value: _builtins.float
     """Probability of it by chance (chi-square test)."""
     length_effect: _builtins.float
-    """Rank correlation (Spearman) of the length of a journey with what happened less what was predicted, -1 to 1; below 0
-    the model gives long journeys too much.
+    """Correlation of the rank of a journey's length with what happened less what was predicted, -1 to 1; below 0 the model
+    gives long journeys too much.
     """
     length_p_value: _builtins.float
     """Probability of it by chance."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chisquare, false_discovery_control, norm, spearmanr
+from scipy.stats import chisquare, false_discovery_control, norm, pearsonr, rankdata
 
 from trueline_server.attribution.credit import ChannelCredit
 from trueline_server.attribution.paths import Floats, Paths, summed
@@ -45,8 +45,8 @@ class Bias:
         even_shares: what these would be if all touches of a journey earned the same.
         position_effect: Cohen's w between the two; 0.1 is small, 0.3 medium, 0.5 large.
         position_p_value: of the chi-squared test of the two over these conversions.
-        length_effect: Spearman's rank correlation of a journey's touches with what happened less what was predicted, -1
-            to 1; below 0 the model gives long journeys too much.
+        length_effect: correlation of the rank of a journey's length with what happened less what was predicted, -1 to
+            1; below 0 the model gives long journeys too much.
         length_p_value: of that correlation.
         channels: the same question for each channel.
 
@@ -126,7 +126,8 @@ def _lengths(held: HeldOut) -> tuple[float, float]:
     )
     if np.ptp(lengths) == 0 or np.ptp(residuals) == 0:
         return 0.0, 1.0
-    found = spearmanr(lengths, residuals)
+    # Ranks of residuals would be those of the predictions, however little these differ.
+    found = pearsonr(rankdata(lengths), residuals)
     return float(found.statistic), float(found.pvalue)
 
 
