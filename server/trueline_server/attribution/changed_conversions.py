@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trueline_stores.warehouse.statements import Sql
 from trueline_streams.pane_statements import Parameters
 
 from trueline_server.attribution.journeys import Journeys
+from trueline_server.attribution.moments import at, position
 from trueline_server.attribution.refunds import settled
 
 # Events of one kind that are told of one conversion.
@@ -70,16 +71,18 @@ class FindChanges:
 
     def _side(self, side: int, journeys: Journeys, bound: Parameters) -> str:
         """The conversions of one time: whose, what worth, their touches and milestones, and the touches that count."""
-        own, marks = "touches0", _NO_MARKS
+        own, marks, read = f"arrayMap(m -> {position('m')}, path0)", _NO_MARKS, "person, worth, path0, path"
         if self.marked:
-            own = "arrayConcat(touches0, leads, opportunities)"
+            own = f"arrayConcat({own}, arrayMap(t -> t.position, arrayConcat(leads, opportunities)))"
             marks = "(toUInt32(leads_place), toUInt32(opportunities_place))"
+            read += ", leads, opportunities, leads_place, opportunities_place"
         return (
             "WITH "
-            + ",\n".join(journeys.clauses(bound))
-            + f"\nSELECT {side} AS side, ended.position AS conversion, ended.at AS ended_at, person AS whose,\n"
-            f"  ended.value AS worth, arrayMap(t -> t.position, {own}) AS own,\n"
-            f"  arrayMap(t -> t.position, touches) AS counting, {marks} AS marks FROM journeys WHERE converted = 1"
+            + ",\n".join(replace(journeys, lost=False).clauses(bound))
+            + f"\nSELECT {side} AS side, {position('moment')} AS conversion, {at('moment')} AS ended_at,\n"
+            f"  person AS whose, worth, {own} AS own,\n"
+            f"  arrayMap(m -> {position('m')}, path) AS counting, {marks} AS marks\n"
+            f"FROM (SELECT conversion AS moment, {read} FROM journeys WHERE converted = 1)"
         )
 
     @staticmethod

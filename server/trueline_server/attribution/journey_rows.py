@@ -42,7 +42,7 @@ class ReadJourneys:
         """The statement; rows (id, source, person, at in µs, value, segment, leads_place, opportunities_place, then of
         the touches, oldest first, ats in µs, channels and campaigns)."""
         bound = Parameters()
-        clauses = replace(self.journeys, campaigns=True).clauses(bound)
+        clauses = replace(self.journeys, campaigns=True, lost=False).clauses(bound)
         where = _conversions(self.journeys, bound)
         return (
             "WITH " + ",\n".join(clauses) + "\n"

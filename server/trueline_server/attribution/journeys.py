@@ -73,8 +73,9 @@ class Journeys:
         touches0, those before the transforms; leads and opportunities, too, and leads_place and opportunities_place,
         the places (from 1) of the touches that led to the first of them, 0 = none.
 
-        Beside them the same as moments, with names as places in `labels`: conversion and path; and worth, the value of
-        the conversion. Only what a statement reads is computed, and moments take less time.
+        Beside them the same as moments, with names as places in `labels`: conversion, path, and path0, that before the
+        transforms; and worth, the value of the conversion. Only what a statement reads is computed, and moments take
+        less time.
         """
         parts = Parts(
             bound.add("lookback_us", "Int64", self.converting.lookback_us),
