@@ -19,6 +19,8 @@ _MOST_BINS = 32
 _PARTS = 5
 _PRIOR = 5.0
 _FEWEST_FOR_IDS = 20
+# So many of the values of an id are different; files that were joined have some twice.
+_DISTINCT = 0.9
 _ID_WORDS = frozenset(
     {
         *("id", "ids", "uid", "uuid", "guid", "key", "code", "index", "row", "number", "num", "no"),
@@ -98,14 +100,13 @@ def _is_id(name: str, column: Column) -> str:
         return ""
     if isinstance(column, Texts):
         return "no value comes twice, so it is an id" if len(np.unique(column.codes[known])) == count else ""
-    values = np.sort(column.values[known])
-    whole = bool((values == np.round(values)).all()) and bool((np.diff(values) > 0).all())
-    if not whole:
+    values = np.unique(column.values[known])
+    if not (values == np.round(values)).all() or len(values) < _DISTINCT * count:
         return ""
-    if float(values[-1] - values[0]) == count - 1:
+    if len(values) == count and float(values[-1] - values[0]) == count - 1:
         return "it counts the rows"
     words = set(re.split(r"[^a-z]+", plain_name(name)))
-    return "no value comes twice, so it is an id" if words & _ID_WORDS or words == {""} else ""
+    return "it has the name of an id, and hardly any value comes twice" if words & _ID_WORDS or words == {""} else ""
 
 
 def _scattered(column: Column) -> str:

@@ -54,6 +54,32 @@ class ChurnCommand:
         message = map_report_to_proto(found.report, form=form, seed=args.seed, source="table", horizon_us=0)
         return pb.TrainChurnModelResult(model=message)
 
+    def survival(self, table: Mapping[str, Sequence[Any]], args: argparse.Namespace) -> Sequence[Any]:
+        """Curves of how long accounts stay: of all, and of each value of a column; see `survival.Survival`.
+
+        Args:
+            table: values by column; None = missing.
+            args: label, id, churned; `time`, the column with how long; `by`, a column, "" = none.
+
+        Raises:
+            ValueError: there is no such column, or it has no numbers.
+
+        """
+        from trueline_server.churn.columns import Numbers
+        from trueline_server.churn.survival import kaplan_meier, survival_by
+
+        for option, name in (("time", args.time), ("by", args.by)):
+            if name and name not in table:
+                raise ValueError(f"--{option} is '{name}', which is no column; there are {', '.join(list(table)[:12])}")
+        labelled = _labelled(table, args)
+        times = labelled.accounts.columns.get(args.time)
+        if not isinstance(times, Numbers):
+            # It is a value that was typed, and not a type of Python's.
+            raise ValueError(f"--time is '{args.time}', which has no numbers")  # noqa: TRY004
+        by = labelled.accounts.columns.get(args.by)
+        groups = () if by is None else survival_by(times.values, labelled.labels, by)
+        return (kaplan_meier(times.values, labelled.labels), *groups)
+
 
 command = ChurnCommand()
 

@@ -46,8 +46,9 @@ def _columns(name: str, blocks: Iterator[Block]) -> Table:
         if block.bad:
             raise UsageError(str(block.bad[0]))
         if block.records is not None:
-            for column in block.records.names:
-                columns.setdefault(column, []).extend(block.records.column(column))
+            for place, column in enumerate(block.records.names, start=1):
+                # Tables that were written with their index have a column without a name.
+                columns.setdefault(column or f"column {place}", []).extend(block.records.column(column))
     if not columns or not next(iter(columns.values())):
         raise UsageError(f"{name}: there is no account in it")
     return columns

@@ -55,6 +55,13 @@ def _training(found: Any) -> Rows:
     return (("feature", "importance", "bin", "log_odds", "share"), ()) if found.model is None else _model(found.model)
 
 
+def _survival(found: Any) -> Rows:
+    header = ("group", "time", "at_risk", "left", "censored", "survival")
+    return header, [
+        (curve.group, *(getattr(step, name) for name in header[1:])) for curve in found for step in curve.steps
+    ]
+
+
 FLAT: Mapping[str, Callable[[Any], Rows]] = {
     "predictions": _predictions,
     "segments": _segments,
@@ -62,4 +69,5 @@ FLAT: Mapping[str, Callable[[Any], Rows]] = {
     "models": _models,
     "model": _model,
     "training": _training,
+    "survival": _survival,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SHAPES = 8
 _WIDTH = 30
 _EFFECTS = 3
+_POINTS, _GROUPS = 12, 20
 _COLOURS = {"stable": "green", "shifted": "yellow", "drifted": "red"}
 
 
@@ -59,9 +60,9 @@ def show_model(model: ChurnModel) -> None:
         high = max(range(len(shape.bins)), key=lambda place: shape.log_odds[place])
         low = min(range(len(shape.bins)), key=lambda place: shape.log_odds[place])
         shapes.add_row(
-            _short(shape.name, 20), f"{shape.importance * 100:.1f} %",
-            _short(shape.bins[high], 16), f"{shape.log_odds[high]:+.2f}",
-            _short(shape.bins[low], 16), f"{shape.log_odds[low]:+.2f}",
+            _short(shape.name, 18), f"{shape.importance * 100:.1f} %",
+            _short(shape.bins[high], 15), f"{shape.log_odds[high]:+.2f}",
+            _short(shape.bins[low], 15), f"{shape.log_odds[low]:+.2f}",
         )  # fmt: skip
     style.show("", shapes)
     if len(model.shapes) > _SHAPES:
@@ -174,6 +175,26 @@ def show_drift(found: ChurnDrift) -> None:
             _short(one.moved, 18), _share(one.share_then), _share(one.share_now),
         )  # fmt: skip
     style.show(made)
+
+
+def show_survival(curves: Sequence[Any]) -> None:
+    """The curve of all as bars, then a line for each group: how many stay longer than some times."""
+    whole, *groups = curves
+    times = [step.time for step in whole.steps]
+    some = sorted({times[len(times) * place // _POINTS] for place in range(_POINTS)} | set(times[-1:]))
+    made = style.table("longer than", "stay", "", right=("longer than", "stay"))
+    for time in some:
+        made.add_row(f"{time:g}", _share(whole.at(time)), style.bar(whole.at(time), _WIDTH))
+    style.show(f"{whole.left:,} of {whole.accounts:,} accounts left", made)
+    if groups:
+        shown = [some[len(some) * place // 4] for place in range(4)]
+        columns = ("accounts", "left", "median", *(f"> {time:g}" for time in shown))
+        made = style.table("", *columns, right=columns)
+        for curve in groups[:_GROUPS]:
+            median = style.NOTHING if curve.median is None else f"{curve.median:g}"
+            cells = [f"{curve.at(time) * 100:.0f} %" for time in shown]
+            made.add_row(_short(curve.group, 18), f"{curve.accounts:,}", f"{curve.left:,}", median, *cells)
+        style.show("", made)
 
 
 def _head(one: ChurnModelSummary) -> str:

@@ -20,11 +20,12 @@ _EXAMPLES = (
     "trueline churn predict --table new.csv --id customerID --model churn-5f2a…",
     "trueline churn segments",
     "trueline churn drift",
+    "trueline churn survival customers.csv --time tenure --by Contract",
 )
 
 
 class ChurnVerb:
-    """Churn: evaluate, train, models, show, predict, segments, drift."""
+    """Churn: evaluate, survival, train, models, show, predict, segments, drift."""
 
     help = "who is likely to leave, why, and what to do"
 
@@ -42,6 +43,11 @@ class ChurnVerb:
         evaluate.add_argument("file", metavar="FILE", help="accounts: .csv, .tsv or .parquet, also .gz")
         evaluate.add_argument("--test", default="", metavar="FILE", help="judge by these accounts (a fifth of FILE)")
         _add_learning(evaluate)
+        survival = _action(verbs, "survival", "how long accounts stay, without a server", _EXAMPLES[8:], _survival)
+        survival.add_argument("file", metavar="FILE", help="accounts: .csv, .tsv or .parquet, also .gz")
+        survival.add_argument("--time", required=True, metavar="COLUMN", help="how long each has been there")
+        survival.add_argument("--by", default="", metavar="COLUMN", help="a curve for each value of this column, too")
+        _add_labels(survival)
         train = _action(verbs, "train", "train a model on the server", _EXAMPLES[2:4], _train)
         train.add_argument("file", nargs="?", default="", metavar="FILE", help="a table of accounts (the facts)")
         train.add_argument("--at", type=options.instant, metavar="TIME", help="facts as known by then (now)")
@@ -83,10 +89,14 @@ def _action(
     return made
 
 
-def _add_learning(parser: argparse.ArgumentParser) -> None:
+def _add_labels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", default="", metavar="COLUMN", help="column that tells who left (by its name)")
     parser.add_argument("--id", default="", metavar="COLUMN", help="column with the ids (by its name)")
     parser.add_argument("--churned", default="", metavar="VALUE", help="value of the label of those who left")
+
+
+def _add_learning(parser: argparse.ArgumentParser) -> None:
+    _add_labels(parser)
     parser.add_argument("--keep", action="append", default=[], metavar="COLUMN", help="a column that stays; repeatable")
     parser.add_argument("--seed", type=options.count, default=0, metavar="N", help="of all that is drawn (0)")
 
@@ -110,6 +120,16 @@ def _evaluate(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise options.UsageError(str(error)) from error
     return _print(args, found, "training") or (1 if found.model is None else 0)
+
+
+def _survival(args: argparse.Namespace) -> int:
+    from trueline_cli.churn.reading import read_table
+
+    try:
+        found = app.load_extra("churn").survival(read_table(args.file), args)
+    except ValueError as error:
+        raise options.UsageError(str(error)) from error
+    return _print(args, found, "survival")
 
 
 def _train(args: argparse.Namespace) -> int:
