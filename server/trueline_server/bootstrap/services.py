@@ -24,6 +24,7 @@ from trueline_server.backtests.scheduled import backtest_runs
 from trueline_server.backtests.service import Backtests
 from trueline_server.bootstrap.backend import Backend
 from trueline_server.bootstrap.churning import open_churn
+from trueline_server.bootstrap.compliance import make_compliance
 from trueline_server.bootstrap.reading import SECOND_US, confinement, metric_reader
 from trueline_server.bootstrap.studies import open_studies
 from trueline_server.checkpoints.backlog import BacklogService
@@ -37,6 +38,7 @@ from trueline_server.checkpoints.servicer import CheckpointServicer
 from trueline_server.churn.scheduled import churn_runs
 from trueline_server.churn.servicer import ChurnServicer
 from trueline_server.clock import Clock
+from trueline_server.compliance.turning import TurnWatch
 from trueline_server.decisions.calls import DecisionCalls
 from trueline_server.decisions.explaining import DecisionExplainer
 from trueline_server.decisions.requests import RequestLog
@@ -99,10 +101,11 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The servicers by the names of their services, and what runs schedules, which is not started yet."""
+    """The servicers by the names of their services, and what runs schedules and looks at controls, not started yet."""
 
     servicers: dict[str, object]
     schedules: ScheduleRunner
+    turns: TurnWatch
 
 
 def make_services(around: Around) -> Services:
@@ -119,6 +122,7 @@ def make_services(around: Around) -> Services:
     churn = open_churn(backend, around.operations, clock)
     others = {"study": study_runs(studies), "churn": churn_runs(churn.training)}
     checkpoints, schedules = _checkpoint_servicer(around, kpis, reader, backtest, others)
+    compliance = make_compliance(settings, backend, around.ingestion, clock)
     servicers: dict[str, object] = {
         "IngestService": IngestServicer(around.ingestion),
         "MetricService": MetricServicer(reader, watch, around.progress, tokens),
@@ -137,10 +141,11 @@ def make_services(around: Around) -> Services:
         "ScoringService": ScoringServicer(backend.book.of, FeatureCalls(ProfileBook())),
         "StudyService": StudyServicer(studies, tokens, around.progress),
         "ChurnService": ChurnServicer(churn.service, churn.training),
+        "ComplianceService": compliance.servicer,
         "OperationService": OperationServicer(around.operations, tokens, settings.default_deadline_s),
         "SystemService": _system_servicer(around),
     }
-    return Services(servicers, schedules)
+    return Services(servicers, schedules, compliance.watch)
 
 
 def _checkpoint_servicer(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from trueline_rules.compliance_model import TENANT
 from trueline_rules.model import RuleSet
+from trueline_rules.names import hint, quoted
 from trueline_stores.state.database import StateDatabase
 
 from trueline_server.clock import Clock
@@ -56,6 +57,7 @@ class Assessment:
     """What a subject came to by some frameworks, at an instant, by a revision of the rules."""
 
     subject: Subject
+    frameworks: tuple[JudgedFramework, ...]
     results: tuple[FrameworkResult, ...]
     at_us: int
     revision: str
@@ -125,7 +127,7 @@ class Assessments:
         results = tuple(framework.judge(asked.subject, known, moment) for framework in frameworks)
         if asked.keep:
             self._keep(tenant, rules, asked, given, at_us)
-        return Assessment(asked.subject, results, at_us, rules.revision)
+        return Assessment(asked.subject, tuple(frameworks), results, at_us, rules.revision)
 
     def postures(
         self,
@@ -181,7 +183,11 @@ class Assessments:
         """
         found = self._book.named(rules, names, field)
         if not names:
-            return [one for one in found if _judges(one, kind)]
+            judging = [one for one in found if _judges(one, kind)]
+            if not judging and kind != TENANT:
+                kinds = sorted({one.framework.subject for one in found})
+                raise invalid_field("subject.kind", f"is {quoted(kind)}, which no framework judges{hint(kind, kinds)}")
+            return judging
         for one in found:
             if kind not in {TENANT, one.framework.subject}:
                 told = f"is {kind}, but {one.name} judges a {one.framework.subject}, or the tenant"

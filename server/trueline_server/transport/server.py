@@ -16,6 +16,8 @@ from trueline.v1 import (
     checkpoint_service_pb2_grpc,
     churn_service_pb2,
     churn_service_pb2_grpc,
+    compliance_service_pb2,
+    compliance_service_pb2_grpc,
     fact_service_pb2,
     fact_service_pb2_grpc,
     ingest_service_pb2,
@@ -62,6 +64,9 @@ SERVICES: Mapping[str, Callable[[Any, Any], None]] = {
     ),
     checkpoint_service_pb2.DESCRIPTOR.services_by_name["CheckpointService"].full_name: (
         checkpoint_service_pb2_grpc.add_CheckpointServiceServicer_to_server
+    ),
+    compliance_service_pb2.DESCRIPTOR.services_by_name["ComplianceService"].full_name: (
+        compliance_service_pb2_grpc.add_ComplianceServiceServicer_to_server
     ),
     study_service_pb2.DESCRIPTOR.services_by_name["StudyService"].full_name: (
         study_service_pb2_grpc.add_StudyServiceServicer_to_server

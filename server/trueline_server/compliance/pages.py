@@ -1,0 +1,63 @@
+"""Pages for people: HTML without anything from elsewhere, in which all text of others is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+_STYLE = """
+body{font:15px/1.45 system-ui,sans-serif;color:#1c2733;max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid #cfd8e0}
+table{border-collapse:collapse;width:100%;margin:.5rem 0}th,td{text-align:left;vertical-align:top;padding:.3rem .6rem}
+th{border-bottom:2px solid #cfd8e0;font-weight:600}td{border-bottom:1px solid #e6ebf0}
+.note{color:#5b6b7a}.bad{color:#a11;font-weight:600}.good{color:#17703c;font-weight:600}.open{color:#8a5a00;font-weight:600}
+@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}
+""".strip()
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def page(title: str, parts: Iterable[str]) -> str:
+    """A whole page; the parts are HTML."""
+    shown = escape(title)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{shown}</title><style>{_STYLE}</style></head>\n"
+        f"<body><h1>{shown}</h1>\n{chr(10).join(parts)}\n</body></html>\n"
+    )
+
+
+def section(title: str, *parts: str) -> str:
+    """A heading with what stands below it; the parts are HTML."""
+    return f"<h2>{escape(title)}</h2>\n" + "\n".join(parts)
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph; `kind` is a class of the style: "note", "bad", "good", "open" or ""."""
+    return f"<p{_class(kind)}>{shown(text)}</p>"
+
+
+def marked(text: str, kind: str) -> Markup:
+    """A word of a kind, see paragraph."""
+    return Markup(f"<span{_class(kind)}>{escape(text)}</span>")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; cells are text, unless they are Markup."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "\n".join(f"<tr>{''.join(f'<td>{shown(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
+
+
+def shown(text: str) -> str:
+    """A text as HTML."""
+    return text if isinstance(text, Markup) else escape(text)
+
+
+def _class(kind: str) -> str:
+    return f' class="{kind}"' if kind else ""
