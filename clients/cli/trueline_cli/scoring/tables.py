@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trueline import (
         FeatureComparison,
         FeatureScore,
+        OrderChange,
         PersonaScore,
         Roadmap,
         ScoreRange,
@@ -81,10 +82,7 @@ def show_comparison(found: FeatureComparison, *, explained: bool) -> None:
         changes = {one.feature_id: one for one in ranking.changes}
         for one in ranking.features:
             change = changes.get(one.feature_id)
-            told = "" if change is None else f"{change.gap:.1f} below {change.above}"
-            if change is not None and change.input:
-                told += f"; level with {change.input} at {change.to:.6g} (now {change.now})"
-            made.add_row(str(one.rank), one.feature_id, points(one.overall), told)
+            made.add_row(str(one.rank), one.feature_id, points(one.overall), "" if change is None else _missing(change))
         style.show(*([""] if place else []), persona, made)
     if found.dominances:
         told_pairs = "; ".join(f"{better} over {worse}" for better, worse in found.dominances)
@@ -92,6 +90,14 @@ def show_comparison(found: FeatureComparison, *, explained: bool) -> None:
     if explained:
         style.show("")
         show_scores(found.scores.values(), explained=True)
+
+
+def _missing(change: OrderChange) -> str:
+    """What a feature lacks to the one above it, and which input could make up for it."""
+    told = f"{change.gap:.1f} below {change.above}; "
+    if not change.input:
+        return told + "no input alone makes up for it"
+    return told + f"level with {change.input} at {change.to:.6g} (now {change.now})"
 
 
 def show_roadmap(found: Roadmap) -> None:

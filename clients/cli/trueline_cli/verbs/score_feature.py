@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     "trueline score-feature --inputs",
-    "trueline score-feature --input complexity=0.7 --input conversion_potential=0.6..0.9",
+    "trueline score-feature --input complexity=0.7 --input learning_hours=2..5",
     "trueline score-feature features.yaml --persona agency --explain",
     "trueline score-feature features.yaml --compare",
     "trueline score-feature features.yaml --roadmap --capacity 8 --capacity 8",
