@@ -166,7 +166,7 @@ class ChurnModel:
     recalibrated: bool
     shapes: tuple[ChurnShape, ...]
     notes: tuple[ChurnNote, ...]
-    content: bytes
+    content: str
     seed: int
     features_at: datetime | None
     labels_until: datetime | None
@@ -309,7 +309,7 @@ def model(message: pb.ChurnModel) -> ChurnModel:
             for one in message.shapes
         ),
         notes=_notes(message.notes),
-        content=message.content,
+        content=message.content.decode(),
         seed=message.seed,
         features_at=instant(message, "features_at"),
         labels_until=instant(message, "labels_until"),
