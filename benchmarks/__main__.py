@@ -22,6 +22,7 @@ BENCHMARKS = {
     "rule_wakeup": "a minute of a server in which one of 200 facts was put anew, against one in which all were",
     "rule_load": "2,000 rules from text to compiled conditions",
     "rule_bulk": "50 rules over a million accounts in the warehouse, against rule-engine in a loop",
+    "attribution_heuristics": "seven heuristics over five million touches, against a statement by hand and peers",
     "attribution_markov": "Markov attribution of a million journeys, against ChannelAttribution where it is installed",
     "alert_scale": "1,000 alert rules over 10,000 series evaluated once, against the minute until the next time",
 }
