@@ -21,6 +21,7 @@ from trueline.batch import ColumnBatch
 from trueline.calls import Answer, Call
 from trueline.checkpoint_methods import CheckpointMethods
 from trueline.churn_methods import ChurnMethods
+from trueline.compliance_methods import ComplianceMethods
 from trueline.errors import TruelineError, decode, unavailable
 from trueline.event import Event
 from trueline.operation_methods import OperationMethods
@@ -54,6 +55,7 @@ class TruelineClient(
     StudyMethods,
     ChurnMethods,
     ScoringMethods,
+    ComplianceMethods,
 ):
     """A client of one server, for any number of threads.
 
