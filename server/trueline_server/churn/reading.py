@@ -51,8 +51,13 @@ class TableError(ValueError):
 
 
 def plain_name(name: str) -> str:
-    """A column's name in lower case with spaces between its words: "customerID" and "Customer_ID" are alike."""
-    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").lower().split())
+    """A column's name in lower case with blanks between its words: "customerID", "Customer_ID" and "Customer ID?"."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", words.lower()).split())
+
+
+def _plain_label(value: str) -> str:
+    return value.lower().rstrip(".")
 
 
 def blank(value: str | None) -> bool:
@@ -145,8 +150,8 @@ def read_labels(name: str, values: Raw, *, churned: str = "") -> tuple[Flags, Fl
         if found and not meant:
             raise TableError("churned", f"is '{churned}', but column {name} has {shown}")
     else:
-        meant = {value for value in found if value.lower() in LEFT}
-        strange = {value for value in found - meant if value.lower() not in STAYED}
+        meant = {value for value in found if _plain_label(value) in LEFT}
+        strange = {value for value in found - meant if _plain_label(value) not in STAYED}
         if strange:
             raise TableError("churned", f"is needed: column {name} has {shown}; say which value means that they left")
     notes = []

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 from trueline.v1 import churn_service_pb2 as pb
+from trueline_rules.schedule_model import Schedule
 from trueline_server.churn import learning
 from trueline_server.churn.learning import lesson_of
+from trueline_server.churn.scheduled import churn_runs
 from trueline_server.errors import TruelineError
+from trueline_server.schedules.model import ScheduledRun
 
-from tests.integration.churn.churn_world import BEFORE_US, DAY_US, NOW_US, ChurnWorld, business, rules_of
+from tests.integration.churn.churn_world import BEFORE_US, DAY_US, MODEL, NOW_US, ChurnWorld, business, rules_of
 
 HOUR_US = DAY_US // 24
 
@@ -165,3 +168,42 @@ def test_a_server_without_the_extra_says_which_one(world: ChurnWorld, monkeypatc
     with pytest.raises(TruelineError, match=r'pip install "trueline\[ml\]"') as caught:
         world.training.begin(world.tenant, pb.TrainChurnModelRequest(document="small"))
     assert (caught.value.reason, caught.value.metadata) == ("MISSING_EXTRA", {"extra": "ml"})
+
+
+def test_a_schedule_trains_once_for_each_of_its_runs(world: ChurnWorld) -> None:
+    """The same key begins nothing twice; a run that is made up for learns from what was known at its own time."""
+    _settled(world)
+    spec = "spec: {cron: '@weekly', missed: run_all, run: {churn: small}}\n"
+    text = f"apiVersion: trueline/v1\nkind: Schedule\nmetadata: {{name: weekly}}\n{spec}"
+    schedule = rules_of(f"{MODEL}---\n{text}").documents["Schedule"]["weekly"]
+    assert isinstance(schedule, Schedule)
+    begin = churn_runs(world.training)
+    run = ScheduledRun(world.tenant, schedule, NOW_US - DAY_US, own_instant=True, key="weekly:1")
+    begun, again = begin(run), begin(run)
+    assert begun.operation == again.operation
+    ended = world.operations.wait(world.tenant, begun.operation.removeprefix("operations/"), 120)
+    assert ended.result is not None
+    model = pb.TrainChurnModelResult.FromString(ended.result).model
+    assert model.labels_until.ToMicroseconds() == NOW_US - DAY_US
+    assert model.features_at.ToMicroseconds() == NOW_US - 31 * DAY_US
+
+
+def test_a_model_of_a_table_answers_by_its_id_alone(world: ChurnWorld) -> None:
+    """Its features are not those of the document, which would have none of them to give."""
+    rows = [
+        (str(tenure), "Yes" if tenure < 10 and row % 3 else "No") for row, tenure in enumerate(list(range(40)) * 20)
+    ]
+    levels = [sorted({row[place] for row in rows}) for place in range(2)]
+    columns = [
+        pb.ChurnColumn(name=name, levels=levels[place], codes=[levels[place].index(row[place]) + 1 for row in rows])
+        for place, name in enumerate(("tenure", "Churn"))
+    ]
+    model = world.train(table=pb.ChurnTable(columns=columns)).model
+    assert (model.summary.source, model.summary.active) == ("table", False)
+    assert model.summary.failed_check == "the document has no features tenure; ask for this model by its id"
+    short = pb.ChurnTable(columns=[columns[0], pb.ChurnColumn(name="Churn", levels=["Yes"], codes=[1])])
+    with pytest.raises(TruelineError, match=r"table.columns\[1\].codes has 1 rows, the first column has 800"):
+        world.training.begin(world.tenant, pb.TrainChurnModelRequest(document="small", table=short))
+    request = pb.TrainChurnModelRequest(document="small", table=pb.ChurnTable(columns=columns), label="left")
+    with pytest.raises(TruelineError, match="label is 'left', which is no column; there are tenure, Churn"):
+        world.training.begin(world.tenant, request)

@@ -19,6 +19,7 @@ from trueline_server.churn.tables import Labelled, read_labelled
         (["Churned", "Stayed"], "Churned"),
         (["Attrited Customer", "Existing Customer"], "Attrited Customer"),
         (["1.0", "0.0"], "1.0"),
+        (["True.", "False."], "True."),
     ],
 )
 def test_labels_say_who_left_in_many_ways(values: list[str], left: str) -> None:
