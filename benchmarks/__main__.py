@@ -24,6 +24,7 @@ BENCHMARKS = {
     "rule_bulk": "50 rules over a million accounts in the warehouse, against rule-engine in a loop",
     "attribution_heuristics": "seven heuristics over five million touches, against a statement by hand and peers",
     "attribution_markov": "Markov attribution of a million journeys, against ChannelAttribution where it is installed",
+    "score_rpc": "ScoreFeature for all personas over gRPC, against an empty unary call on the same server",
     "alert_scale": "1,000 alert rules over 10,000 series evaluated once, against the minute until the next time",
 }
 README = Path(__file__).parent.parent / "README.md"

@@ -14,7 +14,8 @@ OWN_NAMES = (OVERALL, COVERAGE, PERSONA)
 _TYPES = {InputType.NUMBER: FactType.NUMBER, InputType.TEXT: FactType.TEXT, InputType.FLAG: FactType.BOOL}
 
 
-@dataclass(frozen=True, slots=True)
+# Told apart by what they are: whether one holds is kept beside it.
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledAdvice:
     """A concern or a recommendation that can be evaluated over inputs, scores of dimensions and OWN_NAMES.
 

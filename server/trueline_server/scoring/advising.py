@@ -33,7 +33,7 @@ class Advising:
         for dimension, score in zip(profile.dimensions, scores.dimensions, strict=True):
             self._see(dimension.name, score.ends)
         # Conditions about inputs and dimensions alone come out the same for every persona.
-        self._common: dict[int, Held | None] = {}
+        self._common = {one: self._held(one) for one in profile.advice}
 
     def hold(self, persona: CompiledPersona, overall: OverallScore) -> tuple[list[Held], list[Held]]:
         """Concerns and recommendations that hold for a persona, in the order of the profile."""
@@ -43,24 +43,16 @@ class Advising:
         return self._judge(persona.concerns), self._judge(persona.recommendations)
 
     def _judge(self, advice: Sequence[CompiledAdvice]) -> list[Held]:
-        common, found = self._common, []
-        for one in advice:
-            if one.persona_dependent:
-                held = self._held(one)
-            else:
-                key = id(one)
-                if key not in common:
-                    common[key] = self._held(one)
-                held = common[key]
-            if held is not None:
-                found.append(held)
-        return found
+        common = self._common
+        judged = [self._held(one) if one.persona_dependent else common[one] for one in advice]
+        return [held for held in judged if held is not None]
 
     def _held(self, one: CompiledAdvice) -> Held | None:
-        if not one.condition.evaluate(self._seen):
+        condition = one.condition
+        if not condition.evaluate(self._seen):
             return None
-        saw = ", ".join([f"{name} is {self._shown(name)}" for name in one.condition.facts])
-        return Held(one, f"{one.advice.when}: {saw}")
+        saw = ", ".join([f"{name} is {self._shown(name)}" for name in condition.facts])
+        return Held(one, f"{condition.text}: {saw}")
 
     def _see(self, name: str, ends: Ends | None) -> None:
         if ends is None:
@@ -75,10 +67,8 @@ class Advising:
 
     def _shown(self, name: str) -> str:
         value = self._seen[name]
+        if type(value) is float:
+            return f"{value:.6g} in the middle of its range" if name in self._ranges else f"{value:.6g}"
         if value is None:
             return "not known"
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, float | int):
-            return f"{value:.6g} in the middle of its range" if name in self._ranges else f"{value:.6g}"
-        return f"'{value}'"
+        return str(value).lower() if isinstance(value, bool) else f"'{value}'"

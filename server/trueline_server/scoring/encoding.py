@@ -21,8 +21,10 @@ from trueline_server.scoring.values import show_value
 # A message on the wire is its fields one after another: number and kind, for texts and messages the length, the value.
 _TEXT, _DOUBLE, _VARINT = 2, 1, 0
 _NUMBER = Struct("<Bd").pack
-_THREE = Struct("<BdBdBd").pack
 _TWO = Struct("<BdBd").pack
+_THREE = Struct("<BdBdBd").pack
+_POINT = Struct("<BBBdBdBd").pack
+_RANGE = Struct("<BBBdBd").pack
 _FIRST, _SECOND, _THIRD, _FOURTH = (number << 3 | _DOUBLE for number in (1, 2, 3, 4))
 
 
@@ -54,9 +56,10 @@ class FeatureEncoder:
         # Numbers have a fixed length, so what stands before them is known to the last byte.
         self._sensitivities = [_sensitivity_head(one) for one in profile.inputs]
         self._profile = profile
+        self._bands = {"": b"", **{name: text_field(4, name) for _, name in profile.bands}}
         self._names = [one.name for one in profile.dimensions]
         self._advice = {
-            id(one): text_field(1, one.advice.name) + text_field(2, one.advice.text)
+            one: text_field(1, one.advice.name) + text_field(2, one.advice.text)
             for persona in profile.personas.values()
             for one in (*persona.concerns, *persona.recommendations)
         }
@@ -89,7 +92,7 @@ class FeatureEncoder:
         parts = [self._personas[persona.name]]
         if overall.ends is not None:
             parts.append(_ends_field(2, overall.ends))
-            parts.append(text_field(4, self._profile.band(overall.ends)))
+            parts.append(self._bands[self._profile.band(overall.ends)])
         parts.append(number_field(3, overall.coverage))
         parts.append(self._shares(persona, known))
         parts += [self._held(6, held, written) for held in view.concerns]
@@ -120,7 +123,7 @@ class FeatureEncoder:
         """The bytes of a Concern or a Recommendation, which have the same fields; many hold for several personas."""
         key = id(held)
         if key not in written:
-            head = self._advice[id(held.compiled)]
+            head = self._advice[held.compiled]
             written[key] = bytes_field(number, head + text_field(3, held.reason))
         return written[key]
 
@@ -174,8 +177,8 @@ def _ends_field(number: int, ends: Ends) -> bytes:
     """A ScoreRange."""
     low, high = ends
     if low == high:
-        return bytes((number << 3 | _TEXT, 27)) + _THREE(_FIRST, low, _SECOND, low, _THIRD, high)
-    return bytes((number << 3 | _TEXT, 18)) + _TWO(_SECOND, low, _THIRD, high)
+        return _POINT(number << 3 | _TEXT, 27, _FIRST, low, _SECOND, low, _THIRD, high)
+    return _RANGE(number << 3 | _TEXT, 18, _SECOND, low, _THIRD, high)
 
 
 def _source(source: pb.InputSource.ValueType) -> bytes:

@@ -80,11 +80,21 @@ class CompiledInput:
 
 @dataclass(frozen=True, slots=True)
 class CompiledDimension:
-    """A dimension: its inputs and the sum of their weights."""
+    """A dimension.
+
+    Attributes:
+        name: of it.
+        title: what people call it.
+        inputs: in the order of the profile.
+        weights: places of its inputs in the profile, and their weights.
+        weight: the sum of these.
+
+    """
 
     name: str
     title: str
     inputs: tuple[CompiledInput, ...]
+    weights: tuple[tuple[int, float], ...]
     weight: float
 
 
@@ -119,6 +129,7 @@ class CompiledProfile:
         dimensions: in the order of the profile.
         personas: by name.
         bands: (from this score on, name), the best first.
+        advice: concerns and recommendations that are the same for everybody whom they are for.
 
     """
 
@@ -129,6 +140,7 @@ class CompiledProfile:
     dimensions: tuple[CompiledDimension, ...]
     personas: Mapping[str, CompiledPersona]
     bands: tuple[tuple[float, str], ...]
+    advice: tuple[CompiledAdvice, ...]
 
     def band(self, ends: Ends | None) -> str:
         """Name of the band that a score lies in; "" if it lies in several or there is no score."""
@@ -171,8 +183,9 @@ def compile_profile(profile: ScoringProfile, revision: str) -> CompiledProfile:
             best, worst = (max(scores), min(scores)) if curve is None else (curve.best, curve.worst)
             own.append(CompiledInput(one, one.name, one.weight, len(inputs) + len(own), number, curve, best, worst))
         inputs += own
-        weight = sum(one.input.weight for one in own)
-        dimensions.append(CompiledDimension(dimension.name, dimension.title, tuple(own), weight))
+        weights = tuple((one.place, one.weight) for one in own)
+        weight = sum(one.weight for one in own)
+        dimensions.append(CompiledDimension(dimension.name, dimension.title, tuple(own), weights, weight))
     concerns, recommendations = compile_advice(profile)
     personas = {
         name: CompiledPersona(
@@ -183,9 +196,16 @@ def compile_profile(profile: ScoringProfile, revision: str) -> CompiledProfile:
         )
         for name, persona in profile.personas.items()
     }
-    bands = tuple((start, name) for name, start in profile.bands.items())
-    by_name = {one.input.name: one for one in inputs}
-    return CompiledProfile(profile, revision, tuple(inputs), by_name, tuple(dimensions), personas, bands)
+    return CompiledProfile(
+        profile=profile,
+        revision=revision,
+        inputs=tuple(inputs),
+        by_name={one.name: one for one in inputs},
+        dimensions=tuple(dimensions),
+        personas=personas,
+        bands=tuple((start, name) for name, start in profile.bands.items()),
+        advice=tuple(one for one in (*concerns, *recommendations) if not one.persona_dependent),
+    )
 
 
 class ProfileBook:

@@ -104,10 +104,9 @@ def mean_ends(weighted: Sequence[tuple[Ends | None, float]]) -> Ends | None:
 
 def _score_dimension(dimension: CompiledDimension, inputs: Sequence[Ends | None]) -> DimensionScore:
     low = high = known = 0.0
-    for one in dimension.inputs:
-        ends = inputs[one.place]
+    for place, weight in dimension.weights:
+        ends = inputs[place]
         if ends is not None:
-            weight = one.weight
             low += weight * ends[0]
             high += weight * ends[1]
             known += weight
@@ -118,11 +117,11 @@ def _score_dimension(dimension: CompiledDimension, inputs: Sequence[Ends | None]
 
 def _score_overall(persona: CompiledPersona, dimensions: Sequence[DimensionScore]) -> OverallScore:
     low = high = known = coverage = 0.0
-    for weight, one in zip(persona.weights, dimensions, strict=True):
-        coverage += weight * one.coverage
-        if one.ends is not None:
-            low += weight * one.ends[0]
-            high += weight * one.ends[1]
+    for weight, (ends, _, covered) in zip(persona.weights, dimensions, strict=True):
+        coverage += weight * covered
+        if ends is not None:
+            low += weight * ends[0]
+            high += weight * ends[1]
             known += weight
     coverage = min(coverage, 1.0)
     if not known:

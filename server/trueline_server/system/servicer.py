@@ -22,6 +22,8 @@ from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.times import timestamp_of
 
 DEFAULT_FILE_NAME = "mapping.yaml"
+# Looking it up reads the files of the installed package.
+_VERSION = version("trueline")
 
 
 class StateReader(Protocol):
@@ -72,7 +74,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
     async def GetVersion(self, request: pb.GetVersionRequest, context: Any) -> pb.GetVersionResponse:
         """What runs."""
         return pb.GetVersionResponse(
-            version=version("trueline"),
+            version=_VERSION,
             python_version=platform.python_version(),
             started_at=timestamp_of(self._started_at_us),
             rule_revision=self._rules(current_tenant()).revision,
@@ -85,7 +87,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         state = await asyncio.to_thread(self._status.read, current_tenant())
         accepted = await asyncio.to_thread(self._log_end)
         return pb.GetStatusResponse(
-            version=version("trueline"),
+            version=_VERSION,
             started_at=timestamp_of(self._started_at_us),
             accepted_position=accepted,
             processed_position=processed,

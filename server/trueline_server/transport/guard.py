@@ -32,6 +32,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self._rules = rules
         self._default_deadline_s = default_deadline_s
         self._draining = asyncio.Event()
+        self._wrapped: dict[str, Any] = {}
 
     def drain(self) -> None:
         """Refuse new calls and end the streams with UNAVAILABLE NOT_SERVING; unary calls in progress go on."""
@@ -41,9 +42,17 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], call: grpc.HandlerCallDetails
     ) -> Any:
         """Called by grpc for each call, before its handler runs."""
+        known = self._wrapped.get(call.method)
+        if known is not None:
+            return known
         handler = await continuation(call)
         if handler is None or not call.method.startswith(OWN_SERVICES):
             return handler
+        # Methods of a server are fixed, so each is wrapped once.
+        self._wrapped[call.method] = wrapped = self._wrap(handler, call.method)
+        return wrapped
+
+    def _wrap(self, handler: Any, method: str) -> Any:
         wrap = self._stream_answers if handler.response_streaming else self._one_answer
         if handler.request_streaming and handler.response_streaming:
             kind, inner = grpc.stream_stream_rpc_method_handler, handler.stream_stream
@@ -54,7 +63,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         else:
             kind, inner = grpc.unary_unary_rpc_method_handler, handler.unary_unary
         return kind(
-            wrap(inner, call.method),
+            wrap(inner, method),
             request_deserializer=_forgiving(handler.request_deserializer),
             response_serializer=_passing(handler.response_serializer),
         )
@@ -64,8 +73,15 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             try:
                 request = self._admit(request, context)
                 remaining = context.time_remaining()
-                async with _deadline(self._default_deadline_s if remaining is None else remaining):
-                    return await handler(request, context)
+                seconds = self._default_deadline_s if remaining is None else remaining
+                limit = asyncio.timeout(max(seconds - min(_ANSWER_MARGIN_S, seconds / 10), 0.0))
+                try:
+                    async with limit:
+                        return await handler(request, context)
+                except TimeoutError:
+                    if not limit.expired():
+                        raise
+                    raise _late(seconds) from None
             except Exception as error:  # noqa: BLE001 every error becomes a status here, and only here
                 await _abort(context, error, method)
 
@@ -161,18 +177,9 @@ def _not_serving() -> TruelineError:
     return TruelineError("UNAVAILABLE", "NOT_SERVING", "the server is stopping; try again", retry_after_s=1.0)
 
 
-@contextlib.asynccontextmanager
-async def _deadline(seconds: float) -> AsyncIterator[None]:
-    limit = asyncio.timeout(max(seconds - min(_ANSWER_MARGIN_S, seconds / 10), 0.0))
-    try:
-        async with limit:
-            yield
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise TruelineError(
-            "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", f"there was no answer within {seconds:.3g} s"
-        ) from None
+def _late(seconds: float) -> TruelineError:
+    told = f"there was no answer within {seconds:.3g} s"
+    return TruelineError("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", told)
 
 
 async def _abort(context: Any, error: Exception, method: str) -> Never:
