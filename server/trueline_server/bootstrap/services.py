@@ -138,7 +138,7 @@ def make_services(around: Around) -> Services:
         "AlertService": _alert_servicer(backend, clock),
         "CheckpointService": checkpoints,
         "AttributionService": _attribution_servicer(around),
-        "ScoringService": ScoringServicer(backend.book.of, FeatureCalls(ProfileBook())),
+        "ScoringService": ScoringServicer(backend.book.of, FeatureCalls(ProfileBook())),  # type: ignore[abstract]
         "StudyService": StudyServicer(studies, tokens, around.progress),
         "ChurnService": ChurnServicer(churn.service, churn.training),
         "ComplianceService": compliance.servicer,
