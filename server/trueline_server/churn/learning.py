@@ -38,7 +38,8 @@ def require_learning() -> None:
         raise TruelineError(
             "FAILED_PRECONDITION",
             "MISSING_EXTRA",
-            'models are fitted with scikit-learn, which is not installed; install it with: pip install "trueline[ml]"',
+            "models are fitted with scikit-learn, which is not installed; install it with: "
+            'pip install "trueline[server,ml]"',
             metadata={"extra": "ml"},
         )
 

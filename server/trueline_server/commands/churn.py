@@ -24,10 +24,17 @@ class ChurnCommand:
             args: label, id, churned, keep, seed.
 
         Raises:
-            ValueError: there is no such column, or its labels cannot be told apart; with the option at fault.
-            ModuleNotFoundError: scikit-learn is not installed.
+            ValueError: there is no such column, or its labels cannot be told apart; with the option at fault. Or the
+                extra is missing.
 
         """
+        from trueline_server.churn.learning import require_learning
+        from trueline_server.errors import TruelineError
+
+        try:
+            require_learning()
+        except TruelineError as error:
+            raise ValueError(error.message) from error
         from trueline_server.churn.fitting.training import Held, train
         from trueline_server.churn.mapping import map_insufficient_to_proto, map_report_to_proto
         from trueline_server.churn.model import Trained

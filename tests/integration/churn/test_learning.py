@@ -165,7 +165,7 @@ def test_drift_is_told_when_accounts_become_others(world: ChurnWorld) -> None:
 def test_a_server_without_the_extra_says_which_one(world: ChurnWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is begun, and the way out is named."""
     monkeypatch.setattr(learning, "NEEDED", ("no_such_package",))
-    with pytest.raises(TruelineError, match=r'pip install "trueline\[ml\]"') as caught:
+    with pytest.raises(TruelineError, match=r'pip install "trueline\[server,ml\]"') as caught:
         world.training.begin(world.tenant, pb.TrainChurnModelRequest(document="small"))
     assert (caught.value.reason, caught.value.metadata) == ("MISSING_EXTRA", {"extra": "ml"})
 
