@@ -18,6 +18,8 @@ from trueline_server.attribution.scope import Scope, named
 
 # An id that more users than this were seen with identifies none of them: a kiosk, an office, a test device.
 MOST_USERS = 20
+# Begins the names of those.
+CROWD = "crowd:"
 # Names of the tables; each is of one moment and one server.
 PREFIX = "identities_"
 
@@ -36,7 +38,10 @@ _AT = "toUnixTimestamp64Micro(occurred_at) AS at"
 class CreateIdentities:
     """A table of ids, in memory: node, its users by time (until `ats`) with their shares, or the root of its component.
 
-    A join engine, because it is asked for one id at a time and by several parts of a statement.
+    A row holds from the log position `since` on: ids that come in later are added while others read. Where there is one
+    user, times do not matter and are not kept. An id of too many users is there as CROWD and the id, with CROWD as its
+    root: it identifies nobody, but is no new one. A join engine, because it is asked for one id at a time and by
+    several parts of a statement.
     """
 
     name: str
@@ -45,7 +50,7 @@ class CreateIdentities:
         """The statement."""
         return (
             f"CREATE TABLE {DATABASE}.{self.name} (node String, ats Array(Int64), users Array(String), "
-            "shares Array(Float32), root String) ENGINE = Join(ANY, LEFT, node) SETTINGS persistent = 0",
+            "shares Array(Float32), root String, since UInt64) ENGINE = Join(ANY, LEFT, node) SETTINGS persistent = 0",
             {},
         )
 
@@ -68,16 +73,24 @@ class FillKnown:
     def to_sql(self) -> Sql:
         """The statement. Of sightings in a row with one user the last is kept: it decides for all that came before."""
         bound = Parameters()
-        where = f"{self.scope.bound(bound)} AND {named('stitches', self.stitches, bound)} AND user_id != ''"
+        where = f"{self.scope.bound(bound)} AND {named('stitches', self.stitches, bound)}"
+        crowd = f"many > {MOST_USERS}"
+        # Most ids have one user, and to find them out takes a fraction of what the others take.
         return (
-            f"INSERT INTO {DATABASE}.{self.name}\n"
-            "WITH arraySort(groupArray((at, user_id))) AS seen, arrayMap(s -> s.2, seen) AS by,\n"
-            "  arrayDistinct(by) AS who, arrayMap(u -> countEqual(by, u) / length(by), who) AS parts,\n"
+            f"INSERT INTO {DATABASE}.{self.name} (node, ats, users, shares, root)\n"
+            f"WITH sightings AS ({sightings(where)}),\n"
+            "shared AS (SELECT node FROM sightings GROUP BY node HAVING min(user_id) != max(user_id)),\n"
+            "histories AS (SELECT node, arraySort(groupArray((at, user_id))) AS seen, uniqExact(user_id) AS many\n"
+            "  FROM sightings WHERE node IN shared GROUP BY node)\n"
+            "SELECT node, [toInt64(0)], [any(user_id)], [toFloat32(1)], ''\n"
+            "FROM sightings GROUP BY node HAVING min(user_id) = max(user_id)\n"
+            f"UNION ALL SELECT if({crowd}, concat('{CROWD}', node), node) AS called,\n"
+            f"  if({crowd}, [], arrayMap(r -> r.1, runs)), if({crowd}, [], arrayMap(r -> r.2, runs)),\n"
+            f"  if({crowd}, [], arrayMap(r -> toFloat32(parts[indexOf(who, r.2)]), runs)), if({crowd}, '{CROWD}', '')\n"
+            "FROM (SELECT node, many, arrayMap(s -> s.2, seen) AS by, arrayDistinct(by) AS who,\n"
+            "  arrayMap(u -> countEqual(by, u) / length(by), who) AS parts,\n"
             "  arrayFilter((s, next) -> s.2 != next, seen, arrayPushBack(arrayPopFront(by), '')) AS runs\n"
-            "SELECT node, arrayMap(r -> r.1, runs), arrayMap(r -> r.2, runs),\n"
-            "  arrayMap(r -> parts[indexOf(who, r.2)], runs), ''\n"
-            f"FROM (SELECT {_AT}, user_id, {NODES}, arrayJoin(nodes) AS node FROM {EVENTS.full_name} WHERE {where})\n"
-            f"GROUP BY node HAVING uniqExact(user_id) <= {MOST_USERS}",
+            "  FROM histories)",
             bound.values,
         )
 
@@ -98,7 +111,7 @@ class ReadPairs:
             f"SELECT node, other, max(at) AS at, {_user(self.name, 'other', 'at')} AS user\n"
             f"FROM (SELECT {_AT}, {NODES}, arrayJoin(nodes) AS node, nodes AS others FROM {EVENTS.full_name}\n"
             f"  WHERE {where} AND length(nodes) > 1)\n"
-            f"ARRAY JOIN others AS other WHERE other != node AND empty({_get(self.name, 'users', 'node')})\n"
+            f"ARRAY JOIN others AS other WHERE other != node AND empty({get(self.name, 'users', 'node')})\n"
             "GROUP BY node, other ORDER BY node, other",
             bound.values,
         )
@@ -106,9 +119,16 @@ class ReadPairs:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Persons of events; `table` is that of a tenant's ids, "" = an event is of its user or its own first id."""
+    """Persons of events.
+
+    Attributes:
+        table: that of a tenant's ids, "" = an event is of its user or its own first id.
+        position: only what the table had at this log position; None = all.
+
+    """
 
     table: str = ""
+    position: int | None = None
 
     def rows(self, events: str) -> str:
         """SQL of the rows of a subquery with at, user_id, nodes and position, and for each its `person` and `stitch`.
@@ -121,20 +141,30 @@ class Identity:
                 f"SELECT *, if(user_id != '', {own}, {alone}) AS person,\n"
                 f"  (if(user_id != '', '', nodes[1]), toFloat32(1)) AS stitch\nFROM ({events})"
             )
-        users, root = _get(self.table, "users", "node"), _get(self.table, "root", "node")
+        users, root = get(self.table, "users", "node"), get(self.table, "root", "node")
+        known = f"notEmpty({users})"
+        if self.position is not None:
+            known += f" AND {get(self.table, 'since', 'node')} <= {self.position}"
         return (
-            f"SELECT *, if(user_id != '', '', arrayFirst(node -> notEmpty({users}), nodes)) AS via,\n"
-            f"  {_get(self.table, 'ats', 'via')} AS ats, {_place('ats', 'at')} AS place,\n"
-            f"  {_get(self.table, 'users', 'via')}[place] AS owner,\n"
+            f"SELECT *, if(user_id != '', '', arrayFirst(node -> {known}, nodes)) AS via,\n"
+            f"  {get(self.table, 'ats', 'via')} AS ats, {_place('ats', 'at')} AS place,\n"
+            f"  {get(self.table, 'users', 'via')}[place] AS owner,\n"
             f"  arrayFirst(root -> root != '', arrayMap(node -> {root}, nodes)) AS component,\n"
             f"  multiIf(user_id != '', {own}, via != '', concat('user:', owner),\n"
             f"    component != '', component, {alone}) AS person,\n"
             f"  (if(user_id != '' OR via != '', via, nodes[1]),\n"
-            f"  if(via = '', toFloat32(1), {_get(self.table, 'shares', 'via')}[place])) AS stitch\nFROM ({events})"
+            f"  if(via = '', toFloat32(1), {get(self.table, 'shares', 'via')}[place])) AS stitch\nFROM ({events})"
         )
 
 
-def _get(table: str, column: str, node: str) -> str:
+def sightings(where: str) -> str:
+    """SQL of the rows (at, user_id, nodes, node) of events with a user, one for each of their ids."""
+    columns = f"{_AT}, user_id, {NODES}, arrayJoin(nodes) AS node"
+    return f"SELECT {columns} FROM {EVENTS.full_name} WHERE {where} AND user_id != ''"
+
+
+def get(table: str, column: str, node: str) -> str:
+    """SQL of a column of the row of an id; empty or 0 where it has none."""
     return f"joinGet('{DATABASE}.{table}', '{column}', {node})"
 
 
@@ -144,7 +174,7 @@ def _place(ats: str, at: str) -> str:
 
 
 def _user(table: str, node: str, at: str) -> str:
-    return f"{_get(table, 'users', node)}[{_place(_get(table, 'ats', node), at)}]"
+    return f"{get(table, 'users', node)}[{_place(get(table, 'ats', node), at)}]"
 
 
 ONE_BY_ONE = Identity()

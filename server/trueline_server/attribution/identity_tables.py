@@ -1,4 +1,4 @@
-"""Keeps the tables of the ids of tenants: one is made when it is asked for up to a position that has none yet."""
+"""Keeps the tables of the ids of tenants: adds ids that come in to the newest, or makes one anew if that is not all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from trueline_stores.warehouse.statements import Statement
 from trueline_stores.warehouse.tables import DATABASE
 
 from trueline_server.attribution.identity import PREFIX, CreateIdentities, FillKnown, Identity, ReadPairs
+from trueline_server.attribution.identity_growth import AddIds, CountChanges, Growth
 from trueline_server.attribution.scope import Scope
 from trueline_server.attribution.stitching import stitch
 
@@ -76,17 +77,38 @@ class IdentityTables:
             self._clear()
             name = self._tables.get(key)
             if name is None:
-                name = self._tables[key] = self._make(scope, stitches)
+                name = self._tables[key] = self._grown(scope, stitches) or self._make(scope, stitches)
             self._tables.move_to_end(key)
             while len(self._tables) > _KEPT:
-                self._drop(self._tables.popitem(last=False)[1])
-        return Identity(name)
+                former = self._tables.popitem(last=False)[1]
+                if former not in self._tables.values():
+                    self._drop(former)
+        return Identity(name, scope.position)
 
     def close(self) -> None:
         """Drop all tables."""
         with self._lock:
-            while self._tables:
-                self._drop(self._tables.popitem()[1])
+            for name in set(self._tables.values()):
+                self._drop(name)
+            self._tables.clear()
+
+    def _grown(self, scope: Scope, stitches: tuple[str, ...]) -> str | None:
+        """The tenant's newest table with what came in since; None = there is none, or more has changed."""
+        asked = (scope.tenant, stitches, None)
+        positions = [key[3] for key in self._tables if key[:3] == asked and key[3] is not None]
+        if scope.position is None or scope.known_us is not None or not positions:
+            return None
+        newest = max(positions)
+        if newest > scope.position:
+            return None
+        name = self._tables[*asked, newest]
+        growth = Growth(name, scope, stitches, newest)
+        ((added, changed, joined),) = self._warehouse.query(*CountChanges(growth).to_sql())
+        if changed or joined:
+            return None
+        if added:
+            self._command(AddIds(growth, scope.position))
+        return name
 
     def _make(self, scope: Scope, stitches: tuple[str, ...]) -> str:
         name = f"{PREFIX}{uuid.uuid4().hex}"

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from attribution_world import END_US, MODEL, START_US, Happening, answered, journeys, order, put, touch
-from trueline_server.attribution.identity import MOST_USERS, PREFIX
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from trueline_server.attribution.identity import MOST_USERS, NODES, PREFIX, Identity
 from trueline_server.attribution.identity_tables import IdentityTables
 from trueline_server.attribution.scope import Scope
 from trueline_server.attribution.statements import CountPaths, FindConversion, ReadJourney, ReadStitches
 from trueline_stores.warehouse.client import Warehouse
+from trueline_streams.pane_statements import Parameters
+
+_AT = "toUnixTimestamp64Micro(occurred_at) AS at"
 
 
 def _paths(warehouse: Warehouse, happenings: list[Happening], text: str = MODEL) -> dict[tuple[str, ...], int]:
@@ -129,6 +136,68 @@ def test_a_table_is_made_anew_when_events_came_in_and_dropped_at_the_end(warehou
     tables.close()
     left = warehouse.query("SELECT count() FROM system.tables WHERE name IN {names:Array(String)}", {"names": names})
     assert (left, first.table.startswith(PREFIX)) == ([(0,)], True)
+
+
+_IDS = st.sampled_from(["", "", "1", "2", "3"])
+_SEEN = st.builds(
+    Happening,
+    st.sampled_from(["seen", "signed_in"]),
+    st.sampled_from([1, 2, 3, 4]),
+    st.sampled_from(["", "u", "v", "w"]),
+    anonymous=_IDS,
+    device=_IDS,
+)
+
+
+def _persons(warehouse: Warehouse, scope: Scope, identity: Identity) -> list[tuple[Any, ...]]:
+    bound = Parameters()
+    events = f"SELECT {_AT}, position, user_id, {NODES} FROM trueline.events WHERE {scope.bound(bound)}"
+    return warehouse.query(
+        f"SELECT position, person, stitch FROM ({identity.rows(events)}) ORDER BY position", bound.values
+    )
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(_SEEN, min_size=1, max_size=6), min_size=2, max_size=4))
+@example([[Happening("seen", 1, "u", device="1")], [Happening("seen", 1, "v", device="2")], []])
+def test_a_table_that_grows_is_that_made_anew(warehouse: Warehouse, batches: list[list[Happening]]) -> None:
+    """Whatever comes in, and in whatever order; what was asked about before keeps its answer."""
+    growing, tenant = IdentityTables(warehouse), ""
+    told: list[tuple[Scope, Identity, list[tuple[Any, ...]]]] = []
+    for batch in batches:
+        tenant = put(warehouse, batch, tenant)
+        ((position,),) = warehouse.query("SELECT max(position) FROM trueline.events")
+        scope = Scope(tenant, START_US, END_US, None, int(position))
+        fresh = IdentityTables(warehouse)
+        identity = growing.of(scope, ("seen", "signed_in"))
+        expected = _persons(warehouse, scope, fresh.of(scope, ("seen", "signed_in")))
+        told.append((scope, identity, expected))
+        fresh.close()
+    for scope, identity, expected in told:
+        assert _persons(warehouse, scope, identity) == expected
+    growing.close()
+
+
+def test_what_is_known_or_new_is_added_and_all_else_is_made_anew(warehouse: Warehouse) -> None:
+    """The same table as long as ids keep their users; another one when one changes hands or is joined to others."""
+    tables, names = IdentityTables(warehouse), []
+    tenant = put(warehouse, [Happening("seen", 1, "u", device="1"), Happening("seen", 1, device="8", anonymous="8")])
+    kiosk = [Happening("seen", 2, f"u{place}", device="k") for place in range(MOST_USERS + 1)]
+    for batch in (
+        [],
+        [Happening("seen", 2, "u", device="1"), Happening("seen", 2, device="8", anonymous="8")],
+        [Happening("seen", 2, "v", device="2", anonymous="2")],
+        kiosk,
+        [Happening("seen", 3, "w", device="k")],
+        [Happening("seen", 3, "v", device="1")],
+        [Happening("seen", 4, device="2", anonymous="9")],
+    ):
+        put(warehouse, batch, tenant)
+        ((position,),) = warehouse.query("SELECT max(position) FROM trueline.events")
+        names.append(tables.of(Scope(tenant, START_US, END_US, None, int(position)), ("seen",)).table)
+    same = [name == before for before, name in pairwise(names)]
+    assert same == [True, True, False, True, False, False]
+    tables.close()
 
 
 @pytest.mark.parametrize("identity", ["", "nobody"])

@@ -10,6 +10,7 @@ from trueline_rules.attribution_model import AttributionModel
 from trueline_rules.loader import load_texts
 from trueline_server.attribution.funnel import CountLevels
 from trueline_server.attribution.identity import CreateIdentities, FillKnown, Identity, ReadPairs
+from trueline_server.attribution.identity_growth import AddIds, CountChanges, Growth
 from trueline_server.attribution.journeys import Journeys
 from trueline_server.attribution.models import FirstTouch, TimeDecay
 from trueline_server.attribution.money import UnknownCurrencies
@@ -47,11 +48,14 @@ assert SHOP.costs is not None
 KNOWN = Scope("acme", 2 * DAY_US, 3 * DAY_US, 5)
 JOURNEYS = Journeys(Scope("acme", 2 * DAY_US, 3 * DAY_US), SHOP, _RULES.mapping, "order")
 STITCHED = Journeys(KNOWN, SHOP, _RULES.mapping, "order", Identity("identities_1"))
+GROWTH = Growth("identities_1", KNOWN, ("seen",), 7)
 
 CASES: dict[str, tuple[Statement, dict[str, object]]] = {
     "identities": (CreateIdentities("identities_1"), {}),
     "known": (FillKnown("identities_1", KNOWN, ("seen",)), {"tenant": "acme", "known_us": 5, "stitches": ["seen"]}),
     "pairs": (ReadPairs("identities_1", KNOWN, ("seen",)), {"tenant": "acme", "known_us": 5, "stitches": ["seen"]}),
+    "changes": (CountChanges(GROWTH), {"tenant": "acme", "known_us": 5, "after": 7, "stitches": ["seen"]}),
+    "added": (AddIds(GROWTH, 9), {"tenant": "acme", "known_us": 5, "after": 7, "stitches": ["seen"], "since": 9}),
     "currencies": (
         UnknownCurrencies(KNOWN, SHOP, ("ordered",)),
         {"known": ["", "EUR", "USD"], "tenant": "acme", "known_us": 5, "names": ["ordered"], "start_us": 172800000000},
