@@ -31,6 +31,7 @@ VERBS = {
     "score-feature": "what features are worth to whom; what to build when",
     "study": "do sponsors stay, do users pay more, do campaigns pay off",
     "churn": "who is likely to leave, why, and what to do",
+    "compliance": "does it comply, where does it stand, what shows it",
     "operations": "long work on the server: list, show, cancel, wait",
 }
 # Verbs of the server extra, found through entry points when they are used: looking for them takes longer than --help.

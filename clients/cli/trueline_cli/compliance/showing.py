@@ -1,0 +1,201 @@
+"""Compliance in words and tables of at most 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from trueline_cli import style
+
+if TYPE_CHECKING:
+    from trueline import (
+        ComplianceCoverage,
+        ComplianceFrameworks,
+        CompliancePosture,
+        ControlAssessment,
+        Evidence,
+        FrameworkAssessment,
+        PatternAssessment,
+        PrivacyImpactAssessment,
+        SecurityAssessment,
+        Waiver,
+    )
+
+_WORDS = {
+    "pass": ("pass", "green"),
+    "fail": ("fail", "red"),
+    "insufficient_evidence": ("unknown", "yellow"),
+    "waived": ("waived", "cyan"),
+    "not_applicable": ("n/a", "dim"),
+    "unspecified": ("?", "dim"),
+}
+_SEVERITIES = {"critical": "red", "high": "yellow"}
+_OPEN = ("fail", "insufficient_evidence")
+_COUNTS = ("pass", "fail", "unknown", "waived", "n/a")
+
+
+def show_verdict(found: PatternAssessment, *, every: bool) -> None:
+    """Print the verdict on a pattern: counts by framework, what is open (or all controls), and what to do."""
+    verdict = Text("passed", style="bold green") if found.validation_passed else Text("not passed", style="bold red")
+    style.show(Text.assemble(f"{found.name}: ", verdict), "", _frameworks(found.frameworks))
+    for framework in found.frameworks.values():
+        show_controls(framework, every=every)
+    if found.recommendations:
+        style.show("", Text("what to do", style="bold"))
+    for each in found.recommendations:
+        style.show("", Text.assemble(_severity(each.severity.value), f"  {each.text}"))
+        style.show(Text(", ".join(each.controls), style="dim"))
+
+
+def show_controls(framework: FrameworkAssessment, *, every: bool) -> None:
+    """Print the controls of a framework that are open, or `every` one, with their reasons."""
+    controls = [one for one in framework.controls.values() if every or one.status.value in _OPEN]
+    if not controls:
+        return
+    made = style.table("control", "severity", "status", "why", fold=("why",), cut={"control": 18})
+    for one in controls:
+        made.add_row(one.control_id, _severity(one.severity.value), _status(one.status.value), _why(one))
+    style.show("", Text(f"{framework.title} {framework.version}", style="bold"), made)
+
+
+def show_posture(posture: CompliancePosture, *, every: bool) -> None:
+    """Print where subjects stand; with controls their reasons, too."""
+    style.show(f"as of {style.moment(posture.at)} UTC, rules {posture.rule_revision}")
+    single = len(posture.subjects) == 1
+    for each in posture.subjects:
+        style.show("", Text(str(each.subject), style="bold"), _frameworks(each.frameworks))
+        for framework in each.frameworks.values():
+            show_controls(framework, every=every)
+    if not posture.subjects:
+        style.show("nothing is known of any subject of this kind")
+    elif not single and posture.total_subjects > len(posture.subjects):
+        style.show("", f"{len(posture.subjects):,} of {posture.total_subjects:,}; --limit 0 tells all")
+
+
+def show_frameworks(found: ComplianceFrameworks, *, with_controls: bool) -> None:
+    """Print frameworks in force, one a line, or with their controls."""
+    if not with_controls:
+        made = style.table("framework", "title", "version", "controls", right=("controls",), fold=("title",))
+        for each in found.frameworks.values():
+            made.add_row(each.name, each.title, each.version, f"{each.total_controls:,}")
+        style.show(made)
+        return
+    for each in found.frameworks.values():
+        made = style.table("control", "severity", "asks for", fold=("asks for",), cut={"control": 18})
+        for one in each.controls:
+            told = [one.title, f"rule: {one.rule}"]
+            told += [f"applies: {one.applies}"] if one.applies else []
+            told += [f"evidence: {need.type}, {need.freshness.days} days" for need in one.evidence]
+            made.add_row(one.control_id, _severity(one.severity.value), "\n".join(told))
+        style.show("", Text(f"{each.name}: {each.title} {each.version}", style="bold"), made)
+
+
+def show_security(found: SecurityAssessment) -> None:
+    """Print how secure something is, by area, and what is wrong."""
+    score = "" if found.score is None else f", score {found.score * 100:.0f} %"
+    style.show(Text.assemble(f"{found.name}: ", (found.level, "bold"), score), f"as {found.level_reason}", "")
+    made = style.table("area", "pass", "fail", "unknown", "worst", right=("pass", "fail", "unknown"))
+    for area in found.areas:
+        worst = _severity("" if area.worst.value == "unspecified" else area.worst.value)
+        made.add_row(area.area.replace("_", " "), str(area.passed), str(area.failed), str(area.unknown), worst)
+    style.show(made)
+    for each in found.findings:
+        head = Text.assemble(
+            f"{each.control_id}  ", _severity(each.severity.value), "  ", _status(each.status.value), f"  {each.title}"
+        )
+        style.show("", head, each.reason)
+        if each.mitigation:
+            style.show(Text(each.mitigation, style="dim"))
+
+
+def show_privacy(found: PrivacyImpactAssessment) -> None:
+    """Print what a processing does to people: verdict, risk, findings."""
+    verdict = Text("passed", style="bold green") if found.passed else Text("not passed", style="bold red")
+    required = "required" if found.assessment_required else "not required"
+    style.show(
+        Text.assemble(f"{found.name}: ", verdict),
+        f"full assessment {required}: {found.assessment_reason}",
+        f"risk {_level(found.risk.value)}, left {_level(found.residual_risk.value)}: {found.risk_reason}",
+    )
+    if found.prior_consultation:
+        style.show(Text("the authority must be asked before", style="red"))
+    made = style.table("right", "reference", "served", fold=("right",))
+    for right in found.rights:
+        made.add_row(right.title, right.reference, right.support.value.replace("_", " "))
+    style.show("", made)
+    for each in found.findings:
+        what = Text("unknown", style="yellow") if each.unknown else Text("wrong", style="red")
+        head = Text.assemble(f"{each.about}  ", _severity(each.severity.value), "  ", what, f"  {each.reference}")
+        style.show("", head, each.text)
+        if each.mitigation:
+            style.show(Text(each.mitigation, style="dim"))
+
+
+def show_coverage(found: ComplianceCoverage, framework: str, by_framework: str) -> None:
+    """Print which controls are covered, and by which chain."""
+    share = "" if found.mean_share is None else f", mean share {found.mean_share * 100:.1f} %"
+    style.show(
+        f"{framework} by {by_framework}: {found.covered_any:,} of {found.targets:,} in part or in all, "
+        f"{found.covered_all:,} in all{share}"
+    )
+    made = style.table("control", "share", "by", "chain", right=("share",), fold=("chain",), cut={"control": 18})
+    for each in found.controls:
+        how = "" if not each.hops else "in full" if each.full else each.relation.value
+        chain = " > ".join(f"{hop.framework} {hop.control_id}" for hop in each.hops)
+        made.add_row(each.control_id, f"{each.share * 100:.0f} %", how, chain)
+    style.show("", made)
+
+
+def show_evidence(found: Sequence[Evidence]) -> None:
+    """Print evidence, one a line."""
+    made = style.table("evidence", "subject", "type", "collected", "source", fold=("subject", "type", "source"))
+    for each in found:
+        collected = style.moment(each.collected_at, short=True)
+        made.add_row(each.evidence_id, str(each.subject), each.type, collected, each.source)
+    style.show(made if found else "no evidence was recorded")
+
+
+def show_waivers(found: Sequence[Waiver]) -> None:
+    """Print waivers, one a line, with who approved them and until when."""
+    made = style.table("waiver", "control", "until", "by", "instead", fold=("control", "by", "instead"))
+    for each in found:
+        until = style.moment(each.expires_at, short=True)
+        if each.revoked_at is not None:
+            until = f"revoked {each.revoked_at:%Y-%m-%d}"
+        people = f"{each.requested_by}, {each.approved_by}"
+        control = f"{each.framework} {each.control_id}\n{each.subject}"
+        made.add_row(each.waiver_id, control, until, people, each.compensating_control)
+    style.show(made if found else "no waiver is in force")
+
+
+def _frameworks(frameworks: Mapping[str, FrameworkAssessment]) -> Any:
+    made = style.table("framework", *_COUNTS, "score", right=(*_COUNTS, "score"), fold=("framework",))
+    for name, one in frameworks.items():
+        counts = (one.passed, one.failed, one.insufficient, one.waived, one.not_applicable)
+        score = style.NOTHING if one.weighted_score is None else f"{one.weighted_score * 100:.0f} %"
+        made.add_row(name, *map(str, counts), score)
+    return made
+
+
+def _why(one: ControlAssessment) -> str:
+    return f"{one.title}\n{one.reason}"
+
+
+def _status(status: str) -> Text:
+    word, colour = _WORDS.get(status, (status, ""))
+    return Text(word, style=colour)
+
+
+def _severity(severity: str) -> Text:
+    return Text(severity, style=_SEVERITIES.get(severity, ""))
+
+
+def _level(level: str) -> str:
+    return "not known" if level == "unspecified" else level.replace("_", " ")
+
+
+def open_controls(frameworks: Iterable[FrameworkAssessment]) -> bool:
+    """Whether anything fails or is not known."""
+    return any(not one.satisfied for one in frameworks)

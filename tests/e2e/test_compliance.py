@@ -1,0 +1,268 @@
+"""Compliance end to end: a server, the SDK and the command line; the usage example, and a control that turns."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+from trueline import (
+    AsyncTruelineClient,
+    ControlStatus,
+    DataSharing,
+    DataUse,
+    Fact,
+    InvalidRequestError,
+    NotFoundError,
+    PreconditionError,
+    RiskLevel,
+    TruelineClient,
+)
+from trueline.v1 import compliance_service_pb2, compliance_service_pb2_grpc
+
+from benchmarks.server_process import ServerProcess
+
+REPORTING = {
+    "personal_data_involved": True,
+    "data_types_collected": {"email", "campaign_data"},
+    "encryption_implemented": True,
+    "user_consent_required": True,
+}
+PATTERN = """\
+subject: automated_reporting
+name: Automated Reporting
+frameworks: [gdpr, soc2]
+facts:
+  personal_data_involved: true
+  data_types_collected: [email, campaign_data]
+  encryption_implemented: true
+  user_consent_required: true
+"""
+POST = """\
+apiVersion: trueline/v1
+kind: FactType
+metadata: {name: sealed}
+spec: {subject: parcel, type: bool}
+---
+apiVersion: trueline/v1
+kind: ComplianceFramework
+metadata: {name: post}
+spec:
+  title: Post
+  version: "1"
+  subject: parcel
+  controls:
+    - {id: A.1, title: Parcels are sealed., severity: critical, rule: sealed, remediation: Seal it.}
+---
+apiVersion: trueline/v1
+kind: Metric
+metadata: {name: controls_turned}
+spec:
+  events: [compliance_control_turned]
+  aggregation: count
+  group_by: [properties.framework, properties.to, properties.severity]
+  window: 1d
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that looks at controls every second, with a framework that somebody wrote."""
+    folder = tmp_path_factory.mktemp("compliance")
+    (folder / "post.yaml").write_text(POST)
+    settings = {"TRUELINE_RULES": str(folder / "post.yaml"), "TRUELINE_COMPLIANCE_INTERVAL_S": "1"}
+    with ServerProcess(folder, settings) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def client(server: ServerProcess) -> Iterator[TruelineClient]:
+    """A client of it."""
+    with TruelineClient(server.address) as client:
+        yield client
+
+
+def _cli(server: ServerProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "trueline_cli", "compliance", *arguments, "--address", server.address]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_the_usage_example_has_a_verdict_findings_and_recommendations(client: TruelineClient) -> None:
+    """Validation does not pass while what is needed is not known, and each reason names values or what is missing."""
+    found = client.assess_pattern("automated_reporting", ["gdpr", "soc2"], REPORTING, name="Automated Reporting")
+    assert not found.validation_passed
+    assert list(found.frameworks) == ["gdpr", "soc2"]
+    controls = [control for each in found.frameworks.values() for control in each.controls.values()]
+    assert {control.status for control in controls} >= {ControlStatus.PASS, ControlStatus.INSUFFICIENT_EVIDENCE}
+    for control in controls:
+        assert control.reason
+        if control.status is ControlStatus.INSUFFICIENT_EVIDENCE:
+            lacking = [need for need in control.evidence if need.state != "fresh"]
+            assert control.missing_facts or lacking
+    assert found.recommendations
+    assert all(each.text and each.controls for each in found.recommendations)
+
+
+def test_the_command_line_tells_the_same_and_exits_with_1(server: ServerProcess, tmp_path: Path) -> None:
+    """A table of at most 80 columns, JSON and CSV; a file that says something else is wrong use."""
+    file = tmp_path / "pattern.yaml"
+    file.write_text(PATTERN)
+    table = _cli(server, "assess", str(file))
+    assert (table.returncode, table.stderr) == (1, "")
+    assert "Automated Reporting: not passed" in table.stdout
+    assert "what to do" in table.stdout
+    assert max(map(len, table.stdout.splitlines())) <= 80
+    told = json.loads(_cli(server, "assess", str(file), "--output", "json").stdout)
+    assert told["validation_passed"] is False
+    rows = list(csv.DictReader(io.StringIO(_cli(server, "assess", str(file), "--output", "csv").stdout)))
+    assert {row["framework"] for row in rows} == {"gdpr", "soc2"}
+    file.write_text(PATTERN.replace("facts:", "fcats:"))
+    wrong = _cli(server, "assess", str(file))
+    assert (wrong.returncode, "did you mean 'facts'?" in wrong.stderr) == (2, True)
+    file.write_text(PATTERN.replace("[gdpr, soc2]", "[gdrp]"))
+    unknown = _cli(server, "assess", str(file))
+    assert (unknown.returncode, "did you mean 'gdpr'?" in unknown.stderr) == (1, True)
+
+
+def test_a_framework_of_ones_own_lets_a_build_pass(server: ServerProcess, tmp_path: Path) -> None:
+    """Exit status 0 if all is known and holds, 1 if it fails or is not known."""
+    file = tmp_path / "parcel.json"
+    for facts, status in (({"sealed": True}, 0), ({"sealed": False}, 1), ({}, 1)):
+        file.write_text(json.dumps({"subject": "p0", "kind": "parcel", "frameworks": ["post"], "facts": facts}))
+        assert _cli(server, "assess", str(file)).returncode == status
+
+
+def test_evidence_and_waivers_from_the_command_line(
+    server: ServerProcess, client: TruelineClient, tmp_path: Path
+) -> None:
+    """What is recorded counts, what is waived is told so, and what may not be is refused."""
+    report = tmp_path / "report.pdf"
+    report.write_bytes(b"report")
+    add = ("evidence", "add", "encryption_report", "--source", "scanner", "--subject", "automated_reporting")
+    added = _cli(server, *add, "--file", str(report), "--output", "json")
+    assert added.returncode == 0, added.stderr
+    evidence = json.loads(added.stdout)
+    assert client.list_evidence("automated_reporting")[0].evidence_id == evidence["evidence_id"]
+    assert evidence["sha256"] == hashlib.sha256(b"report").hexdigest()
+    assert "encryption_report" in _cli(server, "evidence", "list").stdout
+    until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    waive = ("waive", "post", "A.1", "--subject", "p1", "--kind", "parcel", "--reason", "no tape", "--instead", "rope")
+    refused = _cli(server, *waive, "--by", "ada", "--approved-by", "Ada", "--until", until)
+    assert (refused.returncode, "another person" in refused.stderr) == (1, True)
+    granted = _cli(server, *waive, "--by", "ada", "--approved-by", "grace", "--until", until, "--output", "json")
+    assert granted.returncode == 0, granted.stderr
+    posture = _cli(server, "posture", "p1", "--kind", "parcel", "--all")
+    assert (posture.returncode, "waived" in posture.stdout) == (0, True)
+    waiver = json.loads(granted.stdout)["waiver_id"]
+    assert _cli(server, "revoke", waiver, "--by", "eve").returncode == 0
+    assert _cli(server, "posture", "p1", "--kind", "parcel").returncode == 1
+    assert waiver in _cli(server, "waivers", "--ended", "--output", "csv").stdout
+
+
+def test_security_privacy_controls_and_coverage_from_the_command_line(server: ServerProcess, tmp_path: Path) -> None:
+    """Tables of at most 80 columns, a page to file, and a mapping that is not there."""
+    pattern, processing, page = (tmp_path / name for name in ("pattern.yaml", "processing.yaml", "report.html"))
+    pattern.write_text(PATTERN)
+    security = _cli(server, "security", str(pattern))
+    assert (security.returncode, "authentication" in security.stdout) == (1, True)
+    processing.write_text(
+        "subject: automated_reporting\nname: Automated Reporting\npeople: 500\nautomated_decisions: false\n"
+        "data:\n  - {data_type: email, purpose: Send reports., retention: 365d, legal_basis: consent,\n"
+        "     consent_recorded: true, encrypted: true,\n"
+        "     shared_with: [{recipient: Mailer, country: NO, contract: true}]}\n"
+        "rights: {access: By the settings., erasure: true}\n"
+    )
+    privacy = _cli(server, "privacy", str(processing), "--html", str(page))
+    assert (privacy.returncode, privacy.stderr) == (1, "")
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    controls = _cli(server, "controls", "gdpr")
+    assert (controls.returncode, "Art. 32(1)(a)" in controls.stdout) == (0, True)
+    for shown in (security, privacy, controls, _cli(server, "controls")):
+        assert max(map(len, shown.stdout.splitlines())) <= 80
+    unknown = _cli(server, "coverage", "iso2701", "--by", "post")
+    assert (unknown.returncode, "iso2701" in unknown.stderr) == (1, True)
+
+
+def test_the_async_client_has_the_same_calls(server: ServerProcess) -> None:
+    """Assessments, posture and privacy."""
+
+    async def run() -> None:
+        async with AsyncTruelineClient(server.address) as client:
+            frameworks = await client.list_frameworks("gdpr", with_controls=True)
+            assert len(frameworks.frameworks["gdpr"].controls) == frameworks.frameworks["gdpr"].total_controls
+            found = await client.assess_security("automated_reporting", REPORTING)
+            assert found.areas
+            assert found.level == "unknown"
+            use = DataUse(
+                "health", retention=timedelta(days=9999), shared_with=[DataSharing("Lab", "US")], encrypted=False
+            )
+            privacy = await client.assess_privacy_impact("automated_reporting", [use], people=50_000)
+            assert privacy.residual_risk is RiskLevel.VERY_HIGH
+            assert privacy.prior_consultation
+            posture = await client.get_posture(frameworks=["soc2"])
+            assert [str(each.subject) for each in posture.subjects] == ["tenant"]
+
+    asyncio.run(run())
+
+
+def test_errors_are_those_of_the_sdk(client: TruelineClient) -> None:
+    """Unknown names, contradictions, evidence that nobody needs, a waiver of one person alone."""
+    with pytest.raises(NotFoundError) as caught:
+        client.assess_pattern("x", ["gdrp"])
+    assert (caught.value.reason, caught.value.metadata["nearest"]) == ("UNKNOWN_FRAMEWORK", "gdpr")
+    facts = {"encryption_implemented": True, "encryption_at_rest": False, "encryption_in_transit": False}
+    with pytest.raises(InvalidRequestError, match="neither at rest nor in transit"):
+        client.assess_pattern("x", ["gdpr"], facts)
+    with pytest.raises(NotFoundError, match="did you mean 'encryption_report'"):
+        client.record_evidence("encryption_reprot", "scanner", subject="x")
+    with pytest.raises(PreconditionError, match="another person"):
+        client.grant_waiver(
+            "post",
+            "A.1",
+            reason="no tape",
+            compensating_control="rope",
+            requested_by="ada",
+            approved_by="ADA",
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+            subject="p1",
+            kind="parcel",
+        )
+
+
+def test_a_control_that_turns_is_an_event_that_metrics_count(client: TruelineClient) -> None:
+    """It goes through the log like any other event, once."""
+    first = client.get_posture("p9", kind="parcel")
+    assert first.subjects[0].frameworks["post"].insufficient == 1
+    client.put_facts([Fact(subject_id="p9", name="sealed", value=True)])
+    deadline = time.monotonic() + 60
+    # The first look tells nothing; it has been there once the metric counts what turned after it.
+    sealed, turned = True, 0.0
+    while not turned and time.monotonic() < deadline:
+        sealed = not sealed
+        client.put_facts([Fact(subject_id="p9", name="sealed", value=sealed)])
+        until = time.monotonic() + 4
+        while not turned and time.monotonic() < until:
+            client.status(min_position=client.status().accepted_position)
+            points = client.query_metric("controls_turned", labels={"properties.framework": "post"}).points
+            turned = sum(point.value or 0.0 for point in points)
+    assert turned >= 1
+
+
+def test_the_service_is_reflected(server: ServerProcess) -> None:
+    """A stub of the contract reaches it."""
+    with grpc.insecure_channel(server.address) as channel:
+        stub = compliance_service_pb2_grpc.ComplianceServiceStub(channel)
+        answer = stub.ListFrameworks(compliance_service_pb2.ListFrameworksRequest(), timeout=30)
+    assert "post" in {framework.name for framework in answer.frameworks}
