@@ -48,7 +48,7 @@ def show_list(runs: Sequence[StudyRun]) -> None:
 
     made = style.table("run", "study", "from", "to", "data", "done", fold=("study",))
     for run in runs:
-        done = style.moment(run.finished_at, short=True)
+        done = style.moment(run.finished_at, short=True)[: len("2026-03-01")]
         made.add_row(run.id, run.study, _day(run.start), _day(run.end), run.completeness.value, done)
     style.show(made if runs else "no study was run; trueline study run renewal_rate")
 
