@@ -120,7 +120,7 @@ class Assessments:
         frameworks = self.frameworks(rules, asked.subject.kind, asked.frameworks, asked.field)
         given = given_facts(rules, asked.subject, asked.given)
         needed = Needed(tenant, rules, frameworks, at_us)
-        known = {**self._gatherer.of_tenant(needed), **self._of_subject(needed, asked.subject), **given}
+        known = {**self._gatherer.of(needed, asked.subject), **given}
         moment = self._moment(tenant, at_us, [asked.subject, THE_TENANT])
         if refuse:
             refuse_contradictions(frameworks, known, moment.now)
@@ -157,19 +157,18 @@ class Assessments:
         found_us = instant_of(at_us, now_us)
         rules = self._rules_at(tenant, found_us, now_us)
         frameworks = self.frameworks(rules, kind, names, "frameworks")
-        if kind == TENANT:
-            subjects, total = [THE_TENANT], 1
-        else:
-            ids = self._facts.subjects(tenant, kind, found_us, after=after, most=most)
-            subjects, total = [Subject(kind, one) for one in ids], self._facts.count_subjects(tenant, kind, found_us)
         needed = Needed(tenant, rules, frameworks, found_us)
-        of_tenant = self._gatherer.of_tenant(needed)
-        of_subjects = {} if kind == TENANT else self._gatherer.of_subjects(needed, kind, [one.id for one in subjects])
         moment = self._moment(tenant, found_us, None)
-        standings: dict[Subject, list[Standing]] = {}
-        for subject in subjects:
-            known = {**of_tenant, **of_subjects.get(subject.id, {})}
-            standings[subject] = [Standing(one, one.statuses(subject, known, moment)) for one in frameworks]
+        if kind == TENANT:
+            known = {name: fact.value for name, fact in self._gatherer.of(needed, THE_TENANT).items()}
+            standings = {THE_TENANT: _standings(frameworks, THE_TENANT, known, moment)}
+            return Postures(standings, 1, found_us, rules.revision)
+        ids = self._facts.subjects(tenant, kind, found_us, after=after, most=most)
+        standings = {
+            (subject := Subject(kind, one)): _standings(frameworks, subject, values, moment)
+            for one, values in self._gatherer.values(needed, kind, ids)
+        }
+        total = self._facts.count_subjects(tenant, kind, found_us)
         return Postures(standings, total, found_us, rules.revision)
 
     def frameworks(
@@ -194,11 +193,6 @@ class Assessments:
                 raise invalid_field("subject.kind", told)
         return found
 
-    def _of_subject(self, needed: Needed, subject: Subject) -> Facts:
-        if subject.kind == TENANT:
-            return {}
-        return self._gatherer.of_subjects(needed, subject.kind, [subject.id])[subject.id]
-
     def _moment(self, tenant: str, at_us: int, subjects: Sequence[Subject] | None) -> Moment:
         """An instant with evidence and waivers of some subjects, or of all."""
         with self._state.reading() as connection:
@@ -221,6 +215,12 @@ class Assessments:
                 f"{rows[first.index][0]} cannot be kept: {first.message}",
                 metadata={"field": rows[first.index][0]},
             )
+
+
+def _standings(
+    frameworks: Sequence[JudgedFramework], subject: Subject, values: Mapping[str, object], moment: Moment
+) -> list[Standing]:
+    return [Standing(one, one.statuses(subject, values, moment)) for one in frameworks]
 
 
 def _judges(framework: JudgedFramework, kind: str) -> bool:

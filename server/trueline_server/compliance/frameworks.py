@@ -55,17 +55,16 @@ class JudgedFramework:
             moment: the instant, with evidence and waivers as of it.
 
         """
-        unsure = self.contradicting(known, moment.now)
+        unsure = self.contradicting({name: fact.value for name, fact in known.items()}, moment.now)
         results = []
         for judge in self.judges:
             whose = _whose(judge, subject)
             results.append(_not_asked(judge) if whose is None else judge.judge(known, unsure, whose, moment))
         return FrameworkResult(self.framework, tuple(results))
 
-    def statuses(self, subject: Subject, known: Facts, moment: Moment) -> list[Status]:
-        """What its controls come to, without telling why."""
-        unsure = self.contradicting(known, moment.now)
-        values = {name: fact.value for name, fact in known.items()}
+    def statuses(self, subject: Subject, values: Mapping[str, object], moment: Moment) -> list[Status]:
+        """What its controls come to by values of facts, without telling why."""
+        unsure = self.contradicting(values, moment.now)
         return [
             judge.status(values, unsure, whose, moment)
             if (whose := _whose(judge, subject)) is not None
@@ -73,13 +72,12 @@ class JudgedFramework:
             for judge in self.judges
         ]
 
-    def contradicting(self, known: Facts, now: datetime) -> dict[str, str]:
+    def contradicting(self, values: Mapping[str, object], now: datetime) -> dict[str, str]:
         """Facts that cannot hold together, with what the framework says of them."""
-        values = {name: fact.value for name, fact in known.items()}
         found: dict[str, str] = {}
         for said, condition in zip(self.framework.contradictions, self.compiled.contradictions, strict=True):
             if condition.evaluate(values, now):
-                found |= {name: said.text for name in condition.facts if name not in found and name in known}
+                found |= {name: said.text for name in condition.facts if name not in found and name in values}
         return found
 
 

@@ -34,12 +34,14 @@ class Moment:
 
     Attributes:
         at_us: µs since 1970 (UTC).
+        now: the same, as conditions read it.
         evidence: (subject, type) -> all that was recorded and collected by then.
         waivers: (subject, framework, control) -> those in force then.
 
     """
 
     at_us: int
+    now: datetime
     evidence: Mapping[tuple[Subject, str], Sequence[Evidence]]
     waivers: Mapping[tuple[Subject, str, str], Sequence[Waiver]]
 
@@ -54,12 +56,7 @@ class Moment:
         for waiver in waivers:
             if waiver.in_force(at_us):
                 in_force.setdefault((waiver.subject, waiver.framework, waiver.control), []).append(waiver)
-        return cls(at_us, pieces, in_force)
-
-    @property
-    def now(self) -> datetime:
-        """The instant as conditions read it."""
-        return _EPOCH + timedelta(microseconds=self.at_us)
+        return cls(at_us, _EPOCH + timedelta(microseconds=at_us), pieces, in_force)
 
 
 class Judge:
@@ -80,12 +77,13 @@ class Judge:
 
     def status(self, values: Mapping[str, object], unsure: Collection[str], subject: Subject, moment: Moment) -> Status:
         """What the control comes to, without telling why; see `judge`."""
-        truth = self._truth(values, unsure, moment.now)
-        if truth is Status.PASS and any(
-            found.state is not EvidenceState.FRESH for found in self._evidence(subject, moment)
-        ):
-            truth = Status.INSUFFICIENT
-        return Status.WAIVED if truth in _WAIVABLE and self._waiver(subject, moment) is not None else truth
+        status = self._truth(values, unsure, moment.now)
+        if status is Status.PASS and self.control.evidence:
+            fresh = all(found.state is EvidenceState.FRESH for found in self._evidence(subject, moment))
+            status = Status.PASS if fresh else Status.INSUFFICIENT
+        if status in _WAIVABLE and moment.waivers and self._waiver(subject, moment) is not None:
+            return Status.WAIVED
+        return status
 
     def judge(self, known: Facts, unsure: Mapping[str, str], subject: Subject, moment: Moment) -> ControlResult:
         """What the control comes to, and why.

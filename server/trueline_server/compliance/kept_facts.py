@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -72,13 +72,24 @@ class FactGatherer:
     def __init__(self, facts: FactStore) -> None:
         self._facts = facts
 
-    def of_tenant(self, needed: Needed) -> Facts:
-        """Facts about the tenant as a whole."""
-        return self._read(needed, TENANT, [TENANT_ID])[TENANT_ID]
+    def of(self, needed: Needed, subject: Subject) -> Facts:
+        """Facts of a subject and of the tenant as a whole."""
+        own = {} if subject.kind == TENANT else self._read(needed, subject.kind, [subject.id])[subject.id]
+        return {**self._read(needed, TENANT, [TENANT_ID])[TENANT_ID], **own}
 
-    def of_subjects(self, needed: Needed, kind: str, ids: Sequence[str]) -> Mapping[str, Facts]:
-        """Facts of subjects of one kind, by subject; without those of the tenant."""
-        return self._read(needed, kind, ids)
+    def values(self, needed: Needed, kind: str, ids: Sequence[str]) -> Iterator[tuple[str, dict[str, object]]]:
+        """Values of facts of subjects of one kind and of the tenant as a whole, in the order of the subjects.
+
+        Read column by column: of many subjects a value costs a tenth of a fact that tells its instant.
+        """
+        of_tenant = {name: fact.value for name, fact in self._read(needed, TENANT, [TENANT_ID])[TENANT_ID].items()}
+        found: dict[str, dict[str, object]] = {one: dict(of_tenant) for one in ids}
+        types = needed.types(kind)
+        for column in self._facts.columns_as_of(needed.tenant, kind, needed.at_us, types, ids) if types and ids else ():
+            name = column.name
+            for subject_id, value in zip(column.ids, column.values, strict=True):
+                found[subject_id][name] = value
+        return iter(found.items())
 
     def _read(self, needed: Needed, kind: str, ids: Sequence[str]) -> dict[str, dict[str, KnownFact]]:
         found: dict[str, dict[str, KnownFact]] = {one: {} for one in ids}
@@ -130,8 +141,9 @@ def refuse_contradictions(frameworks: Iterable[JudgedFramework], known: Facts, n
         TruelineError: CONTRADICTORY_FACTS.
 
     """
+    values = {name: fact.value for name, fact in known.items()}
     for framework in frameworks:
-        found = framework.contradicting(known, now)
+        found = framework.contradicting(values, now)
         if found:
             text = next(iter(found.values()))
             names = [name for name, told in found.items() if told == text]

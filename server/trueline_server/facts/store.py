@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -59,6 +59,22 @@ _STAMPS = (
     "FROM trueline.facts WHERE tenant = {tenant:String} AND name IN {names:Array(String)} "
     "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') GROUP BY subject, name"
 )
+# Of each name the subjects with a value, type by type; subjects and values are two arrays in one order.
+_COLUMNS_AS_OF = (
+    "SELECT name, "
+    "groupArrayIf(subject_id, isNotNull(number)), groupArrayIf(assumeNotNull(number), isNotNull(number)), "
+    "groupArrayIf(subject_id, isNotNull(decimal)), groupArrayIf(assumeNotNull(decimal), isNotNull(decimal)), "
+    "groupArrayIf(subject_id, isNotNull(text)), groupArrayIf(assumeNotNull(text), isNotNull(text)), "
+    "groupArrayIf(subject_id, isNotNull(flag)), groupArrayIf(assumeNotNull(flag), isNotNull(flag)), "
+    "groupArrayIf(subject_id, isNotNull(instant)), groupArrayIf(assumeNotNull(instant), isNotNull(instant)), "
+    "groupArrayIf(subject_id, has_texts), groupArrayIf(texts, has_texts) "
+    "FROM (SELECT * FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} "
+    "AND name IN {names:Array(String)} AND subject_id IN {ids:Array(String)} "
+    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') "
+    "ORDER BY name, subject_id, observed_at DESC, revision DESC LIMIT 1 BY name, subject_id) "
+    "GROUP BY name ORDER BY name"
+)
+_PLACES = {kind: 1 + 2 * place for place, kind in enumerate(("number", "decimal", "text", "bool", "datetime", "texts"))}
 _SUBJECTS = (
     "SELECT subject_id FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} "
     "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') "
@@ -84,6 +100,15 @@ class FactRow:
     name: str
     observed_at_us: int
     value: FactContent
+
+
+@dataclass(frozen=True, slots=True)
+class FactColumn:
+    """Values of one fact, and whose each is."""
+
+    name: str
+    ids: Sequence[str]
+    values: Sequence[object]
 
 
 class FactTable(Protocol):
@@ -184,6 +209,31 @@ class FactStore:
         parameters = {"tenant": tenant, "names": list(names), "at_us": at_us}
         rows = self._warehouse.query(_STAMPS, parameters) if names else []
         return {(str(subject), str(name)): tuple(map(int, stamp)) for subject, name, *stamp in rows}
+
+    def columns_as_of(
+        self, tenant: str, subject: str, at_us: int, types: Mapping[str, str], ids: Sequence[str]
+    ) -> list[FactColumn]:
+        """Facts of subjects of one kind as they were at an instant (µs since 1970, UTC), column by column.
+
+        Args:
+            tenant: whose.
+            subject: kind of subject.
+            at_us: observed up to this instant.
+            types: names of facts -> their types; values of another type are left out.
+            ids: of which subjects.
+
+        """
+        parameters = {"tenant": tenant, "subject": subject, "names": list(types), "ids": list(ids), "at_us": at_us}
+        columns = []
+        for row in self._warehouse.query(_COLUMNS_AS_OF, parameters):
+            kind = types[row[0]]
+            found, values = row[_PLACES[kind]], row[_PLACES[kind] + 1]
+            if kind == "texts":
+                values = [frozenset(value) for value in values]
+            elif kind == "datetime":
+                values = [value.astimezone(UTC) for value in values]
+            columns.append(FactColumn(row[0], found, values))
+        return columns
 
     def subjects(self, tenant: str, subject: str, at_us: int, *, after: str = "", most: int = 1000) -> list[str]:
         """Ids of the subjects of which anything was observed up to an instant (µs since 1970, UTC), sorted."""

@@ -33,7 +33,8 @@ def _judged(
     moment = Moment.of(at_us, evidence or [], waivers or [])
     found = post(framework)
     results = found.judge(subject, facts, moment).controls
-    assert found.statuses(subject, facts, moment) == [each.status for each in results]
+    values = {name: fact.value for name, fact in facts.items()}
+    assert found.statuses(subject, values, moment) == [each.status for each in results]
     return {each.control.id: each for each in results}
 
 

@@ -42,7 +42,7 @@ waivers = st.lists(st.builds(waiver, st.sampled_from(CONTROLS), days=st.integers
 
 def _statuses(found: Mapping[str, FactContent], evidence: list[Evidence]) -> dict[str, Status]:
     moment = Moment.of(NOW_US, evidence)
-    return dict(zip(CONTROLS, POST.statuses(PARCEL, known(**found), moment), strict=True))
+    return dict(zip(CONTROLS, POST.statuses(PARCEL, found, moment), strict=True))
 
 
 @given(found=facts, evidence=pieces, more=pieces)
