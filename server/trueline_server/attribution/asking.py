@@ -17,8 +17,8 @@ from trueline_stores.warehouse.tables import CLOCKS
 from trueline_server.attribution.choosing import unknown
 from trueline_server.attribution.identity_tables import IdentityTables, IdentityWarehouse
 from trueline_server.attribution.journeys import Journeys
+from trueline_server.attribution.limits import telling_limits
 from trueline_server.attribution.money import UnknownCurrencies
-from trueline_server.attribution.parts import telling_copies
 from trueline_server.attribution.scope import Scope
 from trueline_server.attribution.statements import SETTINGS
 from trueline_server.errors import TruelineError, invalid_field
@@ -115,12 +115,12 @@ class Asking:
             StoreError: the warehouse cannot answer.
 
         """
-        with telling_copies():
+        with telling_limits():
             return self._warehouse.query(*statement.to_sql(), settings=SETTINGS)
 
     def columns(self, statement: Statement) -> pa.Table:
         """As `rows`, in columns."""
-        with telling_copies():
+        with telling_limits():
             return self._warehouse.query_arrow(*statement.to_sql(), settings=SETTINGS)
 
     def stream(self, statement: Statement, settings: Mapping[str, int]) -> BlockStream:

@@ -11,6 +11,7 @@ from trueline_streams.fields import PROPERTY_PREFIX
 from trueline_streams.pane_statements import Parameters, text_expression
 
 from trueline_server.attribution.identity import NODES, OF_SOMEBODY, ONE_BY_ONE, Identity
+from trueline_server.attribution.limits import NAMES
 from trueline_server.attribution.moments import (
     Kind,
     at,
@@ -104,8 +105,9 @@ class Journeys:
         ]
         if not texts:
             return f"SELECT ['{NO_NAME}']"
-        every = f"arrayPushFront(groupUniqArrayArray(texts), '{NO_NAME}')"
-        return f"SELECT arrayDistinct({every}) FROM (\n  " + "\n  UNION ALL ".join(texts) + ")"
+        every = f"arrayDistinct(arrayPushFront(groupUniqArrayArray({NAMES.most + 1})(texts), '{NO_NAME}')) AS names"
+        few = f"if({NAMES.exceeded('length(names)')} = 0, names, [])"
+        return f"SELECT {few} FROM (SELECT {every} FROM (\n  " + "\n  UNION ALL ".join(texts) + "))"
 
     def _moments(self, bound: Parameters) -> str:
         """Rows (person, moment); an event may be several."""

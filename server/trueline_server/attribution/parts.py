@@ -7,18 +7,10 @@ period that led to none, and the milestones before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from trueline_stores.errors import QueryMemoryError, StoreError
-
+from trueline_server.attribution.limits import COPIES
 from trueline_server.attribution.moments import NOTHING, TYPE, Kind, at, begin, is_kind, value
-
-# Without a split each conversion has its own copy of its touches. More of them than this are not copied for one person,
-# because that many would fill the memory of a server.
-MOST_COPIES = 10_000_000
-TOO_MANY_COPIES = "a person has too many touches in common"
 
 _TOUCH = is_kind("m", Kind.TOUCH)
 
@@ -77,7 +69,7 @@ class Parts:
             f"  arrayFilter((m, next) -> {_TOUCH} AND m >= {begin(self.start)} AND NOT ({near}), moments, nexts)\n"
             "    AS lost\n"
             "FROM people\n"
-            f"WHERE throwIf(arraySum(lasts) - arraySum(befores) > {MOST_COPIES}, '{TOO_MANY_COPIES}') = 0"
+            f"WHERE {COPIES.exceeded('arraySum(lasts) - arraySum(befores)')} = 0"
         )
         return (
             f"SELECT person, conversion, paid_back, conversion != {NOTHING} AS ends,\n"
@@ -98,21 +90,6 @@ class Parts:
 
     def _since(self, conversion: str) -> str:
         return begin(f"{at(conversion)} - {self.lookback}")
-
-
-@contextmanager
-def telling_copies() -> Iterator[None]:
-    """Tell of a statement that MOST_COPIES has ended what can be done about it."""
-    try:
-        yield
-    except StoreError as error:
-        if TOO_MANY_COPIES not in str(error):
-            raise
-        told = (
-            f"the conversions of one person look back to more than {MOST_COPIES:,} touches and others together, which "
-            "`journeys: {split: false}` copies for each; shorten `lookback` in the attribution model, or split journeys"
-        )
-        raise QueryMemoryError(told, metadata={"limit": str(MOST_COPIES)}) from error
 
 
 def _pieces() -> str:

@@ -6,11 +6,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from attribution_world import MODEL, Happening, answered, journeys, order, put, touch
+from attribution_world import MODEL, START_US, Happening, answered, journeys, order, put, touch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from plain_journeys import plain_credits, plain_journeys
 from trueline_rules.attribution_model import Transform, TransformKind
+from trueline_server.attribution.limits import NAMES, telling_limits
 from trueline_server.attribution.models import (
     CustomWeights,
     FirstTouch,
@@ -22,7 +23,6 @@ from trueline_server.attribution.models import (
     TimeDecay,
     WShaped,
 )
-from trueline_server.attribution.parts import telling_copies
 from trueline_server.attribution.statements import CountPaths, Dimension, SumCosts, SumCredits
 from trueline_stores.errors import QueryMemoryError
 from trueline_stores.warehouse.client import Warehouse
@@ -150,12 +150,29 @@ def test_touches_in_common_are_not_copied_without_end(warehouse: Warehouse) -> N
     assert [touches for _, _, touches, *_ in rows] == [33334 * 90, 33333 * 90, 33333 * 90]
     assert sum(row[3] for row in rows) == pytest.approx(90)
     put(warehouse, [order(21 + place / 100, 1) for place in range(1_000)], tenant)
-    with pytest.raises(QueryMemoryError, match="copies for each; shorten `lookback`"), telling_copies():
+    with pytest.raises(QueryMemoryError, match="copies for each; shorten `lookback`"), telling_limits():
         answered(warehouse, SumCredits(journeys(tenant, text), [Linear()]))
     # Touches of one conversion after the other are few, however many there are in all.
     near = text.replace("lookback: 30d, value", "lookback: 1h, value")
     rows = answered(warehouse, SumCredits(journeys(tenant, near), [Linear()]))
     assert sum(row[3] for row in rows) == pytest.approx(1_090)
+
+
+def test_names_are_not_kept_without_end(warehouse: Warehouse) -> None:
+    """A campaign for each touch is told as far as a report can be read; beyond, it is refused with the way out."""
+    text = MODEL.replace("campaign: properties.campaign}\n  conversions", "campaign: id}\n  conversions")
+    tenant = put(warehouse, [*(touch(place / 1_000, "c") for place in range(2_000)), order(20, 9)])
+    campaigned = SumCredits(journeys(tenant, text, campaigns=True), [Linear()], (Dimension.CAMPAIGN,))
+    assert len(answered(warehouse, campaigned)) == 2_000
+    warehouse.command(
+        "INSERT INTO trueline.events (tenant, id, name, occurred_at, user_id) SELECT {tenant:String}, "
+        "toString(number), 'touched', fromUnixTimestamp64Micro({at:Int64}), 'u' FROM numbers({more:UInt64})",
+        {"tenant": tenant, "at": START_US, "more": NAMES.most},
+    )
+    with pytest.raises(QueryMemoryError, match="name groups, not single things"), telling_limits():
+        answered(warehouse, campaigned)
+    by_channel = answered(warehouse, SumCredits(journeys(tenant, text), [Linear()]))
+    assert [(name, touches) for name, _, touches, *_ in by_channel] == [("(none)", NAMES.most), ("c", 2_000)]
 
 
 def test_an_empty_period_has_no_rows(warehouse: Warehouse) -> None:

@@ -1,7 +1,7 @@
-WITH (SELECT arrayDistinct(arrayPushFront(groupUniqArrayArray(texts), '(none)')) FROM (
+WITH (SELECT if(throwIf(length(names) > 500000, 'touches and conversions have too many names') = 0, names, []) FROM (SELECT arrayDistinct(arrayPushFront(groupUniqArrayArray(500001)(texts), '(none)')) AS names FROM (
   SELECT [if(properties[{channel:String}] = '', ifNull(multiIf(mapContains(properties, {channel:String}), properties[{channel:String}], mapContains(numbers, {channel:String}), toString(numbers[{channel:String}]), mapContains(flags, {channel:String}), if(flags[{channel:String}], 'true', 'false'), NULL), '(none)'), properties[{channel:String}])] AS texts
   FROM trueline.events WHERE tenant = {tenant:String} AND name IN {touches:Array(String)}
-  AND occurred_at >= fromUnixTimestamp64Micro({since_us:Int64}, 'UTC') AND occurred_at < fromUnixTimestamp64Micro({end_us:Int64}, 'UTC'))) AS labels,
+  AND occurred_at >= fromUnixTimestamp64Micro({since_us:Int64}, 'UTC') AND occurred_at < fromUnixTimestamp64Micro({end_us:Int64}, 'UTC')))) AS labels,
 moments AS (
 SELECT person, reinterpretAsUInt256(concat(reinterpretAsFixedString(toUInt64(toUInt32(1))), reinterpretAsFixedString(transform(channel, labels, arrayMap(i -> toUInt32(i), arrayEnumerate(labels)), toUInt32(1))), reinterpretAsFixedString(position), reinterpretAsFixedString(toUInt8(1)), reinterpretAsFixedString(at + 4611686018427387904))) AS moment
 FROM (SELECT *, if(user_id != '', concat('user:', user_id), if(empty(nodes), concat('event:', toString(position)), nodes[1])) AS person,
