@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from parcels import NOW_US
-from trueline_rules.compliance_model import TENANT, Control
+from trueline_rules.compliance_model import TENANT, Control, Relation
 from trueline_rules.compliance_rules import compile_known, readable
 from trueline_rules.expressions import ExpressionError
 from trueline_rules.loader import load_rules
@@ -202,3 +202,30 @@ def test_the_cases_of_a_control_notice_a_slip_of_its_rule(stem: str, control: st
         bare = [Case(control, {k: v for k, v in case.facts.items() if k != name}, case.status) for case in cases]
         told = f"no case hangs on {name}"
         assert any(_truth(written, written.rule, written.applies, each) is not each.status for each in bare), told
+
+
+MAPPINGS = sorted(_rules().documents["ControlMapping"])
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_a_mapping_claims_all_of_a_control_only_where_its_rule_says_so(name: str) -> None:
+    """What passes the one that asks for more, passes the other; else they only have something in common."""
+    mapping = _rules().documents["ControlMapping"][name]
+    sides = (mapping.source.name, mapping.target.name)
+    assert len(mapping.pairs) >= 20
+    for pair in mapping.pairs:
+        assert pair.strength
+        assert pair.rationale.endswith(".")
+        ends = list(zip(sides, (pair.source, pair.target), strict=True))
+        ways = {
+            Relation.EQUAL: [(ends[0], ends[1]), (ends[1], ends[0])],
+            Relation.SUPERSET: [(ends[0], ends[1])],
+            Relation.SUBSET: [(ends[1], ends[0])],
+            Relation.INTERSECTS: [],
+        }[pair.relation]
+        for (wide, control), (narrow, met) in ways:
+            _, _, cases = _cases(wide, control)
+            for case in cases:
+                if case.status is Status.PASS:
+                    written = _framework(narrow).framework.by_id[met]
+                    assert _truth(written, written.rule, "", case) is Status.PASS, f"{control} {met}: {case}"
