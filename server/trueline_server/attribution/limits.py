@@ -57,6 +57,7 @@ def telling_limits() -> Iterator[None]:
         yield
     except StoreError as error:
         for limit in (COPIES, NAMES):
-            if limit.word in str(error):
+            # The statement, which an error may cite, has the word, too.
+            if f"DB::Exception: {limit.word}" in str(error):
                 raise QueryMemoryError(limit.way_out, metadata={"limit": str(limit.most)}) from error
         raise

@@ -24,7 +24,7 @@ from trueline_server.attribution.models import (
     WShaped,
 )
 from trueline_server.attribution.statements import CountPaths, Dimension, SumCosts, SumCredits
-from trueline_stores.errors import QueryMemoryError
+from trueline_stores.errors import QueryMemoryError, QueryTimeoutError
 from trueline_stores.warehouse.client import Warehouse
 
 DAY = 24
@@ -171,6 +171,9 @@ def test_names_are_not_kept_without_end(warehouse: Warehouse) -> None:
     )
     with pytest.raises(QueryMemoryError, match="name groups, not single things"), telling_limits():
         answered(warehouse, campaigned)
+    sql, parameters = campaigned.to_sql()
+    with pytest.raises(QueryTimeoutError), telling_limits():
+        warehouse.query(sql, parameters, settings={"max_execution_time": 0.001})
     by_channel = answered(warehouse, SumCredits(journeys(tenant, text), [Linear()]))
     assert [(name, touches) for name, _, touches, *_ in by_channel] == [("(none)", NAMES.most), ("c", 2_000)]
 
