@@ -260,6 +260,25 @@ def test_a_control_that_turns_is_an_event_that_metrics_count(client: TruelineCli
     assert turned >= 1
 
 
+def test_a_past_day_is_judged_by_the_rules_of_then(client: TruelineClient) -> None:
+    """Rules that were activated later do not change what was; the revision tells which were used."""
+    client.put_facts([Fact(subject_id="p5", name="sealed", value=True)])
+    before = client.get_posture("p5", kind="parcel")
+    assert before.subjects[0].frameworks["post"].passed == 1
+    stricter = POST[
+        POST.index("apiVersion: trueline/v1\nkind: ComplianceFramework") : POST.index(
+            "---\napiVersion: trueline/v1\nkind: Metric"
+        )
+    ]
+    client.activate_rules({"strict.yaml": stricter.replace("rule: sealed", "rule: not sealed")})
+    try:
+        now, then = client.get_posture("p5", kind="parcel"), client.get_posture("p5", kind="parcel", at=before.at)
+        assert (now.subjects[0].frameworks["post"].failed, then.subjects[0].frameworks["post"].passed) == (1, 1)
+        assert then.rule_revision == before.rule_revision != now.rule_revision
+    finally:
+        client.rollback_rules()
+
+
 def test_the_service_is_reflected(server: ServerProcess) -> None:
     """A stub of the contract reaches it."""
     with grpc.insecure_channel(server.address) as channel:

@@ -15,6 +15,8 @@ from trueline_rules.privacy_rules import CompiledProfile
 Values = Mapping[str, object]
 
 _SEVERITIES = list(ControlSeverity)
+# What people call facts that are computed.
+_TOLD = {"within_retention": "how long it is kept", "third_country": "the country", "safeguarded": "the safeguard"}
 
 
 class Support(StrEnum):
@@ -279,7 +281,8 @@ def _finding(check: PrivacyCheck, rule: Expression, about: str, added: str, valu
     text = check.text
     if truth is None:
         missing = undecided(Find(rule.text, rule.tree)(values))
-        text = f"It cannot be ruled out, as {', '.join(missing) or rule.text} is not known: {check.text}"
+        shown = ", ".join(_TOLD.get(name, name.replace("_", " ")) for name in missing)
+        text = f"{check.text} This cannot be ruled out, as it is not known: {shown or rule.text}."
     return PrivacyFinding(about, text + added, check.severity, check.reference, check.mitigation, truth is None)
 
 
@@ -359,7 +362,7 @@ def _need(compiled: CompiledProfile, whole: Values) -> tuple[bool, str]:
         truth = condition.evaluate(whole)
         said = f"{need.text} ({need.reference})" if need.reference else need.text
         if truth:
-            return True, f"it is required, as {said}"
+            return True, said
         if truth is None:
             missing = ", ".join(undecided(Find(condition.text, condition.tree)(whole)))
             unknown.append(f"{said}, as {missing} is not known")

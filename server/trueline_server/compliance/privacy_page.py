@@ -44,7 +44,7 @@ def _verdict(report: PrivacyReport) -> Iterator[str]:
         yield paragraph("Nothing is wrong, and all that was needed is known.", "good")
     else:
         yield paragraph(f"{wrong} wrong, {unknown} not known.", "bad")
-    required = "A full assessment is required" if report.required else "A full assessment is not required"
+    required = "It is required" if report.required else "It is not required"
     risk = f"Risk: {_words(report.risk)}. What measures leave of it: {_words(report.residual)}."
     rows = [
         ("Full assessment", f"{required}: {report.required_reason}."),
@@ -53,7 +53,7 @@ def _verdict(report: PrivacyReport) -> Iterator[str]:
         ("People concerned", f"{report.processing.people:,.0f}" if report.processing.people else "not known"),
         ("Measures", _measures(report)),
     ]
-    yield section("Verdict", table(("", ""), rows))
+    yield section("Verdict", table(("question", "answer"), rows))
 
 
 def _measures(report: PrivacyReport) -> str:

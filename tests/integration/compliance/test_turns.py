@@ -128,6 +128,17 @@ def test_a_crash_between_log_and_state_tells_nothing_twice(world: ComplianceWorl
     assert len(log.told()) == 2
 
 
+def test_a_tenant_with_imported_history_alone_gets_no_event(world: ComplianceWorld, watch: TurnWatch, log: Log) -> None:
+    """One of today would move the instant that its KPIs are judged at; what turned meanwhile is not told later."""
+    world.put({"sealed": True}, "p1")
+    watch.look(world.tenant)
+    world.clock.turn(300)
+    world.put({"sealed": False}, "p1")
+    assert watch.look(world.tenant, tell=False) == 2
+    assert log.told() == []
+    assert watch.look(world.tenant) == 0
+
+
 def test_looks_are_an_interval_apart_and_of_tenants_with_facts(
     world: ComplianceWorld, watch: TurnWatch, log: Log
 ) -> None:
