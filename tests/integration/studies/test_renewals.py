@@ -156,3 +156,41 @@ def test_nothing_at_all_is_insufficient_data(warehouse: Warehouse) -> None:
     rate = figures(found)["renewal_rate"]
     assert (rate.now.value, rate.verdict) == (None, Verdict.INSUFFICIENT_DATA)
     assert found.notes == ["there is no event of deals yet: none is called due or renewed or ended"]
+
+
+PERSONAS = """\
+apiVersion: trueline/v1
+kind: Study
+metadata: {name: impact}
+spec:
+  type: persona_impact
+  deals: {due: {events: [due]}, renewed: {events: [renewed]}, ended: {events: [ended]}, deal: properties.deal}
+  revenue: {payments: {roles: [invoice]}}
+  breakdowns: {persona: properties.persona}
+  minimum_observations: 2
+  previous: year
+  currency: USD
+---
+apiVersion: trueline/v1
+kind: EventMapping
+metadata: {name: without}
+spec:
+  fields: {id: id, source: source, name: name, occurred_at: {column: at, format: rfc3339}}
+  roles: {invoice: {events: [invoiced], occurrence: 1}}
+"""
+
+
+def test_what_nobody_plays_is_told_beside_the_rest(warehouse: Warehouse) -> None:
+    """A study of several parts tells those that it can, and of the others why not; the year before is compared."""
+    events = []
+    for number, day in enumerate(("2026-03-05", "2026-03-06", "2025-03-05", "2025-03-06")):
+        events.append(deal("due", at(day), f"d{number}", persona="agency"))
+        events.append(deal("renewed" if number else "ended", at(day, 5), f"d{number}"))
+
+    found = computed(warehouse, put(warehouse, events), "impact", text=PERSONAS)
+
+    rate = figures(found, "persona", "agency")["renewal_rate"]
+    assert (rate.now.value, rate.previous.value) == (0.5, 1.0)
+    assert rate.verdict is Verdict.NO_EVIDENCE
+    assert "revenue_growth" not in figures(found)
+    assert any("no event is a payment" in note for note in found.notes)
