@@ -11,8 +11,10 @@ from trueline.compliance import (
     ComplianceCoverage,
     ComplianceFrameworks,
     CompliancePosture,
+    ComplianceReport,
     Evidence,
     PatternAssessment,
+    ReportFormat,
     SecurityAssessment,
     Waiver,
 )
@@ -238,4 +240,22 @@ class AsyncComplianceMethods:
     ) -> tuple[Waiver, ...]:
         """See `TruelineClient.list_waivers`."""
         call = compliance_calls.list_waivers(subject, kind, framework, with_ended=with_ended, limit=limit)
+        return await self._call(call, timeout)
+
+    async def export_report(
+        self,
+        subject: str = "",
+        form: ReportFormat | str = ReportFormat.OSCAL_ASSESSMENT_RESULTS,
+        *,
+        kind: str = "",
+        frameworks: Sequence[str] = (),
+        facts: Mapping[str, object] | None = None,
+        oscal_version: str = "",
+        at: datetime | None = None,
+        timeout: float | None = None,
+    ) -> ComplianceReport:
+        """See `TruelineClient.export_report`."""
+        call = compliance_calls.export_report(
+            subject, form, kind=kind, frameworks=frameworks, facts=facts or {}, oscal_version=oscal_version, at=at
+        )
         return await self._call(call, timeout)

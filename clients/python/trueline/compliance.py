@@ -48,6 +48,27 @@ class ControlRelation(StrEnum):
     INTERSECTS = "intersects"
 
 
+class ReportFormat(StrEnum):
+    """Form of a report: OSCAL assessment results or plan of action (JSON), CSV by control, or a page (HTML)."""
+
+    UNSPECIFIED = "unspecified"
+    OSCAL_ASSESSMENT_RESULTS = "oscal_assessment_results"
+    OSCAL_PLAN_OF_ACTION = "oscal_plan_of_action"
+    CSV = "csv"
+    HTML = "html"
+
+
+@dataclass(frozen=True, slots=True)
+class ComplianceReport:
+    """A posture as a file, with its media type, a name for it, the instant that it tells and the rules of then."""
+
+    content: bytes
+    media_type: str
+    file_name: str
+    at: datetime
+    rule_revision: str
+
+
 @dataclass(frozen=True, slots=True)
 class ComplianceSubject:
     """What is judged: its kind, and its id, which is "" for the tenant."""

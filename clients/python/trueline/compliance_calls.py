@@ -14,8 +14,10 @@ from trueline.compliance import (
     ComplianceCoverage,
     ComplianceFrameworks,
     CompliancePosture,
+    ComplianceReport,
     Evidence,
     PatternAssessment,
+    ReportFormat,
     SecurityAssessment,
     Waiver,
 )
@@ -252,6 +254,32 @@ def list_waivers(subject: str, kind: str, framework: str, *, with_ended: bool, l
         return tuple(compliance_mapping.waiver(each) for page in pages for each in page.waivers)
 
     return Call(_SERVICE, "ListWaivers", request, read, paged=True, items="waivers", most=limit)
+
+
+@built
+def export_report(
+    subject: str,
+    form: ReportFormat | str,
+    *,
+    kind: str,
+    frameworks: Sequence[str],
+    facts: Mapping[str, object],
+    oscal_version: str,
+    at: datetime | None,
+) -> Call[ComplianceReport]:
+    """ExportReport."""
+    known = [each.value for each in ReportFormat if each is not ReportFormat.UNSPECIFIED]
+    if str(form) not in known:
+        raise ValueError(f"form is {str(form)!r}; give one of {', '.join(known)}")
+    request = pb.ExportReportRequest(
+        subject=_subject(subject, kind),
+        frameworks=frameworks,
+        at=timestamp(at),
+        format=pb.ReportFormat.Value(f"REPORT_FORMAT_{str(form).upper()}"),
+        oscal_version=oscal_version,
+        facts=_facts(facts),
+    )
+    return Call(_SERVICE, "ExportReport", request, lambda answers: compliance_mapping.report(answers[0]))
 
 
 def _page(limit: int) -> int:

@@ -12,6 +12,7 @@ from trueline.compliance import (
     ComplianceFrameworks,
     CompliancePosture,
     ComplianceRecommendation,
+    ComplianceReport,
     ComplianceSubject,
     ControlAssessment,
     ControlCoverage,
@@ -202,6 +203,17 @@ def evidence(message: pb.Evidence) -> Evidence:
         uri=message.uri,
         expires_at=instant(message, "expires_at"),
         note=message.note,
+    )
+
+
+def report(message: pb.ExportReportResponse) -> ComplianceReport:
+    """A report as a file."""
+    return ComplianceReport(
+        content=message.content,
+        media_type=message.media_type,
+        file_name=message.file_name,
+        at=_at(message, "at"),
+        rule_revision=message.rule_revision,
     )
 
 

@@ -11,8 +11,10 @@ from trueline.compliance import (
     ComplianceCoverage,
     ComplianceFrameworks,
     CompliancePosture,
+    ComplianceReport,
     Evidence,
     PatternAssessment,
+    ReportFormat,
     SecurityAssessment,
     Waiver,
 )
@@ -334,4 +336,38 @@ class ComplianceMethods:
     ) -> tuple[Waiver, ...]:
         """Waivers, the newest first; of all subjects unless one is named, and of the tenant with kind "tenant"."""
         call = compliance_calls.list_waivers(subject, kind, framework, with_ended=with_ended, limit=limit)
+        return self._call(call, timeout)
+
+    def export_report(
+        self,
+        subject: str = "",
+        form: ReportFormat | str = ReportFormat.OSCAL_ASSESSMENT_RESULTS,
+        *,
+        kind: str = "",
+        frameworks: Sequence[str] = (),
+        facts: Mapping[str, object] | None = None,
+        oscal_version: str = "",
+        at: datetime | None = None,
+        timeout: float | None = None,
+    ) -> ComplianceReport:
+        """The posture of a subject as a file; the same posture at the same instant gives the same bytes.
+
+        Args:
+            subject: id; "" = the tenant.
+            form: of the report.
+            kind: of the subject.
+            frameworks: names; () = all in force.
+            facts: by name, over those that are kept; None as a value = not known.
+            oscal_version: "1.2.1" or "1.0.4"; "" = "1.2.1". Other forms have none.
+            at: as it was then; None = now.
+            timeout: seconds.
+
+        Raises:
+            NotFoundError: there is no such framework or fact.
+            InvalidRequestError: the facts contradict each other, or there is no such form or version.
+
+        """
+        call = compliance_calls.export_report(
+            subject, form, kind=kind, frameworks=frameworks, facts=facts or {}, oscal_version=oscal_version, at=at
+        )
         return self._call(call, timeout)

@@ -13,18 +13,17 @@ from trueline_rules.compliance_model import TENANT
 from trueline_server.compliance import mapping
 from trueline_server.compliance.assessing import Asked, Assessments
 from trueline_server.compliance.covering import Covering
+from trueline_server.compliance.export.calls import export_report
 from trueline_server.compliance.file_calls import FileCalls
 from trueline_server.compliance.frameworks import FrameworkBook
-from trueline_server.compliance.kept_facts import GivenFact
+from trueline_server.compliance.given_facts import given_of
 from trueline_server.compliance.model import THE_TENANT, FrameworkResult, Subject
 from trueline_server.compliance.privacy_asking import DEFAULT, AskedPrivacy, PrivacyAssessments
 from trueline_server.compliance.privacy_mapping import map_privacy_to_proto, map_processing_from_proto
 from trueline_server.compliance.recommending import recommend
 from trueline_server.compliance.security import secure
 from trueline_server.compliance.subjects import one_subject_of, subject_of
-from trueline_server.errors import TruelineError
 from trueline_server.rules.in_force import RulesOf
-from trueline_server.rules.values import map_value_from_proto
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.times import microseconds_of, timestamp_of
 from trueline_server.transport.tokens import Tokens, binding_of
@@ -34,7 +33,7 @@ _PAGE, _LARGEST_PAGE, _LARGEST_WITH_CONTROLS = 100, 1_000, 10
 
 
 class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
-    """All of ComplianceService but reports."""
+    """All of ComplianceService."""
 
     def __init__(
         self,
@@ -71,7 +70,7 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
         asked = Asked(
             subject=one_subject_of(request.subject),
             frameworks=tuple(request.frameworks),
-            given=_given(request.facts),
+            given=given_of(request.facts),
             keep=request.keep_facts,
             at_us=_instant(request),
         )
@@ -91,7 +90,7 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
         """The security of something, by area."""
         name = request.framework or SECURITY
         subject = one_subject_of(request.subject)
-        asked = Asked(subject, (name,), _given(request.facts), at_us=_instant(request), field="framework")
+        asked = Asked(subject, (name,), given_of(request.facts), at_us=_instant(request), field="framework")
         made = await asyncio.to_thread(self._assessments.assess, current_tenant(), asked)
         (framework,), (result,) = made.frameworks, made.results
         report = secure(framework, result)
@@ -164,8 +163,8 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
         return await self._files.list_waivers(request)
 
     async def ExportReport(self, request: pb.ExportReportRequest, context: Any) -> pb.ExportReportResponse:
-        """Reports are not written yet."""
-        raise TruelineError("UNIMPLEMENTED", "INVALID_FIELD", "format cannot be written by this version of Trueline")
+        """The posture of a subject as a file."""
+        return await export_report(self._assessments, request)
 
     async def _posture_of(self, subject: Subject, request: pb.GetPostureRequest) -> pb.GetPostureResponse:
         asked = Asked(subject, tuple(request.frameworks), at_us=_instant(request))
@@ -213,13 +212,6 @@ def _posture(subject: Subject, results: Iterable[FrameworkResult], *, with_contr
     return pb.SubjectPosture(
         subject=mapping.map_subject_to_proto(subject),
         frameworks=[mapping.map_result_to_proto(result, with_controls=with_controls) for result in results],
-    )
-
-
-def _given(facts: Iterable[pb.GivenFact]) -> tuple[GivenFact, ...]:
-    return tuple(
-        GivenFact(fact.name, map_value_from_proto(fact.value, f"facts[{place}].value"), f"facts[{place}]")
-        for place, fact in enumerate(facts)
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trueline_cli import options
+from trueline_cli.compliance.reports import add_reports
 
 if TYPE_CHECKING:
     from trueline_cli.compliance.rows import Table
@@ -25,6 +26,7 @@ _EXAMPLES = (
     "trueline compliance evidence add change_log --source ci --subject reporting",
     "trueline compliance waivers --ended",
     "trueline compliance revoke waiver-7 --by grace",
+    "trueline compliance export automated_reporting -o results.json",
 )
 # Too long for the page of the verb.
 _WAIVE = (
@@ -35,7 +37,7 @@ _WAIVE = (
 
 
 class ComplianceVerb:
-    """Compliance: assess, security, privacy, posture, controls, coverage, evidence, waivers."""
+    """Compliance: assess, security, privacy, posture, controls, coverage, evidence, waivers, reports."""
 
     help = "does it comply, where does it stand, what shows it"
 
@@ -53,6 +55,7 @@ class ComplianceVerb:
         _standing(verbs)
         _evidence(verbs)
         _waivers(verbs)
+        add_reports(verbs)
 
     def run(self, args: argparse.Namespace) -> int:
         """Do what was asked."""

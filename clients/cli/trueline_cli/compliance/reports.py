@@ -1,0 +1,60 @@
+"""`trueline compliance export`: a posture as a file for auditors, spreadsheets and people."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from trueline_cli import options
+
+_EXPORT = (
+    "trueline compliance export automated_reporting -o results.json",
+    "trueline compliance export automated_reporting --format poam -o plan.json",
+    "trueline compliance export --format html --at 2026-03-31 -o posture.html",
+)
+# What is asked for -> form of the contract.
+_FORMS = {"oscal": "oscal_assessment_results", "poam": "oscal_plan_of_action", "csv": "csv", "html": "html"}
+_TO_STDOUT = "-"
+
+
+def add_reports(verbs: Any) -> None:
+    """Add the actions."""
+    export = options.action(
+        verbs,
+        "export",
+        "write a posture as OSCAL, CSV or a page",
+        "Writes where a subject stands: OSCAL assessment results, an OSCAL plan of action\n"
+        "and milestones, CSV with a line for each control, or a page for people. The same\n"
+        "posture at the same instant gives the same bytes.",
+        _EXPORT,
+    )
+    export.add_argument("subject", nargs="?", default="", metavar="SUBJECT", help="an id (the tenant)")
+    export.add_argument("--kind", default="", metavar="KIND", help="of the subject (pattern)")
+    export.add_argument("--framework", action="append", default=[], metavar="NAME", help="by this one; repeatable")
+    export.add_argument("--format", choices=tuple(_FORMS), default="oscal", help="form of the file (oscal)")
+    export.add_argument("--oscal-version", default="", metavar="VERSION", help="1.2.1 or 1.0.4 (1.2.1)")
+    export.add_argument("--at", type=options.instant, metavar="TIME", help="as it was then (now)")
+    export.add_argument("-o", "--out", default=_TO_STDOUT, metavar="FILE", help="where to; - is standard output (-)")
+    export.set_defaults(act=_export)
+
+
+def _export(args: argparse.Namespace) -> int:
+    with options.connect(args) as client:
+        report = client.export_report(
+            args.subject,
+            _FORMS[args.format],
+            kind=args.kind,
+            frameworks=args.framework,
+            oscal_version=args.oscal_version,
+            at=args.at,
+        )
+    if args.out == _TO_STDOUT:
+        sys.stdout.buffer.write(report.content)
+        return 0
+    try:
+        Path(args.out).write_bytes(report.content)
+    except OSError as error:
+        raise options.UsageError(f"{args.out} cannot be written: {error.strerror}") from None
+    return 0
