@@ -17,10 +17,9 @@ from trueline_stores.warehouse.tables import CLOCKS
 from trueline_server.attribution.choosing import unknown
 from trueline_server.attribution.identity_tables import IdentityTables, IdentityWarehouse
 from trueline_server.attribution.journeys import Journeys
-from trueline_server.attribution.limits import telling_limits
+from trueline_server.attribution.limits import SETTINGS, within_memory
 from trueline_server.attribution.money import UnknownCurrencies
 from trueline_server.attribution.scope import Scope
-from trueline_server.attribution.statements import SETTINGS
 from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.kpis.instants import FINISHED_US, FIRST_US
 from trueline_server.rules.in_force import RulesOf
@@ -115,13 +114,11 @@ class Asking:
             StoreError: the warehouse cannot answer.
 
         """
-        with telling_limits():
-            return self._warehouse.query(*statement.to_sql(), settings=SETTINGS)
+        return within_memory(self._warehouse.query, statement)
 
     def columns(self, statement: Statement) -> pa.Table:
         """As `rows`, in columns."""
-        with telling_limits():
-            return self._warehouse.query_arrow(*statement.to_sql(), settings=SETTINGS)
+        return within_memory(self._warehouse.query_arrow, statement)
 
     def stream(self, statement: Statement, settings: Mapping[str, int]) -> BlockStream:
         """As `columns`, in blocks that are read as they are wanted; with further settings."""

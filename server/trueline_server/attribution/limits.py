@@ -1,12 +1,22 @@
-"""What statements over journeys refuse because it would fill the memory of a server, and what can be done about it."""
+"""How statements over journeys keep within the memory of a server, and what they refuse because it would fill it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from trueline_stores.errors import QueryMemoryError, StoreError
+from trueline_stores.warehouse.statements import Statement
+
+# Large groups go to the disk before they fill the memory: half of what a query may take by default, because to read
+# them again takes some, too.
+SETTINGS: Mapping[str, int] = {"max_bytes_before_external_group_by": 512 << 20}
+# For a statement that needs more: one thread needs a fraction, however many journeys there are.
+FRUGAL_SETTINGS: Mapping[str, int] = {"max_bytes_before_external_group_by": 256 << 20, "max_threads": 1}
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +71,18 @@ def telling_limits() -> Iterator[None]:
             if f"DB::Exception: {limit.word}" in str(error):
                 raise QueryMemoryError(limit.way_out, metadata={"limit": str(limit.most)}) from error
         raise
+
+
+def within_memory(ask: Callable[..., _Answer], statement: Statement) -> _Answer:
+    """Ask with all threads, and with one where that takes more memory than a query may take.
+
+    Raises:
+        QueryMemoryError: that is too much, too, or a limit was met.
+
+    """
+    sql, parameters = statement.to_sql()
+    with telling_limits():
+        try:
+            return ask(sql, parameters, settings=SETTINGS)
+        except QueryMemoryError:
+            return ask(sql, parameters, settings=FRUGAL_SETTINGS)

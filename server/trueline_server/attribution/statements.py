@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -18,9 +18,6 @@ from trueline_server.attribution.moments import NOTHING, at, campaign, counted_l
 from trueline_server.attribution.money import money
 from trueline_server.attribution.scope import instant, named
 from trueline_server.attribution.touch_weights import weight
-
-# Large groups go to the disk before they fill the memory.
-SETTINGS: Mapping[str, int] = {"max_bytes_before_external_group_by": 1 << 30}
 
 
 class Dimension(StrEnum):

@@ -14,8 +14,8 @@ from trueline_rules.loader import load_texts
 from trueline_rules.model import RuleSet
 from trueline_server.attribution.identity_tables import IdentityTables
 from trueline_server.attribution.journeys import Journeys
+from trueline_server.attribution.limits import SETTINGS
 from trueline_server.attribution.scope import Scope
-from trueline_server.attribution.statements import SETTINGS
 from trueline_stores.warehouse.client import Warehouse
 from trueline_stores.warehouse.statements import Statement
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from plain_journeys import plain_credits, plain_journeys
 from trueline_rules.attribution_model import Transform, TransformKind
-from trueline_server.attribution.limits import NAMES, telling_limits
+from trueline_server.attribution.limits import FRUGAL_SETTINGS, NAMES, SETTINGS, telling_limits, within_memory
 from trueline_server.attribution.models import (
     CustomWeights,
     FirstTouch,
@@ -156,6 +156,28 @@ def test_touches_in_common_are_not_copied_without_end(warehouse: Warehouse) -> N
     near = text.replace("lookback: 30d, value", "lookback: 1h, value")
     rows = answered(warehouse, SumCredits(journeys(tenant, near), [Linear()]))
     assert sum(row[3] for row in rows) == pytest.approx(1_090)
+
+
+def test_what_does_not_fit_is_done_by_one_thread(warehouse: Warehouse) -> None:
+    """Asked again where the first try needed more memory than it may take, with the same answer."""
+    tenant = put(warehouse, [touch(1, "a"), order(2, 5)])
+    warehouse.command(
+        "INSERT INTO trueline.events (tenant, id, name, occurred_at, user_id, value) SELECT {tenant:String}, "
+        "toString(number), if(number % 5 = 4, 'ordered', 'touched'), fromUnixTimestamp64Micro({at:Int64} + number), "
+        "toString(intDiv(number, 5)), 1 FROM numbers(2000000)",
+        {"tenant": tenant, "at": START_US},
+    )
+    statement, tries = SumCredits(journeys(tenant), [Linear()]), []
+
+    def ask(sql: str, parameters: dict[str, Any], *, settings: dict[str, int]) -> list[tuple[Any, ...]]:
+        tries.append(settings)
+        return warehouse.query(sql, parameters, settings={**settings, **smaller[len(tries) - 1]})
+
+    # As if the memory were smaller: what the first try may take is less than it needs.
+    smaller: list[dict[str, int]] = [{"max_memory_usage": 100 << 20}, {"max_memory_usage": 1 << 30}]
+    rows = within_memory(ask, statement)
+    assert tries == [SETTINGS, FRUGAL_SETTINGS]
+    assert [(name, touches) for name, _, touches, *_ in rows] == [("(none)", 1_600_000), ("a", 1)]
 
 
 def test_names_are_not_kept_without_end(warehouse: Warehouse) -> None:
