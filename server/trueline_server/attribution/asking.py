@@ -19,6 +19,7 @@ from trueline_server.attribution.identity_tables import IdentityTables, Identity
 from trueline_server.attribution.journeys import Journeys
 from trueline_server.attribution.limits import SETTINGS, within_memory
 from trueline_server.attribution.money import UnknownCurrencies
+from trueline_server.attribution.refunds import UnknownRefundCurrencies
 from trueline_server.attribution.scope import Scope
 from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.kpis.instants import FINISHED_US, FIRST_US
@@ -167,14 +168,27 @@ class Asking:
         rules = self._rules(question.tenant)
         if question.revision in ("", rules.revision) or self._rules_at is None:
             return rules
-        return self._rules_at(question.tenant, question.revision)
+        try:
+            return self._rules_at(question.tenant, question.revision)
+        except TruelineError as error:
+            if error.reason != "UNKNOWN_REVISION":
+                raise
+            told = (
+                f"revision {quoted(question.revision)} of the rules, by which this answer was begun, is not kept any "
+                "more; ask again without page_token, from the first page on"
+            )
+            raise TruelineError(error.code, error.reason, told, metadata=error.metadata) from error
 
     def _check_currencies(self, journeys: Journeys) -> None:
-        model, mapping = journeys.model, journeys.mapping
-        valued = [journeys.converting.of, journeys.converting.refunds] if journeys.converting.value else []
+        model, mapping, converting = journeys.model, journeys.mapping, journeys.converting
+        valued = [converting.of] if converting.value else []
         valued += [] if model.costs is None else [model.costs.of]
-        names = tuple(name for of in valued if of is not None for name in of.names(mapping))
+        names = tuple(name for of in valued for name in of.names(mapping))
         found = self.rows(UnknownCurrencies(journeys.scope, model, names)) if names else []
+        refunds = () if converting.refunds is None else converting.refunds.names(mapping)
+        # Whose refunds they are takes longer to tell, and mostly there is nothing to tell.
+        if not found and refunds and self.rows(UnknownCurrencies(journeys.scope, model, refunds, later=True)):
+            found = self.rows(UnknownRefundCurrencies(journeys))
         if found:
             currencies = [str(currency) for currency, _ in found]
             told = (

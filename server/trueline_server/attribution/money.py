@@ -35,29 +35,37 @@ def money(field: str, model: AttributionModel, bound: Parameters, key: str = "am
     return f"({value} * transform(toString(currency), {currencies}, {rates}, toFloat64(1)))"
 
 
+def without_rate(currency: str, model: AttributionModel, bound: Parameters) -> str:
+    """SQL that holds for a currency that `money` cannot convert."""
+    return f"{currency} NOT IN {bound.add('known', 'Array(String)', ['', model.currency, *model.rates])}"
+
+
 @dataclass(frozen=True, slots=True)
 class UnknownCurrencies:
     """Currencies of values that have no rate.
 
     Attributes:
-        scope: whose; from its start on.
+        scope: whose, and of which period.
         model: with the currency and the rates.
         names: names of the events with values.
+        later: whether those after the period count, too.
 
     """
 
     scope: Scope
     model: AttributionModel
     names: tuple[str, ...]
+    later: bool = False
 
     def to_sql(self) -> Sql:
         """The statement; rows (currency, events), the most frequent first."""
         bound = Parameters()
-        known = bound.add("known", "Array(String)", ["", self.model.currency, *self.model.rates])
+        until = "" if self.later else f" AND occurred_at < {instant('end_us', self.scope.end_us, bound)}"
         return (
             f"SELECT toString(currency), count() FROM {EVENTS.full_name}\n"
             f"WHERE {self.scope.bound(bound)} AND {named('names', self.names, bound)}\n"
-            f"  AND occurred_at >= {instant('start_us', self.scope.start_us, bound)} AND currency NOT IN {known}\n"
+            f"  AND occurred_at >= {instant('start_us', self.scope.start_us, bound)}{until}\n"
+            f"  AND {without_rate('currency', self.model, bound)}\n"
             "GROUP BY currency ORDER BY count() DESC, currency",
             bound.values,
         )

@@ -1,4 +1,4 @@
-"""SQL of refunds: which conversion each was paid back of, and those that nothing was bought before."""
+"""SQL of refunds: which conversion each was paid back of, which nothing was bought before, and their currencies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trueline_streams.pane_statements import Parameters
 
 from trueline_server.attribution.identity import NODES
 from trueline_server.attribution.journeys import Journeys
-from trueline_server.attribution.money import money
+from trueline_server.attribution.money import money, without_rate
 from trueline_server.attribution.scope import named
 
 
@@ -48,6 +48,33 @@ class SumUnmatched:
             f"  groupArrayIf((at, amount), refund AND at >= {start} AND at < {end}) AS refunds\n"
             f"  FROM ({_rows(self.journeys, bound, amount)}) GROUP BY person)\n"
             "ARRAY JOIN refunds AS paid WHERE conversions = 0 OR paid.1 < first_at",
+            bound.values,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRefundCurrencies:
+    """Currencies without a rate of refunds that an answer adds up; the document has refunds.
+
+    These are refunds of conversions of the period, whenever they came, and those of the period that nothing was bought
+    before.
+    """
+
+    journeys: Journeys
+
+    def to_sql(self) -> Sql:
+        """The statement; rows (currency, refunds), the most frequent first."""
+        bound = Parameters()
+        start = bound.add("start_us", "Int64", self.journeys.scope.start_us)
+        end = bound.add("end_us", "Int64", self.journeys.scope.end_us)
+        return (
+            "SELECT amount AS currency, count() FROM (SELECT refund, amount,\n"
+            "  if(countIf(not refund) OVER earlier = 0, at, maxIf(at, not refund) OVER earlier) AS counted_at\n"
+            f"  FROM ({_rows(self.journeys, bound, 'toString(currency)')})\n"
+            "  WINDOW earlier AS (PARTITION BY person ORDER BY at, refund, position ROWS UNBOUNDED PRECEDING))\n"
+            f"WHERE refund AND counted_at >= {start} AND counted_at < {end}\n"
+            f"  AND {without_rate('amount', self.journeys.model, bound)}\n"
+            "GROUP BY currency ORDER BY count() DESC, currency",
             bound.values,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trueline_rules.model import ANY
 from trueline_streams.pane_statements import Parameters
 
 
@@ -38,7 +39,9 @@ class Scope:
 
 
 def named(key: str, names: Sequence[str], bound: Parameters) -> str:
-    """SQL that holds for events with one of these names; `key` names the parameter."""
+    """SQL that holds for events with one of these names, for all if ANY is one; `key` names the parameter."""
+    if ANY in names:
+        return "1"
     return f"name IN {bound.add(key, 'Array(String)', list(names))}"
 
 

@@ -171,6 +171,8 @@ def test_pages_are_of_the_rules_of_the_first_one(world: World) -> None:
     with pytest.raises(TruelineError) as caught:
         world.report(token)
     assert caught.value.reason == "UNKNOWN_REVISION"
+    assert caught.value.metadata == {"revision": former}
+    assert "ask again without page_token" in caught.value.message
 
 
 def test_a_token_is_good_for_its_tenant_and_request(world: World) -> None:

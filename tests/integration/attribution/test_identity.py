@@ -50,6 +50,23 @@ def test_web_mobile_and_offline_are_one_journey(warehouse: Warehouse) -> None:
     assert _paths(warehouse, happenings) == {("web", "fair", "app", "mail"): 1}
 
 
+def test_every_event_joins_ids_where_a_mapping_says_so(warehouse: Warehouse) -> None:
+    """The role activity is played by all events unless a mapping names some: each of them joins what it carries."""
+    text = MODEL.replace("{events: [signed_up, signed_in, seen]}", "{roles: [activity]}")
+    mapping = """\
+---
+apiVersion: trueline/v1
+kind: EventMapping
+metadata: {name: plain}
+spec:
+  fields: {id: id, source: source, name: name, occurred_at: at}
+"""
+    happenings = [_web(1, "web", "n"), Happening("whatever", 2, "u", anonymous="n"), order(3, 1)]
+    assert _paths(warehouse, happenings, text + mapping) == {("web",): 1}
+    every = text.replace("{events: [touched], channel", "{roles: [activity], channel") + mapping
+    assert _paths(warehouse, [touch(1, "a"), order(3, 1)], every) == {("a", "(none)"): 1}
+
+
 def test_without_an_event_that_joins_them_ids_are_persons_of_their_own(warehouse: Warehouse) -> None:
     """Ids are equal by what events say, never by chance: an anonymous id is no device of the same name."""
     assert _paths(warehouse, [_web(1, "a", anonymous="x"), _web(2, "b", device="x"), order(3, 1)]) == {

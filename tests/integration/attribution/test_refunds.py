@@ -89,6 +89,41 @@ def test_a_refund_in_a_currency_without_a_rate_is_refused(warehouse: Warehouse) 
     assert caught.value.reason == "MIXED_CURRENCIES"
 
 
+@pytest.mark.parametrize(
+    ("happenings", "value"),
+    [
+        ([order(2, 10), order(24 * 40, 5, currency="GBP")], "10.00"),
+        ([order(2, 10), Happening("spent", 24 * 40, value=5, currency="GBP")], "10.00"),
+        ([order(2, 10), order(24 * 35, 5), _refund(24 * 40, 1, currency="GBP")], "10.00"),
+        ([order(2, 10), _refund(24 * 40, 1, "v", currency="GBP")], "10.00"),
+        ([order(2, 10), order(-24, 5), _refund(1, 1, currency="GBP")], "10.00"),
+        ([order(2, 10), _refund(24 * 40, 1, currency="GBP")], None),
+        ([order(2, 10), _refund(1, 1, currency="GBP")], None),
+        ([order(2, 10), Happening("spent", 3, value=5, currency="GBP")], None),
+    ],
+    ids=[
+        "an order after the period",
+        "a cost after the period",
+        "a refund of an order after the period",
+        "a refund after the period that nothing was bought before",
+        "a refund of an order before the period",
+        "a refund after the period of an order in it",
+        "a refund in the period that nothing was bought before",
+        "a cost in the period",
+    ],
+)
+def test_only_what_is_added_up_needs_a_rate(
+    warehouse: Warehouse, happenings: list[Happening], value: str | None
+) -> None:
+    """A currency that comes up next month refuses no report of this one, unless it takes something back from it."""
+    if value is not None:
+        assert _totals(warehouse, happenings).value == Decimal(value)
+        return
+    with pytest.raises(TruelineError, match="values are in GBP beside EUR") as caught:
+        _totals(warehouse, happenings)
+    assert caught.value.metadata == {"currencies": "GBP", "currency": "EUR"}
+
+
 def test_a_document_without_refunds_says_nothing_of_them(warehouse: Warehouse) -> None:
     """There is no figure, and no 0 that means nothing."""
     text = MODEL.replace(", refunds: {events: [refunded]}", "")

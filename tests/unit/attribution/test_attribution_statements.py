@@ -14,6 +14,7 @@ from trueline_server.attribution.identity_growth import AddIds, CountChanges, Gr
 from trueline_server.attribution.journeys import Journeys
 from trueline_server.attribution.models import FirstTouch, TimeDecay
 from trueline_server.attribution.money import UnknownCurrencies
+from trueline_server.attribution.refunds import UnknownRefundCurrencies
 from trueline_server.attribution.scope import Scope
 from trueline_server.attribution.statements import (
     CountLate,
@@ -58,7 +59,26 @@ CASES: dict[str, tuple[Statement, dict[str, object]]] = {
     "added": (AddIds(GROWTH, 9), {"tenant": "acme", "known_us": 5, "after": 7, "stitches": ["seen"], "since": 9}),
     "currencies": (
         UnknownCurrencies(KNOWN, SHOP, ("ordered",)),
-        {"known": ["", "EUR", "USD"], "tenant": "acme", "known_us": 5, "names": ["ordered"], "start_us": 172800000000},
+        {
+            "known": ["", "EUR", "USD"],
+            "tenant": "acme",
+            "known_us": 5,
+            "names": ["ordered"],
+            "start_us": 172800000000,
+            "end_us": 259200000000,
+        },
+    ),
+    "refund_currencies": (
+        UnknownRefundCurrencies(STITCHED),
+        {
+            "known": ["", "EUR", "USD"],
+            "tenant": "acme",
+            "known_us": 5,
+            "refunds": ["refunded"],
+            "conversions": ["ordered", "refunded"],
+            "start_us": 172800000000,
+            "end_us": 259200000000,
+        },
     ),
     "costs": (
         SumCosts(JOURNEYS, SHOP.costs),
