@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import numpy as np
+import pyarrow.compute as pc
 from trueline_rules.attribution_model import ModelSpec
 
 from trueline_server.attribution.asking import Asked, Asking
 from trueline_server.attribution.choosing import channel_credit, choose_models, touch_model
 from trueline_server.attribution.models import Linear
 from trueline_server.attribution.money import minor_unit_digits
-from trueline_server.attribution.paths import Paths
+from trueline_server.attribution.paths import Paths, offsets_of
 from trueline_server.attribution.refunds import SumUnmatched
 from trueline_server.attribution.rounding import rounded
 from trueline_server.attribution.statements import CountPaths, Dimension, SumCosts, SumCredits
@@ -163,7 +164,14 @@ def knows_channels_only(by: Sequence[Dimension]) -> bool:
 
 def read_paths(asking: Asking, asked: Asked, *, counted: bool = False) -> Paths:
     """The paths of all journeys, those without touches and without conversions, too. Blocks."""
-    return Paths.of(asking.rows(CountPaths(replace(asked.journeys, counted=counted))))
+    # In columns: millions of paths as lists of texts would take most of the memory of a server.
+    rows = asking.columns(CountPaths(replace(asked.journeys, counted=counted))).combine_chunks()
+    lists = rows["path"].combine_chunks()
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+    coded = lists.flatten().dictionary_encode()
+    columns = (rows[name].to_numpy().astype(np.float64) for name in ("conversions", "value", "nulls"))
+    codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    return Paths(tuple(coded.dictionary.to_pylist()), codes, offsets_of(lengths), *columns)
 
 
 def _touch_lines(
