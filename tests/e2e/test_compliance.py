@@ -26,6 +26,7 @@ from trueline import (
     InvalidRequestError,
     NotFoundError,
     PreconditionError,
+    ReportFormat,
     RiskLevel,
     TruelineClient,
 )
@@ -195,6 +196,52 @@ def test_security_privacy_controls_and_coverage_from_the_command_line(server: Se
     assert (unknown.returncode, "iso2701" in unknown.stderr) == (1, True)
 
 
+def test_a_report_from_the_command_line_is_that_of_the_sdk(
+    server: ServerProcess, client: TruelineClient, tmp_path: Path
+) -> None:
+    """Each form goes to a file or to standard output, the same bytes for the same instant, and is valid OSCAL."""
+    at = datetime.now(UTC).replace(microsecond=0)
+    export = ("export", "automated_reporting", "--framework", "gdpr", "--framework", "soc2", "--at", at.isoformat())
+    forms = {
+        "oscal": ReportFormat.OSCAL_ASSESSMENT_RESULTS,
+        "poam": ReportFormat.OSCAL_PLAN_OF_ACTION,
+        "csv": ReportFormat.CSV,
+        "html": ReportFormat.HTML,
+    }
+    for name, form in forms.items():
+        file = tmp_path / name
+        written = _cli(server, *export, "--format", name, "-o", str(file))
+        assert (written.returncode, written.stdout, written.stderr) == (0, "", "")
+        told = client.export_report("automated_reporting", form, frameworks=["gdpr", "soc2"], at=at)
+        assert (file.read_bytes(), told.at) == (told.content, at)
+    printed = _cli(server, *export, "--format", "csv")
+    assert {row["framework"] for row in csv.DictReader(io.StringIO(printed.stdout))} == {"gdpr", "soc2"}
+    for name in ("oscal", "poam"):
+        valid = _cli(server, "validate", str(tmp_path / name))
+        assert (valid.returncode, "valid OSCAL 1.2.1" in valid.stdout) == (0, True)
+    earlier = _cli(server, *export, "--oscal-version", "1.0.4")
+    assert json.loads(earlier.stdout)["assessment-results"]["metadata"]["oscal-version"] == "1.0.4"
+    unknown = _cli(server, *export, "--oscal-version", "9.9")
+    assert (unknown.returncode, "1.2.1, 1.0.4" in unknown.stderr) == (1, True)
+
+
+def test_a_file_that_is_not_valid_oscal_is_told_with_its_place(server: ServerProcess, tmp_path: Path) -> None:
+    """Exit status 1 and what is wrong; what is no JSON is wrong use."""
+    file = tmp_path / "results.json"
+    _cli(server, "export", "automated_reporting", "--framework", "gdpr", "-o", str(file))
+    document = json.loads(file.read_text())
+    document["assessment-results"]["results"][0]["findings"][0]["remark"] = "x"
+    file.write_text(json.dumps(document))
+    wrong = _cli(server, "validate", str(file))
+    assert wrong.returncode == 1
+    assert wrong.stdout.startswith("assessment-results/results/0/findings/0: has 'remark'")
+    assert "did you mean remarks?" in wrong.stdout
+    told = json.loads(_cli(server, "validate", str(file), "--output", "json").stdout)
+    assert (told["valid"], len(told["problems"])) == (False, 1)
+    file.write_text("{")
+    assert _cli(server, "validate", str(file)).returncode == 2
+
+
 def test_the_async_client_has_the_same_calls(server: ServerProcess) -> None:
     """Assessments, posture and privacy."""
 
@@ -213,6 +260,10 @@ def test_the_async_client_has_the_same_calls(server: ServerProcess) -> None:
             assert privacy.prior_consultation
             posture = await client.get_posture(frameworks=["soc2"])
             assert [str(each.subject) for each in posture.subjects] == ["tenant"]
+            report = await client.export_report(form="csv", frameworks=["soc2"], facts={})
+            assert (report.file_name, report.media_type) == ("compliance-tenant.csv", "text/csv; charset=utf-8")
+            with pytest.raises(InvalidRequestError, match="oscal_plan_of_action, csv"):
+                await client.export_report(form="pdf")
 
     asyncio.run(run())
 

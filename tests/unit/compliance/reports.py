@@ -21,7 +21,7 @@ from tests.unit.compliance.parcels import NOW_US, PARCEL, known, photo, post, wa
 
 FORMS = (Form.OSCAL, Form.PLAN)
 _SCHEMAS = {Form.OSCAL: "oscal_assessment-results_schema_v1.0.4.json", Form.PLAN: "oscal_poam_schema_v1.0.4.json"}
-_MODELS = {Form.OSCAL: assessment_results.Model, Form.PLAN: poam.Model}
+MODELS = {Form.OSCAL: assessment_results.Model, Form.PLAN: poam.Model}
 
 
 def parcel_report(
@@ -38,10 +38,14 @@ def parcel_report(
     return Report("acme", PARCEL, (result,), at_us, "r1")
 
 
+def document_whole(report: Report, form: Form, version: str = "") -> dict[str, Any]:
+    """A report as OSCAL."""
+    return dict(json.loads(write_report(report, form, check_version(form, version)).content))
+
+
 def document(report: Report, form: Form, version: str = "") -> dict[str, Any]:
     """A report as OSCAL, below its root."""
-    written = json.loads(write_report(report, form, check_version(form, version)).content)
-    (body,) = written.values()
+    (body,) = document_whole(report, form, version).values()
     return dict(body)
 
 
@@ -49,15 +53,15 @@ def assert_valid(report: Report, schemas: Path | None) -> None:
     """Both documents are valid: 1.2.1 by trestle's models and 1.0.4, if they are there, by NIST's schemas."""
     for form in FORMS:
         content = write_report(report, form, check_version(form, "")).content
-        _MODELS[form].model_validate_json(content)
+        MODELS[form].model_validate_json(content)
         assert json.loads(content) == unlike_only_in_version(report, form)
         if schemas is not None:
-            schema_errors = [*schema(schemas / _SCHEMAS[form]).iter_errors(_earlier(report, form))]
+            schema_errors = [*schema_of(schemas, form).iter_errors(_earlier(report, form))]
             assert not schema_errors, schema_errors[0]
 
 
 def _earlier(report: Report, form: Form) -> Any:
-    return json.loads(write_report(report, form, check_version(form, "1.0.4")).content)
+    return document_whole(report, form, "1.0.4")
 
 
 def unlike_only_in_version(report: Report, form: Form) -> Any:
@@ -70,10 +74,10 @@ def unlike_only_in_version(report: Report, form: Form) -> Any:
 
 
 @cache
-def schema(path: Path) -> Validator:
-    """A schema of NIST; its patterns know classes of letters that Python's `re` does not."""
+def schema_of(folder: Path, form: Form) -> Validator:
+    """The schema of NIST of a form; its patterns know classes of letters that Python's `re` does not."""
     kind = jsonschema.validators.extend(jsonschema.Draft7Validator, {"pattern": _pattern})
-    made: Validator = kind(json.loads(path.read_text()))
+    made: Validator = kind(json.loads((folder / _SCHEMAS[form]).read_text()))
     return made
 
 

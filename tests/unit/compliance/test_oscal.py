@@ -281,7 +281,7 @@ INSTANTS = st.integers(-(2**55), 2**60)
 def odd_reports(draw: st.DrawFn) -> Report:
     """Reports of odd texts, ids and times, in which statuses, evidence and waivers come as they like."""
     controls = []
-    for id_ in draw(st.lists(ODD, max_size=4, unique=True)):
+    for number, id_ in enumerate(draw(st.lists(ODD, max_size=4, unique=True))):
         status = draw(st.sampled_from(list(Status)))
         control = Control(
             id_,
@@ -293,9 +293,8 @@ def odd_reports(draw: st.DrawFn) -> Report:
             remediation=draw(ODD),
         )
         piece = Evidence("evidence-1", 1, PARCEL, "photo", draw(ODD), draw(INSTANTS), 0, uri=draw(ODD), note=draw(ODD))
-        granted = Waiver(
-            draw(ODD), 1, PARCEL, "post", id_, draw(ODD), draw(ODD), draw(ODD), draw(ODD), 0, draw(INSTANTS)
-        )
+        words = (draw(ODD), draw(ODD), draw(ODD), draw(ODD))
+        granted = Waiver(f"waiver-{number}", number, PARCEL, "post", id_, *words, 0, draw(INSTANTS))
         controls.append(
             ControlResult(
                 control,

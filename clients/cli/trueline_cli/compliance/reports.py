@@ -1,4 +1,4 @@
-"""`trueline compliance export`: a posture as a file for auditors, spreadsheets and people."""
+"""`trueline compliance export` and `validate`: a posture as a file, and whether a file is valid OSCAL."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _EXPORT = (
     "trueline compliance export automated_reporting --format poam -o plan.json",
     "trueline compliance export --format html --at 2026-03-31 -o posture.html",
 )
+_VALIDATE = ("trueline compliance validate results.json",)
 # What is asked for -> form of the contract.
 _FORMS = {"oscal": "oscal_assessment_results", "poam": "oscal_plan_of_action", "csv": "csv", "html": "html"}
 _TO_STDOUT = "-"
@@ -38,6 +39,16 @@ def add_reports(verbs: Any) -> None:
     export.add_argument("--at", type=options.instant, metavar="TIME", help="as it was then (now)")
     export.add_argument("-o", "--out", default=_TO_STDOUT, metavar="FILE", help="where to; - is standard output (-)")
     export.set_defaults(act=_export)
+    validate = options.action(
+        verbs,
+        "validate",
+        "check an OSCAL file; 1 if it is not valid",
+        "Checks OSCAL assessment results or a plan of action, written by whomever, against\n"
+        "the structure of the version that it says: 1.0, 1.1 or 1.2. Needs no server.",
+        _VALIDATE,
+    )
+    validate.add_argument("file", type=Path, metavar="FILE", help="JSON")
+    validate.set_defaults(act=_validate)
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -58,3 +69,30 @@ def _export(args: argparse.Namespace) -> int:
     except OSError as error:
         raise options.UsageError(f"{args.out} cannot be written: {error.strerror}") from None
     return 0
+
+
+def _validate(args: argparse.Namespace) -> int:
+    import json
+
+    from trueline_cli.compliance.oscal import check, version_of
+
+    try:
+        document = json.loads(args.file.read_bytes())
+    except OSError as error:
+        raise options.UsageError(f"{args.file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise options.UsageError(f"{args.file} is no JSON: {error}") from None
+    except RecursionError:
+        raise options.UsageError(f"{args.file} is nested too deeply") from None
+    problems = check(document)
+    version = version_of(document) if isinstance(document, dict) else ""
+    if args.output == "json":
+        from trueline_cli.output import print_json
+
+        print_json({"valid": not problems, "oscal_version": version, "problems": problems})
+    elif problems:
+        for problem in problems:
+            print(f"{problem.place or args.file}: {problem.text}")
+    else:
+        print(f"{args.file} is valid OSCAL {version}.")
+    return 1 if problems else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 
 from trueline_server.compliance.export.report import UNMET, Report, instant
 from trueline_server.compliance.model import ControlResult, FoundEvidence, FrameworkResult
@@ -25,8 +26,10 @@ COLUMNS = (
     "at",
     "rule_revision",
 )
-# What spreadsheets take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - full-width ones, too
+# What spreadsheets take for the beginning of a formula; full-width signs, too, and what they may cut off before it.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
+_CUT_OFF = ("\t", "\r", "\n")
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 
 
 def csv_report(report: Report) -> bytes:
@@ -41,7 +44,8 @@ def csv_report(report: Report) -> bytes:
 
 def safe(cell: str) -> str:
     """A text that no spreadsheet computes."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+    first = next((one for one in cell if unicodedata.category(one) not in _UNSEEN), "")
+    return f"'{cell}" if cell.startswith(_CUT_OFF) or first in _FORMULA else cell
 
 
 def _cells(result: FrameworkResult, one: ControlResult) -> tuple[str, ...]:

@@ -110,7 +110,11 @@ def observe_evidence(place: Place, framework: str, control: str, found: FoundEvi
         ),
         "methods": ["EXAMINE"],
         "types": ["control-objective"],
-        "props": [prop("evidence-id", evidence.id), prop("evidence-state", found.state)],
+        "props": [
+            prop("evidence-id", evidence.id),
+            prop("evidence-state", found.state),
+            prop("evidence-subject", str(evidence.subject)),
+        ],
         "subjects": _about(place),
         "relevant-evidence": [relevant],
         "collected": instant(evidence.collected_at_us),
