@@ -110,7 +110,7 @@ def _evidence(report: Report) -> str:
             key = (found.type, found.evidence.id if found.evidence is not None else "", found.fresh_until_us)
             users.setdefault(key, (found, []))[1].append(f"{result.framework.metadata.name} {one.control.id}")
     rows = [
-        (found.type, marked(found.state, _STATES[found.state]), *_piece(report, found), ", ".join(controls))
+        (marked(found.type, ""), marked(found.state, _STATES[found.state]), *_piece(report, found), ", ".join(controls))
         for _, (found, controls) in sorted(users.items(), key=lambda each: each[0])
     ]
     if not rows:
