@@ -9,6 +9,7 @@ from typing import Any
 
 from trueline_rules.documents import dump_document
 from trueline_rules.model import Metric, RuleSet
+from trueline_rules.scoring_model import ScoringProfile
 
 # 16 hex digits: two different rule sets of one deployment meet by chance once in 10^9 years of a change a second.
 DIGEST_BYTES = 8
@@ -61,6 +62,14 @@ def kpi_definition_of(rules: RuleSet, kpi: str) -> str:
     # What other KPIs were is told by their own statements, of which any may be read.
     others = rules.revision if "kpis" in text else ""
     return _digest([text, dict(found.parameters), roles, metrics, others])
+
+
+def profile_definition_of(rules: RuleSet, profile: ScoringProfile) -> str:
+    """Digest all that changes a score: what the profile says but for its advice, and the metrics that it reads."""
+    spec = dump_document("ScoringProfile", profile)["spec"]
+    read = {one.source.name for one in profile.inputs.values() if one.source and one.source.kind == "metric"}
+    advice: dict[str, list[object]] = {"concerns": [], "recommendations": []}
+    return _digest([{**spec, **advice}, {name: rules.metrics[name].definition for name in sorted(read)}])
 
 
 def _digest(content: Any) -> str:

@@ -132,7 +132,8 @@ def _check_references(merged: _Merged, problems: Problems) -> None:
     names = {kind: frozenset(name for of, name in merged if of == kind) for kind in KINDS}
     facts = _sound(merged, "FactType")
     labels: dict[tuple[str, str], tuple[str, ...]] = {("fact", name): (fact.subject,) for name, fact in facts.items()}
-    for name, metric in _sound(merged, "Metric").items():
+    metrics = _sound(merged, "Metric")
+    for name, metric in metrics.items():
         labels["metric", name] = tuple(label_names(metric.group_by).values())
     known = Known(
         names,
@@ -143,6 +144,7 @@ def _check_references(merged: _Merged, problems: Problems) -> None:
         people=_people(merged),
         routes=_sound(merged, "Route"),
         frameworks=_sound(merged, "ComplianceFramework"),
+        metrics=metrics,
     )
     refuse_circles(merged.values(), problems)
     refuse_contradictions(merged.values(), problems)

@@ -45,6 +45,7 @@ class Settings:
         kpi_interval_s: how often KPIs are computed.
         alert_interval_s: how often alert rules are evaluated, at multiples of it in the time of the events.
         compliance_interval_s: how often controls are looked at for those that turned.
+        health_interval_s: how often all accounts are looked at for those whose class turned.
         events_ttl_days: for how many days the warehouse keeps events; 0 = for ever.
         points_ttl_days: for how many days the warehouse keeps metric points; 0 = for ever.
         decisions_ttl_days: for how many days the warehouse keeps decisions of rules; 0 = for ever.
@@ -84,6 +85,7 @@ class Settings:
     kpi_interval_s: int = 60
     alert_interval_s: int = 60
     compliance_interval_s: int = 300
+    health_interval_s: int = 3600
     events_ttl_days: int = 0
     points_ttl_days: int = 0
     decisions_ttl_days: int = 365

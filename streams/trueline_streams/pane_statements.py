@@ -98,7 +98,7 @@ class CountPaneEvents:
     def to_sql(self) -> Sql:
         """The statement; rows (pane start, pane end, events) by pane, in microseconds."""
         bound = Parameters()
-        start, end = _pane(self.query.metric.step)
+        start, end = pane_bounds(self.query.metric.step)
         touched = ""
         if self.after_position:
             touched = f"HAVING max(position) > {bound.add('after', 'UInt64', self.after_position)}\n"
@@ -120,7 +120,7 @@ class CountRefused:
         """The statement; one row (too late, overflowed)."""
         bound = Parameters()
         source = _admitted_rows(self.query, bound)
-        start, end = _pane(self.query.metric.step)
+        start, end = pane_bounds(self.query.metric.step)
         overflowed = "SELECT count() FROM grouped WHERE groups != labels" if self.query.metric.group_by else "0"
         return (
             f"{source}SELECT countIf({_too_late(self.query)}), ({overflowed})\n"
@@ -229,7 +229,7 @@ def _is_number(metric: Metric) -> bool:
 def _admitted_rows(query: PaneQuery, bound: Parameters) -> str:
     """CTEs: `rows` = events that are not too late, `grouped` = the same with the groups that they count in."""
     metric = query.metric
-    start, end = _pane(metric.step)
+    start, end = pane_bounds(metric.step)
     labels = [f"ifNull({text_expression(name, bound, f'label{n}')}, '')" for n, name in enumerate(metric.group_by)]
     columns = ["position", _TIMES.format(start=start, end=end, shift=query.shift_us)]
     columns.append(f"[{', '.join(labels)}]::Array(String) AS labels")
@@ -267,7 +267,7 @@ def _conditions(query: PaneQuery, bound: Parameters) -> str:
     if query.spans:
         parts.append(_within(query.spans, bound))
     if query.panes:
-        start, _ = _pane(query.metric.step)
+        start, _ = pane_bounds(query.metric.step)
         parts.append(f"{start} IN {bound.add('panes', 'Array(Int64)', list(query.panes))}")
     for number, (name, allowed) in enumerate(query.metric.where.items()):
         values = bound.add(f"allowed{number}", "Array(String)", list(allowed))
@@ -293,7 +293,7 @@ def _too_late(query: PaneQuery) -> str:
     return f"end_us + {query.lateness_us} <= mark_us"
 
 
-def _pane(step: Span) -> tuple[str, str]:
+def pane_bounds(step: Span) -> tuple[str, str]:
     """SQL of the start and the end of an event's pane, in microseconds."""
     at = "toUnixTimestamp64Micro(occurred_at)"
     if step.calendar == "month":

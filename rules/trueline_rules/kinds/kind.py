@@ -8,7 +8,7 @@ from typing import Any
 
 from trueline_rules.alert_model import AlertRule, FactType
 from trueline_rules.compliance_model import ComplianceFramework
-from trueline_rules.model import Metadata
+from trueline_rules.model import Metadata, Metric
 from trueline_rules.records import Record
 from trueline_rules.routing_model import Route
 from trueline_rules.site import Site
@@ -28,6 +28,7 @@ class Known:
         labels: (kind of source, name) -> labels of its values, as alerts have them; of those that have any.
         routes: by name; those without a mistake of their own.
         frameworks: by name; those without a mistake of their own.
+        metrics: by name; those without a mistake of their own.
         people: whom some notification channel reaches; None = unknown, as a channel is broken.
 
     """
@@ -40,6 +41,7 @@ class Known:
     people: frozenset[str] | None = None
     routes: Mapping[str, Route] = field(default_factory=dict)
     frameworks: Mapping[str, ComplianceFramework] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
 
 def _refers_to_nothing(_model: Any, _site: Site, _known: Known) -> None:

@@ -7,15 +7,19 @@ from typing import Any
 
 from trueline_rules.alert_model import FactSource
 from trueline_rules.alert_rules import declared
+from trueline_rules.alerting.aggregates import Agg
 from trueline_rules.expressions import FactType
 from trueline_rules.kinds.alert_rule import SOURCES, read_source, write_source
 from trueline_rules.kinds.kind import Known, Spec
 from trueline_rules.kinds.scoring_shapes import FALLING, RISING
+from trueline_rules.model import Aggregation, Metric
 from trueline_rules.names import hint, quoted
 from trueline_rules.scoring_model import InputType, OnMissing, ScoringInput, Subject
 from trueline_rules.site import Path, Site
 
 ACCOUNT_LABEL = "account_id"
+# What the windows of an account's metric may come to.
+TAKEN = (Agg.LAST, Agg.AVG, Agg.MAX, Agg.MIN, Agg.SUM, Agg.COUNT)
 _FITTING = {
     InputType.NUMBER: (FactType.NUMBER, FactType.DECIMAL),
     InputType.TEXT: (FactType.TEXT,),
@@ -83,14 +87,13 @@ def check_source(one: ScoringInput, path: Path, site: Site, known: Known) -> Non
         return
     kind = SOURCES[source.kind]
     names = known.names.get(kind, frozenset())
-    labels = known.labels.get((source.kind, source.name))
     if source.name not in names:
         told = f"is {quoted(source.name)}, but there is no {kind} of that name{hint(source.name, names)}"
-    elif labels is None:
+    elif source.name not in (known.metrics if source.kind == "metric" else known.fact_types):
         # It is broken, which is told already.
         return
-    elif source.kind == "metric" and ACCOUNT_LABEL not in labels:
-        told = f"is {quoted(source.name)}, which is not grouped by {ACCOUNT_LABEL}; add it to its group_by"
+    elif source.kind == "metric" and (wrong := _unread(source, known.metrics[source.name])):
+        told = f"is {quoted(source.name)}, {wrong}"
     elif source.kind == "fact" and known.fact_types[source.name].subject != "account":
         told = f"is {quoted(source.name)}, a fact of the subject {known.fact_types[source.name].subject}, not account"
     elif (found := declared(one.name, source, known.fact_types).type) not in _FITTING[one.type]:
@@ -99,6 +102,17 @@ def check_source(one: ScoringInput, path: Path, site: Site, known: Known) -> Non
     else:
         return
     site.problem((*path, "from", source.kind), told)
+
+
+def _unread(source: FactSource, metric: Metric) -> str:
+    """Why windows of a metric cannot be computed for each account; "" if they can."""
+    if metric.window.text != metric.step.text:
+        return f"whose windows of {metric.window.text} overlap; take one whose windows do not"
+    if metric.aggregation is Aggregation.QUANTILE:
+        return "a quantile; take another aggregation"
+    if source.operand.agg not in TAKEN:
+        return f"of which {source.operand.agg} is taken; take {', '.join(TAKEN)}"
+    return ""
 
 
 def _source(written: Spec, path: Path, site: Site) -> FactSource:

@@ -64,10 +64,10 @@ class FlagScores:
 SOURCE = Record(
     {
         "fact": Key(DOCUMENT_NAME, "Name of a FactType of accounts; its last value."),
-        "metric": Key(DOCUMENT_NAME, "Name of a Metric that is grouped by account_id."),
+        "metric": Key(DOCUMENT_NAME, "Name of a Metric; its windows are computed for each account, grouped or not."),
         "agg": Key(Choice(tuple(Agg)), "What the windows of the metric come to.", default="last"),
         "over": Key(WINDOW_OF_TIME, "Length of the time that ends at the instant judged."),
-        "by": Key(Either(LABEL, ListOf(LABEL, most=1)), "Label of the metric that has the account: account_id."),
+        "by": Key(Either(LABEL, ListOf(LABEL, most=1)), "Whose windows they are: account_id."),
     },
     rules=(OneOf(("fact", "metric")),),
 )

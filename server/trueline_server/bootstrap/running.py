@@ -93,6 +93,8 @@ async def open_server(settings: Settings, clock: Clock = now_us) -> AsyncIterato
         stack.push_async_callback(asyncio.to_thread, services.schedules.stop)
         services.turns.start()
         stack.push_async_callback(asyncio.to_thread, services.turns.stop)
+        services.healths.start()
+        stack.push_async_callback(asyncio.to_thread, services.healths.stop)
         health = Health(tuple(SERVICES))
         await health.set(serving=False)
         guard = Guard(Credentials(settings.tokens), FieldRules(), settings.default_deadline_s)

@@ -26,6 +26,7 @@ from trueline_server.bootstrap.backend import Backend
 from trueline_server.bootstrap.churning import open_churn
 from trueline_server.bootstrap.compliance import make_compliance
 from trueline_server.bootstrap.reading import SECOND_US, confinement, metric_reader
+from trueline_server.bootstrap.scoring import make_scoring
 from trueline_server.bootstrap.studies import open_studies
 from trueline_server.checkpoints.backlog import BacklogService
 from trueline_server.checkpoints.cases import CheckpointCases
@@ -70,9 +71,7 @@ from trueline_server.rules.watch import RulesWatch
 from trueline_server.schedules.model import RunKind
 from trueline_server.schedules.runner import ScheduleRunner
 from trueline_server.schedules.service import ScheduleService
-from trueline_server.scoring.feature_calls import FeatureCalls
-from trueline_server.scoring.profiles import ProfileBook
-from trueline_server.scoring.servicer import ScoringServicer
+from trueline_server.scoring.health_watch import HealthWatch
 from trueline_server.settings import Settings
 from trueline_server.simulation.operation import SimulationOperation
 from trueline_server.simulation.service import Simulations
@@ -101,11 +100,12 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The servicers by the names of their services, and what runs schedules and looks at controls, not started yet."""
+    """The servicers by the names of their services, and what runs schedules and looks around, not started yet."""
 
     servicers: dict[str, object]
     schedules: ScheduleRunner
     turns: TurnWatch
+    healths: HealthWatch
 
 
 def make_services(around: Around) -> Services:
@@ -123,6 +123,7 @@ def make_services(around: Around) -> Services:
     others = {"study": study_runs(studies), "churn": churn_runs(churn.training)}
     checkpoints, schedules = _checkpoint_servicer(around, kpis, reader, backtest, others)
     compliance = make_compliance(settings, backend, around.ingestion, clock)
+    scoring = make_scoring(settings, backend, around.ingestion, churn.service, clock)
     servicers: dict[str, object] = {
         "IngestService": IngestServicer(around.ingestion),
         "MetricService": MetricServicer(reader, watch, around.progress, tokens),
@@ -138,14 +139,14 @@ def make_services(around: Around) -> Services:
         "AlertService": _alert_servicer(backend, clock),
         "CheckpointService": checkpoints,
         "AttributionService": _attribution_servicer(around),
-        "ScoringService": ScoringServicer(backend.book.of, FeatureCalls(ProfileBook())),  # type: ignore[abstract]
+        "ScoringService": scoring.servicer,
         "StudyService": StudyServicer(studies, tokens, around.progress),
         "ChurnService": ChurnServicer(churn.service, churn.training),
         "ComplianceService": compliance.servicer,
         "OperationService": OperationServicer(around.operations, tokens, settings.default_deadline_s),
         "SystemService": _system_servicer(around),
     }
-    return Services(servicers, schedules, compliance.watch)
+    return Services(servicers, schedules, compliance.watch, scoring.watch)
 
 
 def _checkpoint_servicer(

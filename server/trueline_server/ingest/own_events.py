@@ -31,7 +31,7 @@ class OwnEvent:
         name: e.g. "compliance_control_turned".
         key: what makes it this event and no other: the same key is the same event, however often it is appended.
         occurred_at_us: µs since 1970 (UTC).
-        properties: texts.
+        properties: texts and numbers.
         account_id: whom it is about; "" = no account.
 
     """
@@ -39,7 +39,7 @@ class OwnEvent:
     name: str
     key: tuple[str, ...]
     occurred_at_us: int
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str | float] = field(default_factory=dict)
     account_id: str = ""
 
     @property
@@ -83,5 +83,11 @@ def _message(event: OwnEvent) -> event_pb2.Event:
         name=event.name,
         occurred_at=timestamp_of(event.occurred_at_us),
         account_id=event.account_id,
-        properties={key: event_pb2.PropertyValue(string_value=value) for key, value in event.properties.items()},
+        properties={key: _property(value) for key, value in event.properties.items()},
     )
+
+
+def _property(value: str | float) -> event_pb2.PropertyValue:
+    if isinstance(value, str):
+        return event_pb2.PropertyValue(string_value=value)
+    return event_pb2.PropertyValue(double_value=value)

@@ -1,4 +1,4 @@
-"""The ScoringService over the wire: one feature at once, what takes longer on a thread."""
+"""The ScoringService over the wire: one feature at once, what takes longer on a thread, all accounts as a stream."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from trueline_rules.scoring_model import Subject
 
 from trueline_server.errors import invalid_field
 from trueline_server.rules.in_force import RulesOf
+from trueline_server.scoring.account_batch import AccountBatch, send_healths
+from trueline_server.scoring.account_calls import AccountCalls
 from trueline_server.scoring.feature_calls import FeatureCalls
 from trueline_server.scoring.profile_mapping import map_profile_to_proto
 from trueline_server.scoring.profiles import profiles_of
@@ -22,12 +24,15 @@ _AT_ONCE = 2
 
 
 class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
-    """ListScoringProfiles, ScoreFeature, CompareFeatures, ScoreRoadmap."""
+    """All calls of the ScoringService."""
 
-    def __init__(self, rules: RulesOf, features: FeatureCalls) -> None:
+    def __init__(self, rules: RulesOf, features: FeatureCalls, accounts: AccountCalls, batch: AccountBatch) -> None:
         self._rules = rules
         self._features = features
+        self._accounts = accounts
+        self._batch = batch
         self._working = asyncio.Semaphore(_AT_ONCE)
+        self._streaming = asyncio.Semaphore(_AT_ONCE)
 
     async def ListScoringProfiles(
         self, request: pb.ListScoringProfilesRequest, context: Any
@@ -55,3 +60,17 @@ class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
         rules = self._rules(current_tenant())
         async with self._working:
             return await asyncio.to_thread(self._features.roadmap, rules, request)
+
+    async def ScoreAccountHealth(
+        self, request: pb.ScoreAccountHealthRequest, context: Any
+    ) -> pb.ScoreAccountHealthResponse:
+        """One account."""
+        tenant = current_tenant()
+        return await asyncio.to_thread(self._accounts.score, tenant, self._rules(tenant), request)
+
+    async def BatchScoreAccountHealth(self, request: pb.BatchScoreAccountHealthRequest, context: Any) -> None:  # type: ignore[override]
+        """Writes to the context and yields nothing: a reader that blocks a `yield` could not be cut."""
+        tenant = current_tenant()
+        async with self._streaming:
+            stream = await asyncio.to_thread(self._batch.open, tenant, self._rules(tenant), request)
+            await send_healths(stream, context.write, counts_only=request.counts_only)

@@ -19,6 +19,7 @@ from trueline_stores.warehouse.statements import (
     Statement,
 )
 from trueline_stores.warehouse.tables import (
+    ACCOUNT_HEALTH,
     CLOCKS,
     DECISION_COUNTS,
     DECISIONS,
@@ -61,6 +62,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "decisions", (CreateTable(DECISIONS), CreateTable(DECISION_COUNTS))),
     Migration(5, "counts of the shadow", (AddColumns(DECISION_COUNTS, ("shadowed", "different")),)),
     Migration(6, "settings of points, members and clocks", tuple(map(ChangeSettings, (POINTS, MEMBERS, CLOCKS)))),
+    Migration(7, "health of accounts", (CreateTable(ACCOUNT_HEALTH),)),
 )
 
 

@@ -291,6 +291,29 @@ DECISION_COUNTS = Table(
     expires_after="decisions_ttl_days",
 )
 
+# The class that each account was in when all were looked at last. A look compares with it, and writes a row where the
+# class turned or the score moved, at first as not told; once events and facts of it are out, the row is written again
+# as told. After a crash between the two the next look tells the same.
+ACCOUNT_HEALTH = Table(
+    name="account_health",
+    columns=(
+        ("tenant", _CODED),
+        ("profile", _CODED),
+        ("account_id", "String"),
+        ("definition", _CODED),
+        ("health", _CODED),
+        ("score", "Nullable(Float64)"),
+        ("persona", _CODED),
+        ("before", _CODED),
+        ("turns", "UInt32"),
+        ("at", _INSTANT),
+        ("told", "Bool"),
+        ("revision", "UInt64"),
+    ),
+    engine="ReplacingMergeTree(revision)",
+    order_by=("tenant", "profile", "account_id"),
+)
+
 # Which versions of the schema were applied. The one table without a tenant: it is about the database itself.
 SCHEMA_MIGRATIONS = Table(
     name="schema_migrations",
@@ -299,4 +322,7 @@ SCHEMA_MIGRATIONS = Table(
     order_by=("version",),
 )
 
-TABLES = (EVENTS, POINTS, MEMBERS, CLOCKS, METRIC_STATUS, KPI_VALUES, FACTS, DECISIONS, DECISION_COUNTS)
+TABLES = (
+    *(EVENTS, POINTS, MEMBERS, CLOCKS, METRIC_STATUS, KPI_VALUES, FACTS, DECISIONS, DECISION_COUNTS),
+    ACCOUNT_HEALTH,
+)

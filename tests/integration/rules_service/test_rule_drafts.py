@@ -103,7 +103,7 @@ def test_files_are_checked(warehouse: Warehouse) -> None:
 
             async def checked(call: Call) -> None:
                 good = await call("check_rules", {"low.yaml": LOW})
-                assert (good.problems, good.analysed, good.documents["AlertRule"]) == ((), True, 6)
+                assert (good.problems, good.analysed, good.documents["AlertRule"]) == ((), True, 7)
                 assert len(good.rule_revision) == 16
                 found = [(one.check, one.document, str(one.place)) for one in good.warnings]
                 assert found == [("shadowed", "AlertRule low", "low.yaml:6:12")]

@@ -141,7 +141,7 @@ def test_what_a_revision_consists_of(client: TruelineClient) -> None:
     assert (content.revision.revision, content.revision.note) == (done.revision, "two")
     assert list(content.files) == ["b.yaml", "a.yaml"]
     assert content.files["b.yaml"] == LOW
-    assert content.documents["AlertRule"] == 8
+    assert content.documents["AlertRule"] == 9
     client.activate_rules(base_alone=True)
     assert client.rule_revision().files == {}
     old = client.rule_revision(done.revision)

@@ -214,7 +214,8 @@ def test_labels_that_no_alert_has_are_found() -> None:
         (
             "unknown label",
             "Silence a",
-            " known: checkpoint, function, journey, kind, measure, part, persona, rule, severity, state",
+            " known: account, checkpoint, function, health, journey, kind, measure, part, persona, rule, severity,"
+            " state",
         ),
     ]
 

@@ -69,6 +69,16 @@ kind: Metric
 metadata: {name: seen_by_plan}
 spec: {unit: days, events: [seen], aggregation: count, group_by: [properties.plan], window: 1d}
 ---
+apiVersion: trueline/v1
+kind: Metric
+metadata: {name: seen_lately}
+spec: {unit: days, events: [seen], aggregation: count, window: 1d, step: 1h}
+---
+apiVersion: trueline/v1
+kind: Metric
+metadata: {name: usual_size}
+spec: {events: [seen], aggregation: quantile, quantile: 0.5, field: value, window: 1d}
+---
 """
 ACCOUNTS = """\
 apiVersion: trueline/v1
@@ -118,7 +128,7 @@ def test_a_profile_of_features() -> None:
 
 
 def test_a_profile_of_accounts() -> None:
-    """Inputs come from facts and from metrics by account; the label need not be written."""
+    """Inputs come from facts and from metrics, whatever these are grouped by; the label need not be written."""
     profile = _loaded(FACTS + ACCOUNTS, "health")
     logins, days = profile.inputs.values()
     assert logins.source is not None
@@ -130,6 +140,7 @@ def test_a_profile_of_accounts() -> None:
     assert (profile.minimum_coverage, profile.trend_us) == (0.3, 14 * DAY_US)
     assert _loaded(FACTS + ACCOUNTS.replace(", by: account_id", ""), "health") == profile
     assert _loaded(FACTS + ACCOUNTS.replace("by: account_id", "by: [account_id]"), "health") == profile
+    assert _loaded(FACTS + ACCOUNTS.replace("metric: active", "metric: seen_by_plan"), "health").inputs
 
 
 @pytest.mark.parametrize(
@@ -321,10 +332,12 @@ def test_a_profile_of_features_that_is_wrong(before: str, after: str, message: s
         ),
         pytest.param(
             "metric: active",
-            "metric: seen_by_plan",
-            "is 'seen_by_plan', which is not grouped by account_id; add it to its group_by",
-            id="metric that knows no accounts",
+            "metric: seen_lately",
+            "is 'seen_lately', whose windows of 1d overlap; take one whose windows do not",
+            id="metric whose windows overlap",
         ),
+        pytest.param("metric: active", "metric: usual_size", "is 'usual_size', a quantile", id="quantile of a metric"),
+        pytest.param("agg: sum", "agg: rate", "of which rate is taken; take last, avg", id="rate of a metric"),
         pytest.param("by: account_id", "by: plan", "from.by must be account_id, is 'plan'", id="by another label"),
         pytest.param(
             ", from: {fact: logins}",

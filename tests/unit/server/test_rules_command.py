@@ -56,7 +56,7 @@ def test_check_counts_what_it_read(rules: Path, capsys: pytest.CaptureFixture[st
     assert main(["rules", "check", str(rules)]) == 0
     told = capsys.readouterr().out
     assert told.startswith("✓ ")
-    assert "6 AlertRule" in told
+    assert "7 AlertRule" in told
     assert "revision " in told
 
 

@@ -1330,7 +1330,9 @@ Global___ScoreAccountHealthRequest: _TypeAlias = ScoreAccountHealthRequest  # no
 
 @_typing.final
 class InputMove(_message.Message):
-    """InputMove is what an input did to a score."""
+    """InputMove is what an input did to a score. Where inputs came or went, each has its part of what that did to the
+    weights of the others; the parts depend on no order.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1340,7 +1342,7 @@ class InputMove(_message.Message):
     NOW_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
     dimension: _builtins.str
-    """The dimension."""
+    """The dimension; empty of the move "persona", whose other weights moved the score."""
     name: _builtins.str
     """The input."""
     before: _builtins.str
