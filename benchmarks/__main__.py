@@ -25,6 +25,7 @@ BENCHMARKS = {
     "attribution_heuristics": "seven heuristics over five million touches, against a statement by hand and peers",
     "attribution_markov": "Markov attribution of a million journeys, against ChannelAttribution where it is installed",
     "score_rpc": "ScoreFeature for all personas over gRPC, against an empty unary call on the same server",
+    "health_batch": "the health of a million accounts as a stream, against asking for one by one",
     "compliance": "a pattern by 300 controls with reasons, and the posture of 1,000 patterns by six frameworks",
     "alert_scale": "1,000 alert rules over 10,000 series evaluated once, against the minute until the next time",
 }

@@ -29,6 +29,7 @@ VERBS = {
     "schedules": "what is run when; run one now",
     "attribution": "which touch earned the money, by which model",
     "score-feature": "what features are worth to whom; what to build when",
+    "health": "how accounts are, what moved, and what to do",
     "study": "do sponsors stay, do users pay more, do campaigns pay off",
     "churn": "who is likely to leave, why, and what to do",
     "compliance": "does it comply, where does it stand, what shows it",

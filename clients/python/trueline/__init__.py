@@ -166,6 +166,8 @@ if TYPE_CHECKING:
     )
     from trueline.event import Event, new_event_id
     from trueline.facts import Fact, FactRejection, FactsOfSubjects, FactsResult, SubjectFacts
+    from trueline.health import AccountHealth, InputMove, ScoredAccount
+    from trueline.health_streams import AsyncHealthStream, HealthStream
     from trueline.journey_streams import AsyncJourneyStream, JourneyStream
     from trueline.operations import Operation, OperationState
     from trueline.privacy import (
@@ -550,6 +552,8 @@ _MODULES = {
         "RuleText",
         "StagedRules",
     ),
+    "health": ("AccountHealth", "InputMove", "ScoredAccount"),
+    "health_streams": ("AsyncHealthStream", "HealthStream"),
     "scoring": (
         "DimensionScore",
         "DimensionWeight",
@@ -884,6 +888,11 @@ __all__ = [  # noqa: RUF022  in the order a reader meets them
     "ScoringProfile",
     "ProfileDimension",
     "ProfileInput",
+    "AccountHealth",
+    "ScoredAccount",
+    "InputMove",
+    "HealthStream",
+    "AsyncHealthStream",
 ]
 
 

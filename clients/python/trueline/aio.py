@@ -19,6 +19,7 @@ from trueline.aio_attribution_changes import AsyncAttributionChangeMethods
 from trueline.aio_checkpoints import AsyncCheckpointMethods
 from trueline.aio_churn import AsyncChurnMethods
 from trueline.aio_compliance import AsyncComplianceMethods
+from trueline.aio_health import AsyncHealthMethods
 from trueline.aio_operations import AsyncOperationMethods
 from trueline.aio_rules import AsyncRuleMethods
 from trueline.aio_scoring import AsyncScoringMethods
@@ -54,6 +55,7 @@ class AsyncTruelineClient(
     AsyncStudyMethods,
     AsyncChurnMethods,
     AsyncScoringMethods,
+    AsyncHealthMethods,
     AsyncComplianceMethods,
 ):
     """A client of one server, for the tasks of one event loop; make it inside the loop.

@@ -24,6 +24,7 @@ from trueline.churn_methods import ChurnMethods
 from trueline.compliance_methods import ComplianceMethods
 from trueline.errors import TruelineError, decode, unavailable
 from trueline.event import Event
+from trueline.health_methods import HealthMethods
 from trueline.operation_methods import OperationMethods
 from trueline.results import (
     AlignmentScore,
@@ -55,6 +56,7 @@ class TruelineClient(
     StudyMethods,
     ChurnMethods,
     ScoringMethods,
+    HealthMethods,
     ComplianceMethods,
 ):
     """A client of one server, for any number of threads.

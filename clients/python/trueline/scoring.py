@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 # What is known of an input: a number, the ends of a range, a text, or yes and no.
@@ -86,6 +87,7 @@ class InputScore:
         weight: in the dimension, by the profile.
         share: of the dimension's score after the weights of dropped inputs went to the others.
         assumed: whether weight or curve is an assumption.
+        observed_at: when a fact was observed; None for others.
 
     """
 
@@ -97,6 +99,7 @@ class InputScore:
     weight: float
     share: float
     assumed: bool
+    observed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from trueline import mapping
 from trueline.scoring import (
     DimensionScore,
     DimensionWeight,
@@ -55,9 +56,9 @@ def feature_score(message: pb.FeatureScore) -> FeatureScore:
     return FeatureScore(
         feature_id=message.feature_id,
         name=message.name,
-        dimensions={one.name: _dimension(one) for one in message.dimensions},
+        dimensions={one.name: dimension(one) for one in message.dimensions},
         personas={one.persona: _persona(one) for one in message.personas},
-        overall=_range(message, "overall"),
+        overall=score_range(message, "overall"),
         coverage=message.coverage,
         dimensions_without_inputs=tuple(message.dimensions_without_inputs),
     )
@@ -85,7 +86,7 @@ def roadmap(answer: pb.ScoreRoadmapResponse) -> Roadmap:
             RoadmapPeriod(one.number, one.capacity, one.used, tuple(one.feature_ids)) for one in answer.periods
         ),
         features=tuple(
-            PlannedFeature(one.feature_id, _range(one, "score"), one.effort, one.period, one.lost, one.reason)
+            PlannedFeature(one.feature_id, score_range(one, "score"), one.effort, one.period, one.lost, one.reason)
             for one in answer.features
         ),
         total=answer.total,
@@ -117,16 +118,18 @@ def _value(name: str, value: FeatureValue) -> pb.InputValue:
         raise ValueError(told) from None
 
 
-def _range(message: Any, field: str) -> ScoreRange | None:
+def score_range(message: Any, field: str) -> ScoreRange | None:
+    """A score that may be absent."""
     if not message.HasField(field):
         return None
     score: pb.ScoreRange = getattr(message, field)
     return ScoreRange(score.value if score.HasField("value") else None, score.low, score.high)
 
 
-def _dimension(one: pb.DimensionScore) -> DimensionScore:
+def dimension(one: pb.DimensionScore) -> DimensionScore:
+    """What a dimension is worth."""
     return DimensionScore(
-        one.name, one.title, _range(one, "score"), one.coverage, tuple(_input(each) for each in one.inputs)
+        one.name, one.title, score_range(one, "score"), one.coverage, tuple(_input(each) for each in one.inputs)
     )
 
 
@@ -136,16 +139,17 @@ def _input(one: pb.InputScore) -> InputScore:
         value=one.value,
         source=_SOURCES.get(one.source, InputSource.UNSPECIFIED),
         origin=one.origin,
-        score=_range(one, "score"),
+        score=score_range(one, "score"),
         weight=one.weight,
         share=one.share,
         assumed=one.assumed,
+        observed_at=mapping.instant(one, "observed_at"),
     )
 
 
 def _persona(one: pb.PersonaScore) -> PersonaScore:
     return PersonaScore(
-        overall=_range(one, "overall"),
+        overall=score_range(one, "overall"),
         coverage=one.coverage,
         band=one.band,
         weights={weight.dimension: DimensionWeight(weight.weight, weight.share) for weight in one.weights},
@@ -160,7 +164,8 @@ def _persona(one: pb.PersonaScore) -> PersonaScore:
 def _ranking(one: pb.PersonaRanking) -> PersonaRanking:
     return PersonaRanking(
         features=tuple(
-            RankedFeature(each.rank, each.feature_id, _range(each, "overall"), each.certain) for each in one.features
+            RankedFeature(each.rank, each.feature_id, score_range(each, "overall"), each.certain)
+            for each in one.features
         ),
         changes=tuple(
             # A keyword of Python as a field's name.
