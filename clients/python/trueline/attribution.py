@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -122,6 +122,7 @@ class AttributionReport:
         late_events: kind -> events behind the report that were accepted since.
         next_page_token: of an operation's report that has more rows: attribute_conversions with it has them; "" = all.
         causes: with `changed_since` what changed by cause; they add up to the difference of the totals.
+        left_out: models without an answer to these paths -> why, and what can be done about it; only if none was named.
 
     """
 
@@ -132,6 +133,7 @@ class AttributionReport:
     late_events: Mapping[str, int]
     next_page_token: str = ""
     causes: tuple[CauseTotal, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +166,19 @@ class ChannelComparison:
 
 @dataclass(frozen=True, slots=True)
 class ModelComparison:
-    """Channels by models, those about which they differ most first."""
+    """Channels by models, those about which they differ most first.
+
+    Attributes:
+        left_out: models without an answer to these paths -> why, and what can be done about it; only if none was named.
+
+    """
 
     about: AttributionAbout
     models: tuple[str, ...]
     baseline: str
     channels: tuple[ChannelComparison, ...]
     totals: AttributionTotals
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ def report(pages: Sequence[pb.AttributeConversionsResponse]) -> AttributionRepor
         late_events={late.kind: late.events for late in first.late_events},
         next_page_token=pages[-1].next_page_token,
         causes=cause_totals(first.causes),
+        left_out={one.model: one.reason for one in first.left_out},
     )
 
 
@@ -71,6 +72,7 @@ def comparison(message: pb.CompareModelsResponse) -> ModelComparison:
             for one in message.channels
         ),
         totals=_totals(message.totals),
+        left_out={one.model: one.reason for one in message.left_out},
     )
 
 

@@ -218,11 +218,16 @@ def _conversion(name: str, written: Spec, site: Site) -> ConversionEvents:
     _check_value(value, (*path, "value"), site)
     if "refunds" in written and not value:
         site.problem((*path, "refunds"), "needs 'value', from which refunds are taken back", key=True)
+    of, refunds = _selection(written, path, site), _optional(written, "refunds", path, site)
+    if refunds is not None:
+        for both in sorted({*of.events, *of.roles} & {*refunds.events, *refunds.roles}):
+            told = f"has {quoted(both)}, which is a conversion here; name the events that take back what it brings"
+            site.problem((*path, "refunds"), told)
     return ConversionEvents(
-        of=_selection(written, path, site),
+        of=of,
         lookback_us=lookback_us,
         value=value,
-        refunds=_optional(written, "refunds", path, site),
+        refunds=refunds,
         segment=written.get("segment", ""),
     )
 

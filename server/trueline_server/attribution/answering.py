@@ -20,6 +20,7 @@ from trueline_server.attribution.mapping import (
     map_comparison_to_proto,
     map_dimensions_from_proto,
     map_edge_to_proto,
+    map_left_out_to_proto,
     map_path_to_proto,
     map_question_from_proto,
     map_row_to_proto,
@@ -124,7 +125,9 @@ class Answering:
         asked = self._ask(request, state)
         now = report(self._asking, asked, request.models, by)
         answer = pb.AttributeConversionsResponse(
-            about=map_about_to_proto(asked), totals=map_totals_to_proto(now.totals)
+            about=map_about_to_proto(asked),
+            totals=map_totals_to_proto(now.totals),
+            left_out=map_left_out_to_proto(now),
         )
         if since_us is None:
             answer.rows.extend(map_row_to_proto(row, None, changed=False) for row in now.rows)

@@ -150,6 +150,7 @@ class Asking:
         scope = Scope(question.tenant, question.start_us, question.end_us, question.known_us, position)
         check_played(rules, "touch", document.touches.of)
         check_played(rules, "conversion", document.conversions[conversion].of)
+        _check_read(rules, document, conversion)
         stitches = () if document.stitches is None else document.stitches.names(rules.mapping)
         identity = self._identities.of(scope, stitches)
         journeys = Journeys(scope, document, rules.mapping, conversion, identity)
@@ -208,8 +209,7 @@ def check_played(rules: RuleSet, what: str, of: Selection) -> tuple[str, ...]:
     """
     names = of.names(rules.mapping)
     if not names:
-        mapping = rules.mapping
-        once = [role for role in of.roles if role in mapping.roles and mapping.roles[role].occurrence is not None]
+        mapping, once = rules.mapping, _once(rules, of)
         told = f"none plays the role {', '.join(of.roles)} in the event mapping {quoted(mapping.metadata.name)}"
         if once:
             told = f"the role {once[0]} is not each such event but one of each user, which only KPIs read"
@@ -220,6 +220,25 @@ def check_played(rules: RuleSet, what: str, of: Selection) -> tuple[str, ...]:
             metadata={"roles": ",".join(of.roles)},
         )
     return names
+
+
+def _check_read(rules: RuleSet, document: AttributionModel, conversion: str) -> None:
+    """What a document may have need not happen, but it must not be said of what attribution cannot read."""
+    for what, of in (
+        ("refund", document.conversions[conversion].refunds),
+        ("cost", None if document.costs is None else document.costs.of),
+        ("stitch", document.stitches),
+        ("lead", document.lead),
+        ("opportunity", document.opportunity),
+    ):
+        if of is not None and _once(rules, of):
+            check_played(rules, what, of)
+
+
+def _once(rules: RuleSet, of: Selection) -> list[str]:
+    """Roles that one event of each user plays."""
+    roles = rules.mapping.roles
+    return [role for role in of.roles if role in roles and roles[role].occurrence is not None]
 
 
 def _check_period(question: Question) -> None:

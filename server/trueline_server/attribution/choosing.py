@@ -50,7 +50,10 @@ def choose_models(document: AttributionModel, names: Sequence[str], *, by_touch:
             raise unknown(name, document.models, f"model in the document {quoted(document.metadata.name)} called")
         if name not in fitting:
             formula = document.models[name].formula
-            told = f"the model {quoted(name)} ({formula}) looks at the paths of all journeys, and knows channels only"
+            told = (
+                f"the model {quoted(name)} ({formula}) looks at the paths of all journeys, and knows channels only; "
+                "ask by channel, or name other models"
+            )
             raise TruelineError("INVALID_ARGUMENT", "INVALID_FIELD", told, metadata={"field": "models"})
     return {name: fitting[name] for name in names or fitting}
 

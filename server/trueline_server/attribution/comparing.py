@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trueline_rules.attribution_model import AttributionModel, ModelSpec
+from trueline_rules.names import quoted
 
 from trueline_server.attribution.asking import Asked, Asking
 from trueline_server.attribution.choosing import choose_models, unknown
 from trueline_server.attribution.reporting import Report, Row, report
 from trueline_server.attribution.statements import Dimension
+from trueline_server.errors import invalid_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +73,20 @@ def compare(asking: Asking, asked: Asked, models: Sequence[str], baseline: str) 
         baseline: one of them; "" = the first.
 
     Raises:
-        TruelineError: UNKNOWN_ATTRIBUTION_MODEL.
+        TruelineError: UNKNOWN_ATTRIBUTION_MODEL; INVALID_FIELD, the baseline, one that is named, or each has no answer
+            to these paths.
 
     """
-    chosen, base = choose_compared(asked.document, models, baseline)
-    found = report(asking, asked, tuple(chosen), (Dimension.CHANNEL,))
+    _, base = choose_compared(asked.document, models, baseline)
+    found = report(asking, asked, models, (Dimension.CHANNEL,))
+    if base in found.left_out:
+        raise invalid_field("baseline", f"{quoted(base)} has no answer: {found.left_out[base]}")
     touched = found.totals.conversions - found.totals.unattributed_conversions
     channels = []
     for row in found.rows:
         # What was only spent on is no difference between models.
         if not row.unattributed and row.touches:
-            shares = {name: row.earned[name].conversions / touched if touched else 0.0 for name in chosen}
+            shares = {name: row.earned[name].conversions / touched if touched else 0.0 for name in found.models}
             channels.append(Compared(row, shares, max(shares.values()) - min(shares.values())))
     # What the last bits of a float say is no difference.
     channels.sort(key=lambda one: (-round(one.spread, 9), one.row.names[Dimension.CHANNEL]))

@@ -125,7 +125,11 @@ def _find(asking: Asking, asked: Asked, conversion_id: str, source: str) -> tupl
         told = f"several sources have a conversion {quoted(conversion_id)}: {sources}, …; name one of them as source"
         raise TruelineError("NOT_FOUND", "UNKNOWN_CONVERSION", told, metadata={"id": conversion_id, "sources": sources})
     if not found:
-        told = f"no event of the id {quoted(conversion_id)} is a conversion of the type {asked.journeys.conversion}"
+        event = f"{quoted(conversion_id)}{f' of the source {quoted(source)}' if source else ''}"
+        told = (
+            f"no event of the id {event} is a conversion of the type {asked.journeys.conversion}; "
+            f"the document {quoted(asked.document.metadata.name)} has {', '.join(asked.document.conversions)}"
+        )
         raise TruelineError("NOT_FOUND", "UNKNOWN_CONVERSION", told, metadata={"id": conversion_id})
     position, at_us, _, person = found[0]
     return int(position), int(at_us), str(person)

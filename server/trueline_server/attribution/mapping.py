@@ -109,7 +109,13 @@ def map_comparison_to_proto(comparison: Comparison) -> pb.CompareModelsResponse:
         baseline=comparison.baseline,
         channels=[_compared(one, comparison.baseline) for one in comparison.channels],
         totals=map_totals_to_proto(report.totals),
+        left_out=map_left_out_to_proto(report),
     )
+
+
+def map_left_out_to_proto(report: Report) -> list[pb.LeftOutModel]:
+    """Models without an answer."""
+    return [pb.LeftOutModel(model=model, reason=reason) for model, reason in report.left_out.items()]
 
 
 def map_journey_to_proto(journey: ExplainedJourney) -> pb.ExplainJourneyResponse:

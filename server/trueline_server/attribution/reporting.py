@@ -19,6 +19,7 @@ from trueline_server.attribution.paths import Paths, offsets_of
 from trueline_server.attribution.refunds import SumUnmatched
 from trueline_server.attribution.rounding import rounded
 from trueline_server.attribution.statements import CountPaths, Dimension, SumCosts, SumCredits
+from trueline_server.errors import TruelineError
 
 # What a row is of: a name for each dimension, and whether no touch led to it.
 Key = tuple[tuple[str, ...], bool]
@@ -97,12 +98,13 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report: its models by name, its rows by name, and what they add up to."""
+    """A report: its models by name, its rows by name, what they add up to, and why models were left out, by name."""
 
     asked: Asked
     models: tuple[str, ...]
     rows: tuple[Row, ...]
     totals: Totals
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -118,17 +120,19 @@ def report(asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dim
     Args:
         asking: reads the warehouse.
         asked: about which conversions.
-        models: names; () = all of the document that know the dimensions.
+        models: names; () = all of the document that know the dimensions and have an answer to these paths.
         by: what it is broken down by, without repeats; () = channels.
 
     Raises:
-        TruelineError: UNKNOWN_ATTRIBUTION_MODEL; INVALID_FIELD, a model knows channels only.
+        TruelineError: UNKNOWN_ATTRIBUTION_MODEL; INVALID_FIELD, a model knows channels only, or one that is named, or
+            each, has no answer to these paths.
 
     """
     dimensions = tuple(by) or (Dimension.CHANNEL,)
     chosen = choose_models(asked.document, models, by_touch=not knows_channels_only(dimensions))
     lines = _touch_lines(asking, asked, chosen, dimensions)
-    _add_channels(asking, asked, chosen, lines)
+    left_out = _add_channels(asking, asked, chosen, lines, all_named=bool(models))
+    chosen = {name: spec for name, spec in chosen.items() if name not in left_out}
     costs = _costs(asking, asked, dimensions)
     for key in costs or ():
         lines[key].touches += 0
@@ -154,7 +158,7 @@ def report(asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dim
         names = dict(zip(dimensions, key[0], strict=True))
         cost = None if spent is None or key[1] else spent[key]
         rows.append(Row(names, key[1], line.touches, cost, earned))
-    return Report(asked, tuple(chosen), tuple(rows), totals)
+    return Report(asked, tuple(chosen), tuple(rows), totals, left_out)
 
 
 def knows_channels_only(by: Sequence[Dimension]) -> bool:
@@ -195,19 +199,33 @@ def _touch_lines(
 
 
 def _add_channels(
-    asking: Asking, asked: Asked, chosen: Mapping[str, ModelSpec], lines: defaultdict[Key, _Line]
-) -> None:
+    asking: Asking,
+    asked: Asked,
+    chosen: Mapping[str, ModelSpec],
+    lines: defaultdict[Key, _Line],
+    *,
+    all_named: bool,
+) -> dict[str, str]:
+    """What channels earned by models over paths; answers which have no answer, and why: none, if all were named."""
     over_paths = {name: spec for name, spec in chosen.items() if not spec.formula.by_touch}
+    left_out: dict[str, str] = {}
     if not over_paths:
-        return
+        return left_out
     paths = read_paths(asking, asked)
     for name, spec in over_paths.items():
-        credit = channel_credit(spec, paths)
+        try:
+            credit = channel_credit(spec, paths)
+        except TruelineError as error:
+            left_out[name] = error.message
+            if all_named or len(left_out) == len(chosen):
+                raise
+            continue
         for place, channel in enumerate(credit.channels):
             line = lines[(channel,), False]
             line.sums[name] = (float(credit.conversions[place]), float(credit.value[place]))
             if credit.removal_conversions is not None and credit.removal_value is not None:
                 line.removals[name] = (float(credit.removal_conversions[place]), float(credit.removal_value[place]))
+    return left_out
 
 
 def _costs(asking: Asking, asked: Asked, by: tuple[Dimension, ...]) -> dict[Key, float] | None:

@@ -16,6 +16,7 @@ from trueline_server.attribution.asking import Asking, Question
 from trueline_server.attribution.comparing import compare
 from trueline_server.attribution.explaining import explain
 from trueline_server.attribution.funnel import Step, funnel
+from trueline_server.attribution.markov import MOST_STATES
 from trueline_server.attribution.path_listing import Edge, list_paths
 from trueline_server.attribution.reporting import Report, Row, report
 from trueline_server.attribution.statements import Dimension
@@ -162,6 +163,29 @@ def test_models_that_are_unknown_or_do_not_fit(warehouse: Warehouse) -> None:
         compare(asking, asked, ["first", "linear"], "last")
 
 
+def test_a_model_without_an_answer_is_left_out_and_told(warehouse: Warehouse) -> None:
+    """Where nobody names it the others answer beside the reason; who names it alone, or as the baseline, is refused."""
+    asking = _asking(warehouse)
+    people = [str(number) for number in range(MOST_STATES + 1)]
+    happenings = [one for user in people for one in (touch(1, f"c{user}", user), order(2, 1, user))]
+    asked = asking.ask(_question(put(warehouse, happenings)))
+    found = report(asking, asked, (), CHANNEL)
+    assert found.models == tuple(name for name in asked.document.models if name != "markov")
+    assert found.left_out.keys() == {"markov"}
+    assert "order 1 makes 20,001 states of these paths, more than 20,000" in found.left_out["markov"]
+    assert all(row.earned.keys() == {*found.models} for row in found.rows)
+    compared = compare(asking, asked, (), "")
+    assert compared.report.left_out == found.left_out
+    assert len(compared.channels) == len(people)
+    with pytest.raises(TruelineError, match="order 1 makes 20,001 states"):
+        report(asking, asked, ("linear", "markov"), CHANNEL)
+    with pytest.raises(TruelineError, match="baseline 'markov' has no answer: order 1 makes 20,001 states"):
+        compare(asking, asked, (), "markov")
+    only = _asking(warehouse, MODEL[: MODEL.index("  models:")] + "  models: {markov: {formula: markov}}\n")
+    with pytest.raises(TruelineError, match="order 1 makes 20,001 states"):
+        report(only, only.ask(asked.question), (), CHANNEL)
+
+
 def test_a_role_that_nobody_plays(warehouse: Warehouse) -> None:
     """Nobody could have touched anything: that is told, and where to say what touches are."""
     text = MODEL.replace("touches: {events: [touched]", "touches: {roles: [touch]")
@@ -176,6 +200,17 @@ spec:
     with pytest.raises(TruelineError) as caught:
         _asking(warehouse, text + mapping).ask(_question("nobody"))
     assert (caught.value.reason, caught.value.metadata) == ("UNPLAYED_ROLE", {"roles": "touch"})
+
+
+@pytest.mark.parametrize("part", ["refunds: {events: [refunded]}", "lead: {events: [became_lead]}"])
+def test_a_role_that_only_kpis_read(warehouse: Warehouse, part: str) -> None:
+    """Refunds or leads that are the first such event of each user would silently be none."""
+    key = part.partition(":")[0]
+    text = MODEL.replace(part, f"{key}: {{roles: [activation]}}")
+    assert text != MODEL
+    with pytest.raises(TruelineError, match="the role activation is not each such event but one of each") as caught:
+        _asking(warehouse, text).ask(_question("nobody"))
+    assert (caught.value.reason, caught.value.metadata) == ("UNPLAYED_ROLE", {"roles": "activation"})
 
 
 def test_nothing_happened(warehouse: Warehouse) -> None:
@@ -267,6 +302,7 @@ def test_a_conversion_that_is_none_or_several(warehouse: Warehouse) -> None:
         with pytest.raises(TruelineError) as caught:
             explain(asking, question, wrong, "", ())
         assert (caught.value.reason, caught.value.metadata) == ("UNKNOWN_CONVERSION", {"id": wrong})
+        assert "is a conversion of the type order; the document 'shop' has order, signup" in caught.value.message
     with pytest.raises(TruelineError, match="looks at the paths of all journeys"):
         explain(asking, question, "o1", "", ["shapley"])
     assert explain(asking, question, "o1", "", ()).touches[0].channel == "a"

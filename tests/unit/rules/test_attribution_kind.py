@@ -146,6 +146,11 @@ def test_a_document_is_written_as_it_was_read() -> None:
         pytest.param(
             WHOLE.replace("value: value", "refunds: {roles: [refund]}"), "needs 'value'", id="refunds of nothing"
         ),
+        pytest.param(
+            WHOLE.replace("value: value", "value: value, refunds: {events: [ordered]}"),
+            "refunds has 'ordered', which is a conversion here",
+            id="refunds that are conversions",
+        ),
         pytest.param(WHOLE + "  rates: {EUR: 1}\n", "is the currency that values are told in", id="rate of itself"),
         pytest.param(WHOLE + "  rates: {USD: 0}\n", "must be a number above 0", id="rate of zero"),
         pytest.param(WHOLE.replace("EUR", "Euro"), "ISO 4217", id="no currency"),

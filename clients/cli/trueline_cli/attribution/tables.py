@@ -39,7 +39,7 @@ def show_report(report: AttributionReport) -> None:
         _one_model(report, named, models[0])
     else:
         _several_models(report, named, models)
-    style.show("", _totals(report.about, report.totals), *_changes(report))
+    style.show("", _totals(report.about, report.totals), *_changes(report), *_left_out(report.left_out))
     if report.causes:
         style.show("", cause_table(report.causes))
 
@@ -80,7 +80,7 @@ def show_comparison(comparison: ModelComparison) -> None:
             made.add_row(channel, model, f"{share.conversions:.2f}", percentage(share.share), difference, removal)
     head = f"{_head(comparison.about)} · difference to {comparison.baseline} in points"
     style.show(head, made if comparison.channels else "no touch led to a conversion")
-    style.show("", _totals(comparison.about, comparison.totals))
+    style.show("", _totals(comparison.about, comparison.totals), *_left_out(comparison.left_out))
 
 
 def show_paths(paths: ChannelPaths) -> None:
@@ -161,7 +161,8 @@ def _totals(about: AttributionAbout, totals: AttributionTotals) -> str:
     cost = "" if totals.cost is None else f"; spent: {_money(totals.cost)}"
     if totals.unmatched_refunds:
         refunded = _money(totals.unmatched_refund_value)
-        cost += f"; {totals.unmatched_refunds:,} refunds ({refunded}) of nothing that was bought before"
+        several = "" if totals.unmatched_refunds == 1 else "s"
+        cost += f"; {totals.unmatched_refunds:,} refund{several} ({refunded}) of nothing that was bought before"
     return f"{totals.conversions:,} conversions, {_money(totals.value)} {about.currency}{alone}{cost}"
 
 
@@ -171,6 +172,10 @@ def _changes(report: AttributionReport) -> list[str]:
         return []
     came = ", ".join(f"{count:,} {kind}" for kind, count in report.late_events.items()) or "nothing"
     return [f"before: {_totals(report.about, before)}", f"came in since: {came}"]
+
+
+def _left_out(models: Mapping[str, str]) -> list[str]:
+    return [f"without {model}: {reason}" for model, reason in models.items()]
 
 
 def _money(value: Decimal | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -230,6 +231,8 @@ def _print(args: argparse.Namespace, found: Any, what: str) -> int:
         from trueline_cli.attribution.rows import FLAT, write_csv
 
         write_csv(*FLAT[what](found))
+        for model, reason in getattr(found, "left_out", {}).items():
+            print(f"without {model}: {reason}", file=sys.stderr)
     else:
         from trueline_cli.attribution.tables import SHOWN
 

@@ -492,6 +492,7 @@ class AttributeConversionsResponse(_message.Message):
     LATE_EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     CAUSES_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
     @_builtins.property
@@ -518,6 +519,10 @@ class AttributeConversionsResponse(_message.Message):
     def causes(self) -> _containers.RepeatedCompositeFieldContainer[Global___CauseTotal]:
         """With changed_since: what changed by cause. The changes add up to the difference of totals and totals_before."""
 
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftOutModel]:
+        """Models without an answer to these paths, where the request names none."""
+
     def __init__(
         self,
         *,
@@ -528,14 +533,43 @@ class AttributeConversionsResponse(_message.Message):
         late_events: _abc.Iterable[Global___LateEvents] | None = ...,
         next_page_token: _builtins.str = ...,
         causes: _abc.Iterable[Global___CauseTotal] | None = ...,
+        left_out: _abc.Iterable[Global___LeftOutModel] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "totals", b"totals", "totals_before", b"totals_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "causes", b"causes", "late_events", b"late_events", "next_page_token", b"next_page_token", "rows", b"rows", "totals", b"totals", "totals_before", b"totals_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "causes", b"causes", "late_events", b"late_events", "left_out", b"left_out", "next_page_token", b"next_page_token", "rows", b"rows", "totals", b"totals", "totals_before", b"totals_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AttributeConversionsResponse: _TypeAlias = AttributeConversionsResponse  # noqa: Y015
+
+@_typing.final
+class LeftOutModel(_message.Message):
+    """LeftOutModel is a model that has no answer to the paths of a period, such as a Markov chain of too many states. Where
+    a request names it, that is an error (INVALID_FIELD).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Its name."""
+    reason: _builtins.str
+    """Why, and what can be done about it, for people."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeftOutModel: _TypeAlias = LeftOutModel  # noqa: Y015
 
 @_typing.final
 class CompareModelsRequest(_message.Message):
@@ -667,6 +701,7 @@ class CompareModelsResponse(_message.Message):
     BASELINE_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
     TOTALS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     baseline: _builtins.str
     """The model that others are compared with."""
     @_builtins.property
@@ -685,6 +720,10 @@ class CompareModelsResponse(_message.Message):
     def totals(self) -> Global___AttributionTotals:
         """What models share out beside what nothing led to."""
 
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftOutModel]:
+        """Models without an answer to these paths, where the request names none."""
+
     def __init__(
         self,
         *,
@@ -693,10 +732,11 @@ class CompareModelsResponse(_message.Message):
         baseline: _builtins.str = ...,
         channels: _abc.Iterable[Global___ChannelComparison] | None = ...,
         totals: Global___AttributionTotals | None = ...,
+        left_out: _abc.Iterable[Global___LeftOutModel] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "totals", b"totals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "baseline", b"baseline", "channels", b"channels", "models", b"models", "totals", b"totals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "baseline", b"baseline", "channels", b"channels", "left_out", b"left_out", "models", b"models", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -36,8 +36,8 @@ class AttributionServiceStub:
     from then on; `known_at` asks what was known earlier.
 
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
-    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (a value in a currency that has no rate in the document), UNPLAYED_ROLE
-    (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
+    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document),
+    UNPLAYED_ROLE (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
 
     All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
     meanwhile; they have fewer rows than asked for where these take much room. Error of a further page: UNKNOWN_REVISION
@@ -101,8 +101,8 @@ class AttributionServiceAsyncStub(AttributionServiceStub):
     from then on; `known_at` asks what was known earlier.
 
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
-    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (a value in a currency that has no rate in the document), UNPLAYED_ROLE
-    (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
+    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document),
+    UNPLAYED_ROLE (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
 
     All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
     meanwhile; they have fewer rows than asked for where these take much room. Error of a further page: UNKNOWN_REVISION
@@ -162,8 +162,8 @@ class AttributionServiceServicer(metaclass=_abc_1.ABCMeta):
     from then on; `known_at` asks what was known earlier.
 
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
-    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (a value in a currency that has no rate in the document), UNPLAYED_ROLE
-    (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
+    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document),
+    UNPLAYED_ROLE (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
 
     All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
     meanwhile; they have fewer rows than asked for where these take much room. Error of a further page: UNKNOWN_REVISION
