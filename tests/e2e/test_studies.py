@@ -177,7 +177,8 @@ def test_runs_are_compared(client: TruelineClient) -> None:
     assert all(one.before == one.after for one in same.changes)
 
     other = client.run_study("revenue_growth", MAY, JUNE, timeout=60.0)
-    with pytest.raises(InvalidRequestError, match="compare two of one study"):
+    told = f"other is '{may.id}', a run of renewal_rate, but '{other.id}' is one of revenue_growth"
+    with pytest.raises(InvalidRequestError, match=f"{told}; compare two runs of one study"):
         client.compare_studies(other.id, may.id)
 
 
@@ -205,11 +206,11 @@ def test_what_cannot_be_studied_is_refused(client: TruelineClient) -> None:
     assert unknown.value.reason == "UNKNOWN_STUDY"
     assert unknown.value.metadata["nearest"] == "renewal_rate"
     for start, end, message in (
-        (JUNE, MAY, "end_time ends it before it starts"),
-        (MAY, MAY, "end_time is when the period starts"),
-        (now + timedelta(days=1), now + timedelta(days=2), "start_time lies ahead of the server's clock"),
-        (MAY, now + timedelta(days=2), "end_time lies ahead of the server's clock"),
-        (MAY - timedelta(days=2000), MAY, "end_time is more than 1,100 days after start_time"),
+        (JUNE, MAY, rf"end_time is {MAY:%F}, before the period starts \({JUNE:%F}\); .* must be after start_time"),
+        (MAY, MAY, rf"end_time is {MAY:%F}, when the period starts; .* must be after start_time"),
+        (now + timedelta(days=1), now + timedelta(days=2), r"start_time is .*, which lies ahead of the server's clock"),
+        (MAY, now + timedelta(days=2), r"end_time is .*, which lies ahead of the server's clock; .*; ask up to"),
+        (MAY - timedelta(days=2000), MAY, rf"end_time is {MAY:%F}, more than 1,100 days after start_time"),
     ):
         with pytest.raises(InvalidRequestError, match=message):
             client.begin_study("renewal_rate", start, end)

@@ -19,7 +19,8 @@ def check_ids(ids: Sequence[str], field: str) -> None:
     seen: dict[str, int] = {}
     for place, one in enumerate(ids):
         if one in seen:
-            raise invalid_field(field.format(place), f"is {quoted(one)}, as that of {field.format(seen[one])}")
+            told = f"is {quoted(one)}, as {field.format(seen[one])} is; name each once"
+            raise invalid_field(field.format(place), told)
         seen[one] = place
 
 

@@ -38,6 +38,8 @@ _MOST_NAMED = 10
 # Clocks are written last of all, so what lies before is wholly there.
 _POSITION = f"SELECT max(revision) FROM {CLOCKS.full_name} WHERE tenant = {{tenant:String}}"
 _ALL_TIME_US = 0
+# Stands for every group that a part knows nothing of.
+NOBODY: Key = ("", "nobody")
 
 Figures = dict[Key, list[Figure]]
 Step = Callable[[int, int, str], None]
@@ -100,12 +102,16 @@ class StudyComputer:
             )
             if has is not None
         ]
-        figures: Figures = {TOTAL: []}
+        told: list[Figures] = []
         for done, (name, work) in enumerate(parts):
             step(done, len(parts), name)
-            for key, more in work(reading, period, before, found).items():
-                figures.setdefault(key, []).extend(more)
+            told.append(work(reading, period, before, found))
         step(len(parts), len(parts), "")
+        # Each group has every figure: one without deals has a renewal rate for which data are insufficient.
+        figures: Figures = {
+            key: [figure for part in told for figure in part.get(key, part[NOBODY])]
+            for key in dict.fromkeys(key for part in told for key in part if key != NOBODY)
+        }
         found.groups = judged(_shown(figures, found.notes), study.confidence)
         found.notes += self._about_data(rules, reading, before, period)
         return found
@@ -116,7 +122,7 @@ class StudyComputer:
         now, then = (read_renewals(self._groups(CountRenewals(reading, deals, one))) for one in (period, before))
         return {
             key: renewal_figures(now.get(key, Renewals()), then.get(key, Renewals()), **_terms(reading.study))
-            for key in now | then | {TOTAL: None}
+            for key in now | then | {TOTAL: None, NOBODY: None}
         }
 
     def _revenue(self, reading: Reading, period: Period, before: Period, _: Computed) -> Figures:
@@ -124,7 +130,7 @@ class StudyComputer:
         assert revenue is not None
         periods = (period, before, previous_period(before, reading.study.previous))
         found = read_revenue(self._groups(SumRevenue(reading, revenue, periods)))
-        told = {TOTAL: NO_REVENUE} | found
+        told = {TOTAL: NO_REVENUE, NOBODY: NO_REVENUE} | found
         return {key: revenue_figures(one, **_terms(reading.study)) for key, one in told.items()}
 
     def _campaigns(self, reading: Reading, period: Period, before: Period, found: Computed) -> Figures:
@@ -140,7 +146,7 @@ class StudyComputer:
         own, other = by_group(now), by_group(then)
         return {
             key: campaign_figures(own.get(key, ()), other.get(key, ()), **_terms(reading.study))
-            for key in own | other | {TOTAL: None}
+            for key in own | other | {TOTAL: None, NOBODY: None}
         }
 
     def _campaigns_of(self, reading: Reading, period: Period) -> list[Campaign]:

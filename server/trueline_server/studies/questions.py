@@ -76,17 +76,23 @@ def check_period(period: Period, now_us: int) -> None:
 
     """
     if period.start_us < FIRST_US:
-        raise invalid_field("start_time", "is before the year 1971")
+        raise invalid_field("start_time", f"is {day_of(period.start_us)}; ask from 1971 on")
     if period.start_us >= period.end_us:
-        told = "is when the period starts" if period.start_us == period.end_us else "ends it before it starts"
-        raise invalid_field("end_time", f"{told}; the end is exclusive and after start_time")
+        same = period.start_us == period.end_us
+        told = f"is {day_of(period.end_us)}, {'when' if same else 'before'} the period starts"
+        told += "" if same else f" ({day_of(period.start_us)})"
+        raise invalid_field("end_time", f"{told}; the end is exclusive and must be after start_time")
     if period.start_us >= now_us:
-        raise invalid_field("start_time", "lies ahead of the server's clock; nothing of the period has happened yet")
+        told = "lies ahead of the server's clock; nothing of the period has happened yet"
+        raise invalid_field("start_time", f"is {day_of(period.start_us)}, which {told}")
     if period.end_us > now_us:
         told = "lies ahead of the server's clock; a part of a period compares with no whole one"
-        raise invalid_field("end_time", f"{told}; ask up to {day_of(now_us)} at the latest")
+        raise invalid_field(
+            "end_time", f"is {day_of(period.end_us)}, which {told}; ask up to {day_of(now_us)} at the latest"
+        )
     if period.end_us - period.start_us > LONGEST_US:
-        raise invalid_field("end_time", "is more than 1,100 days after start_time; ask for shorter periods")
+        told = f"is {day_of(period.end_us)}, more than 1,100 days after start_time ({day_of(period.start_us)})"
+        raise invalid_field("end_time", f"{told}; ask for a shorter period")
 
 
 def playable(rules: RuleSet, study: StudyModel) -> tuple[StudyModel, list[str]]:

@@ -126,7 +126,8 @@ class StudyService:
             other = former[0].id
         before = self.get(tenant, other)
         if before.study != after.study:
-            raise invalid_field("other", f"is of {before.study}, {after.id} of {after.study}; compare two of one study")
+            told = f"is '{before.id}', a run of {before.study}, but '{after.id}' is one of {after.study}"
+            raise invalid_field("other", f"{told}; compare two runs of one study")
         if before.definition != after.definition:
             told = f"is of another definition of {after.study} ({before.definition}) than {after.id}"
             raise invalid_field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from study_world import DAY_US, MARCH, at, computed, deal, figures, inputs, put
+from study_world import DAY_US, MARCH, at, computed, deal, figures, inputs, paid, put
 from trueline_server.studies.model import Verdict
 from trueline_stores.warehouse.client import Warehouse
 
@@ -194,3 +194,18 @@ def test_what_nobody_plays_is_told_beside_the_rest(warehouse: Warehouse) -> None
     assert rate.verdict is Verdict.NO_EVIDENCE
     assert "revenue_growth" not in figures(found)
     assert any("no event is a payment" in note for note in found.notes)
+
+
+def test_every_persona_has_every_figure(warehouse: Warehouse) -> None:
+    """One that pays and has no deals has a renewal rate, too: data for it are insufficient."""
+    text = PERSONAS.replace("roles: [invoice]", "events: [paid]")
+    events = [deal("due", at("2026-03-05"), "d", persona="agency"), deal("renewed", at("2026-03-06"), "d")]
+    events.append(paid(at("2026-03-07"), "u", "50", "brand"))
+
+    found = computed(warehouse, put(warehouse, events), "impact", text=text)
+
+    for persona in ("agency", "brand"):
+        assert tuple(figures(found, "persona", persona)) == tuple(figures(found))
+    rate = figures(found, "persona", "brand")["renewal_rate"]
+    assert (rate.verdict, rate.now.missing) == (Verdict.INSUFFICIENT_DATA, "0 of at least 2 decided deals")
+    assert inputs(figures(found, "persona", "agency")["net_revenue"])["paying_users"] == "0"

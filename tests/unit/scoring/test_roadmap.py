@@ -174,4 +174,4 @@ def test_an_id_that_is_there_twice_is_refused() -> None:
     """With both places."""
     with pytest.raises(TruelineError) as caught:
         check_ids(["a", "b", "a"], "features[{}].feature_id")
-    assert caught.value.message == "features[2].feature_id is 'a', as that of features[0].feature_id"
+    assert caught.value.message == "features[2].feature_id is 'a', as features[0].feature_id is; name each once"

@@ -34,7 +34,7 @@ def label(name: str) -> str:
 
 
 def value(number: float | None, unit: str) -> str:
-    """A figure: a return as a factor, another ratio as a percentage, an amount without its currency."""
+    """A figure: a ratio as a percentage, an amount without its currency."""
     if number is None:
         return "–"  # noqa: RUF001  an en dash is how tables say that there is nothing
     if unit == "ratio":
@@ -51,11 +51,11 @@ def interval(estimate: StudyEstimate | StudyDifference, unit: str) -> str:
 
 
 def change(difference: StudyDifference | None, unit: str) -> str:
-    """A difference with its sign; of percentages in points."""
+    """A difference with its sign; of percentages in percentage points."""
     if difference is None:
         return ""
     if unit == "ratio":
-        return f"{difference.value * 100:+,.1f}"
+        return f"{difference.value * 100:+,.1f} pp"
     return f"{difference.value:+,.0f}" if abs(difference.value) >= _WHOLE else f"{difference.value:+,.2f}"
 
 
