@@ -40,12 +40,16 @@ WHOLE = ("first", "last")
 STEPS = (FunnelStage(roles=("touch",)), FunnelStage(roles=("signup",)), FunnelStage(roles=("payment",), name="paid"))
 
 
+# A month of visits, before the business was.
+VISITED, LEFT = datetime(2024, 11, 1, tzinfo=UTC), datetime(2024, 12, 1, tzinfo=UTC)
+
+
 def _touched(minutes: float, channel: str, campaign: str = "", **whose: str) -> Event:
     properties = {"channel": channel} | ({"campaign": campaign} if campaign else {})
     return Event(
         source="web",
         name="campaign_touched",
-        occurred_at=START + timedelta(minutes=minutes),
+        occurred_at=VISITED + timedelta(minutes=minutes),
         properties=properties,
         **whose,
     )
@@ -54,20 +58,21 @@ def _touched(minutes: float, channel: str, campaign: str = "", **whose: str) -> 
 # A visitor on the web, who signs up, comes back by mail, and pays; another who does not.
 VISITS = (
     _touched(1, "paid_search", "spring", anonymous_id="visitor-1"),
+    _touched(2, "social", anonymous_id="visitor-1"),
     Event(
         source="web",
         name="user_signed_up",
-        occurred_at=START + timedelta(minutes=2),
+        occurred_at=VISITED + timedelta(minutes=2.5),
         user_id="ada",
         anonymous_id="visitor-1",
-        properties={"channel": "social", "persona": "brand"},
+        properties={"channel": "podcast_ads", "persona": "brand"},
     ),
     _touched(3, "newsletter", user_id="ada"),
     Event(
         id="order-17",
         source="shop",
         name="payment_succeeded",
-        occurred_at=START + timedelta(minutes=4),
+        occurred_at=VISITED + timedelta(minutes=4),
         user_id="ada",
         value=100,
         currency="USD",
@@ -125,7 +130,7 @@ def test_a_journey_over_several_ids_is_explained(client: TruelineClient) -> None
     journey = client.explain_journey("order-17", models=["linear", "position", "time_decay"])
     assert (journey.person, journey.value, journey.segment) == ("user:ada", Decimal("100.00"), "brand")
     assert [touch.channel for touch in journey.touches] == ["paid_search", "social", "newsletter"]
-    assert [touch.stitched_by for touch in journey.touches] == ["anonymous:visitor-1", "", ""]
+    assert [touch.stitched_by for touch in journey.touches] == ["anonymous:visitor-1", "anonymous:visitor-1", ""]
     assert [touch.before for touch in journey.touches] == [
         timedelta(minutes=3),
         timedelta(minutes=2),
@@ -134,6 +139,32 @@ def test_a_journey_over_several_ids_is_explained(client: TruelineClient) -> None
     thirds = [touch.credits["linear"].value for touch in journey.touches]
     assert thirds == [Decimal("33.34"), Decimal("33.33"), Decimal("33.33")]
     assert [touch.credits["position"].weight for touch in journey.touches] == pytest.approx([0.4, 0.2, 0.4])
+
+
+def test_models_differ_about_the_generated_business(client: TruelineClient) -> None:
+    """Podcasts begin more journeys to a signup than they end, search and the typed address end more; most conversions
+    had a touch, and some touches led to none."""
+    compared = client.compare_models(START, END, conversion="signup", models=["first", "last", "linear", "markov"])
+    earned = {one.channel: {name: share.share for name, share in one.shares.items()} for one in compared.channels}
+    assert earned["podcast_ads"]["first"] > earned["podcast_ads"]["linear"] > earned["podcast_ads"]["last"]
+    for channel in ("paid_search", "direct"):
+        assert earned[channel]["first"] < earned[channel]["linear"] < earned[channel]["last"]
+    assert max(one["markov"] - one["linear"] for one in earned.values()) > 0.01
+    for conversion in ("purchase", "signup"):
+        totals = client.attribute_conversions(START, END, conversion=conversion, models=["last"]).totals
+        assert totals.unattributed_conversions < totals.conversions / 3
+        assert sum(path.nulls for path in client.list_paths(START, END, conversion=conversion, limit=0).paths) > 50
+
+
+def test_without_touches_there_is_what_signups_name(client: TruelineClient) -> None:
+    """The document `self_reported` takes signups alone, and needs no other touch."""
+    report = client.attribute_conversions(START, END, document="self_reported", conversion="signup")
+    assert report.totals.unattributed_conversions == 0
+    named = {row.channel: row.credits["named"].conversions for row in report.rows if not row.unattributed}
+    assert named.keys() == {"organic", "paid_search", "social", "podcast_ads", "partner", "newsletter", "referral"}
+    assert sum(named.values()) == report.totals.conversions
+    purchases = client.attribute_conversions(VISITED, LEFT, document="self_reported")
+    assert {row.channel: row.credits["named"].conversions for row in purchases.rows} == {"podcast_ads": 1}
 
 
 def test_what_changed_since(client: TruelineClient) -> None:
@@ -149,13 +180,17 @@ def test_what_changed_since(client: TruelineClient) -> None:
 
 def test_paths_their_moves_and_the_funnel(client: TruelineClient) -> None:
     """Journeys that convert and that do not; moves of converted journeys end in a conversion, once each."""
+    visits = client.list_paths(VISITED, LEFT)
+    assert {path.channels: (path.conversions, path.nulls) for path in visits.paths} == {
+        ("paid_search", "social", "newsletter"): (1, 0),
+        ("social",): (0, 1),
+    }
     paths = client.list_paths(START, END, converted_only=True, limit=0)
-    assert ("paid_search", "social", "newsletter") in [path.channels for path in paths.paths]
     touched = sum(path.conversions for path in paths.paths if path.channels)
     assert sum(edge.journeys for edge in paths.edges if edge.end is PathEnd.CONVERSION) == touched
     assert len(client.list_paths(START, END, limit=3).paths) == 3
 
-    funnel = client.get_funnel(START, END, STEPS, window=timedelta(days=7))
+    funnel = client.get_funnel(VISITED, LEFT, STEPS, window=timedelta(days=7))
     assert [(step.name, step.people) for step in funnel.steps] == [("touch", 2), ("signup", 1), ("paid", 1)]
     assert [step.people for step in funnel.channels["paid_search"]] == [1, 1, 1]
 

@@ -84,8 +84,8 @@ def compare(asking: Asking, asked: Asked, models: Sequence[str], baseline: str) 
     touched = found.totals.conversions - found.totals.unattributed_conversions
     channels = []
     for row in found.rows:
-        # What was only spent on is no difference between models.
-        if not row.unattributed and row.touches:
+        # What was only spent on is no difference between models. A chain may credit what only lost journeys touched.
+        if not row.unattributed and (row.touches or any(credit.conversions for credit in row.earned.values())):
             shares = {name: row.earned[name].conversions / touched if touched else 0.0 for name in found.models}
             channels.append(Compared(row, shares, max(shares.values()) - min(shares.values())))
     # What the last bits of a float say is no difference.

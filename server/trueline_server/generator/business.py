@@ -18,6 +18,7 @@ SIGNED_UP, LOGGED_IN, WORKFLOW, SUGGESTION, SUBSCRIBED, UNSUBSCRIBED, PAID, REFU
 )
 # Those of sponsors, who are no users.
 DEAL_STARTED, DEAL_DUE, DEAL_RENEWED, DEAL_ENDED, CAMPAIGN_SPENT, CAMPAIGN_CONVERTED, CAMPAIGN_FINISHED = range(11, 18)
+TOUCHED = 18
 NAMES = (
     "user_signed_up",
     "user_logged_in",
@@ -37,6 +38,7 @@ NAMES = (
     "campaign_spent",
     "campaign_converted",
     "campaign_finished",
+    "campaign_touched",
 )
 
 PERSONAS = ("solo_podcaster", "producer", "agency", "brand", "data_marketer")
@@ -57,8 +59,8 @@ PAID_PLAN_SHARES = (
 COUNTRIES = ("US", "GB", "DE", "CA", "AU", "FR", "BR", "IN", "SE", "JP")
 COUNTRY_SHARES = (0.42, 0.13, 0.09, 0.08, 0.06, 0.06, 0.05, 0.05, 0.03, 0.03)
 
-CHANNELS = ("organic", "paid_search", "social", "podcast_ads", "partner", "newsletter", "referral")
-# Referral signups come from invites and are drawn apart.
+CHANNELS = ("organic", "paid_search", "social", "podcast_ads", "partner", "newsletter", "referral", "direct")
+# What signups name; those by referral come from invites and are drawn apart, and nobody names "direct".
 CHANNEL_SHARES = (0.34, 0.22, 0.14, 0.14, 0.09, 0.07)
 REFERRAL = CHANNELS.index("referral")
 SPEND_SHARES = (("paid_search", 0.38), ("social", 0.22), ("podcast_ads", 0.26), ("partner", 0.14))
@@ -133,6 +135,32 @@ RETURN_BY_TYPE = np.array([2.0, 1.35, 1.5, 1.1])
 RETURN_BY_PERSONA = np.array([0.95, 1.0, 1.2, 1.05, 1.1])
 RETURN_RISE = 0.25
 CENTS_PER_CONVERSION = 3_000
+
+# Touches: how many come before a signup (none, one, ...), in how many days, and by which channels: podcasts and social
+# media begin journeys, search and the typed address end them.
+TOUCHES_BEFORE_SIGNUP = (0.12, 0.22, 0.22, 0.18, 0.13, 0.08, 0.05)
+TOUCH_DAYS = 21.0
+OPENING_SHARES = (0.16, 0.10, 0.28, 0.34, 0.08, 0.04, 0.0, 0.0)
+BETWEEN_SHARES = (0.18, 0.12, 0.18, 0.12, 0.08, 0.22, 0.0, 0.10)
+CLOSING_SHARES = (0.05, 0.45, 0.03, 0.03, 0.02, 0.07, 0.0, 0.35)
+# Of last touches by the channel that the signup names, and of users who began on a phone.
+NAMED_SHARE = 0.5
+PHONE_SHARE = 0.25
+# Visitors who never sign up, and what they are touched by: one touch, two, three.
+STRANGERS_PER_USER = 0.6
+TOUCHES_OF_STRANGERS = (0.55, 0.3, 0.15)
+STRANGER_SHARES = (0.22, 0.14, 0.34, 0.18, 0.05, 0.02, 0.0, 0.05)
+# A month, of everybody who has signed up, and further ones of those who pay.
+TOUCHES_OF_USERS = 0.25
+TOUCHES_OF_SUBSCRIBERS = 1.2
+USER_SHARES = (0.0, 0.0, 0.0, 0.18, 0.0, 0.52, 0.0, 0.30)
+# Of the channels that have campaigns each has two in a row; the first of each channel, -1 = it has none.
+CAMPAIGNS_PER_CHANNEL = 2
+CHANNEL_CAMPAIGNS = (
+    *("search_brand", "search_editing", "social_clips", "social_stories", "read_by_hosts", "pre_roll_tools"),
+    *("partner_hosting", "partner_agencies", "weekly_digest", "product_news"),
+)
+FIRST_CAMPAIGNS = np.array([-1, 0, 2, 4, 6, 8, -1, -1])
 
 # Events by hour of the day (UTC), relative.
 _HOURS = (2, 2, 2, 1, 1, 2, 3, 5, 7, 8, 8, 8, 8, 9, 10, 10, 9, 9, 8, 7, 6, 5, 4, 3)

@@ -11,6 +11,7 @@ from trueline_server.generator import business as b
 from trueline_server.generator.lifecycle import Moments
 from trueline_server.generator.people import People
 from trueline_server.generator.sponsors import DETAIL, share_of
+from trueline_server.generator.touches import PHONE, USER, campaign_of, channel_of, who_of
 
 _KEYS = (
     *("persona", "plan", "country", "channel", "email", "template", "kind", "reason", "inviter"),
@@ -18,7 +19,7 @@ _KEYS = (
 )
 _STATIC = (
     *(b.PERSONAS, b.PLANS, b.COUNTRIES, b.CHANNELS, b.TEMPLATES, b.SUGGESTIONS, b.REFUND_REASONS),
-    *(b.SPONSORS, b.CAMPAIGN_TYPES),
+    *(b.SPONSORS, b.CAMPAIGN_TYPES, b.CHANNEL_CAMPAIGNS),
 )
 _CENT = 10_000_000  # A cent in units of 1e-9.
 
@@ -48,7 +49,8 @@ class Columns:
         self._prefix = f"sp-{run}-"
         self._users = numbered(f"u-{run}-", rows, digits=8)
         self._accounts = numbered(f"acct-{run}-", rows, digits=8)
-        self._visitors = numbered(f"v-{run}-", rows, digits=8)
+        # The ids of the browsers, the phones and the visitors who are no users, one after the other.
+        self._visitors = pa.concat_arrays([numbered(f"{what}-{run}-", rows, digits=8) for what in "vms"])
         self._devices = numbered(f"d-{run}-", rows, digits=8)
         # example.com is reserved, so no address belongs to anybody.
         emails = numbered("listener", people.twin.astype(np.int64) + 1, digits=8, suffix="@example.com")
@@ -61,7 +63,7 @@ class Columns:
         starts = np.cumsum([0, *(len(texts) for texts in (*_STATIC, *own[:-1]))])
         names = (
             *("persona", "plan", "country", "channel", "template", "kind", "reason", "sponsor", "campaign_type"),
-            *("inviter", "email", "deal", "campaign"),
+            *("channel_campaign", "inviter", "email", "deal", "campaign"),
         )
         self._starts = dict(zip(names, starts.tolist(), strict=True))
 
@@ -70,17 +72,20 @@ class Columns:
         people, kind, user = self._people, events.kind, events.user
         count = len(events)
         # What a sponsor does is of a podcaster's account, and of no user.
-        nobody, sponsored = user < 0, kind >= b.DEAL_STARTED
+        nobody, sponsored = user < 0, _sponsored(kind)
+        who = who_of(events)
+        unknown = nobody | (who != USER)
+        visitor = user + np.maximum(who - 1, 0) * len(people)
         numbers = np.arange(first_number, first_number + count, dtype=np.int64)
         columns = {
             "id": numbered(self._prefix, numbers, digits=9 if first_number + count < 10**9 else 18),
             "source": _coded(np.zeros(count, dtype=np.int32), (b.SOURCE,)),
             "name": _coded(kind.astype(np.int32), b.NAMES),
             "occurred_at": pa.array(events.at_us, pa.int64()).cast(INSTANT),
-            "user_id": self._users.take(pa.array(user, mask=nobody | sponsored)),
-            "account_id": self._accounts.take(pa.array(people.account[user], mask=nobody)),
-            "anonymous_id": self._visitors.take(pa.array(user, mask=kind != b.SIGNED_UP)),
-            "device_id": self._devices.take(pa.array(user, mask=kind != b.LOGGED_IN)),
+            "user_id": self._users.take(pa.array(user, mask=unknown | sponsored)),
+            "account_id": self._accounts.take(pa.array(people.account[user], mask=unknown)),
+            "anonymous_id": self._visitors.take(pa.array(visitor, mask=(kind != b.SIGNED_UP) & (who == USER))),
+            "device_id": self._devices.take(pa.array(user, mask=(kind != b.LOGGED_IN) & (who != PHONE))),
             "value": _amounts(events.cents),
             "currency": _coded(np.zeros(count, dtype=np.int32), ("USD",), absent=events.cents == 0),
             "properties": self._texts(events),
@@ -102,22 +107,30 @@ class Columns:
     def _texts(self, events: Moments) -> pa.MapArray:
         """The text properties: one row of codes into the pool for each event, -1 where it does not have the key."""
         people, kind, user, at = self._people, events.kind, events.user, events.at_us
-        somebody, sponsored = user >= 0, kind >= b.DEAL_STARTED
+        touched, sponsored = kind == b.TOUCHED, _sponsored(kind)
+        # Of a touch nothing is told but by what it came.
+        somebody = (user >= 0) & ~touched
         pays = (people.subscribed_us[user] <= at) & (at < people.unsubscribed_us[user])
-        from_channel = np.where(kind == b.SPENT, events.detail, people.channel[user])
         detail = events.detail
+        from_channel = np.where(kind == b.SPENT, detail, people.channel[user])
+        of_touch = np.where(touched, detail, 0)
+        from_channel = np.where(touched, channel_of(of_touch), from_channel)
+        # The campaigns of channels lie elsewhere in the pool than those of sponsors.
+        of_channel = campaign_of(of_touch)
+        apart = self._starts["channel_campaign"] - self._starts["campaign"]
+        campaign = np.where(touched, of_channel + apart, detail // DETAIL)
         choices: dict[str, tuple[NDArray[np.bool_], NDArray[np.integer]]] = {
             "persona": (somebody, people.persona[user]),
             "plan": (somebody & ~sponsored, np.where(pays, people.paid_plan[user], b.FREE)),
             "country": (somebody & ~sponsored, people.country[user]),
-            "channel": ((kind == b.SPENT) | (kind == b.SIGNED_UP), from_channel),
+            "channel": ((kind == b.SPENT) | (kind == b.SIGNED_UP) | touched, from_channel),
             "email": (kind == b.SIGNED_UP, user),
             "template": (kind == b.WORKFLOW, detail % len(b.TEMPLATES)),
             "kind": (kind == b.SUGGESTION, detail % len(b.SUGGESTIONS)),
             "reason": (kind == b.REFUNDED, detail % len(b.REFUND_REASONS)),
             "inviter": (kind == b.ACCEPTED, detail),
             "deal": (sponsored & (kind < b.CAMPAIGN_SPENT), detail // DETAIL),
-            "campaign": (kind >= b.CAMPAIGN_SPENT, detail // DETAIL),
+            "campaign": ((sponsored & (kind >= b.CAMPAIGN_SPENT)) | (touched & (of_channel >= 0)), campaign),
             "sponsor": (sponsored, detail // 10 % 10),
             "campaign_type": (sponsored, detail % 10),
         }
@@ -130,6 +143,12 @@ class Columns:
         offsets = np.concatenate([[0], ends]).astype(np.int32)
         keys = pa.array(_KEYS, TEXT).take(pa.array(np.nonzero(has_key)[1].astype(np.int32)))
         return pa.MapArray.from_arrays(pa.array(offsets), keys, self._pool.take(pa.array(codes[has_key])))
+
+
+def _sponsored(kind: b.Codes) -> b.Bools:
+    """Which events are those of sponsors."""
+    sponsored: b.Bools = (kind >= b.DEAL_STARTED) & (kind < b.TOUCHED)
+    return sponsored
 
 
 def _coded(codes: b.Ints, texts: tuple[str, ...], absent: b.Bools | None = None) -> pa.DictionaryArray:

@@ -22,7 +22,8 @@ class Moments:
         user: row of People; -1 for events without a user.
         cents: value in cents of USD; 0 for events without one.
         detail: inviter's row for ACCEPTED, channel for SPENT, what sponsors.DETAIL
-            says for events of sponsors, a random number from 0 for what else has one.
+            says for events of sponsors and touches.DETAIL for touches, a random
+            number from 0 for what else has one.
 
     """
 

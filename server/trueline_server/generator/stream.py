@@ -15,12 +15,13 @@ from trueline_server.generator.columns import Columns
 from trueline_server.generator.lifecycle import Moments, draw_lifecycle, join
 from trueline_server.generator.people import draw_people
 from trueline_server.generator.sponsors import draw_sponsors
+from trueline_server.generator.touches import draw_touches
 from trueline_server.synthetic import FEWEST_DAYS, FEWEST_EVENTS
 
 BATCH_ROWS = 65_536
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-# The stage of the sponsors' random numbers, beyond those of any day.
-_SPONSORS = 2**31
+# The stages of the random numbers of sponsors and touches, beyond those of any day.
+_SPONSORS, _TOUCHES = 2**31, 2**31 + 1
 # Rare events of a user over the whole time, on average; only sets how many users there are.
 _RARE_PER_USER = 2.6
 
@@ -63,7 +64,8 @@ def _batches(events: int, seed: int, end_us: int, days: int) -> Iterator[pa.Reco
     people = draw_people(_rng(seed, 0), count=_users_for(events, days), start_us=start_us, end_us=end_us)
     lifecycle = draw_lifecycle(_rng(seed, 1), people, start_us=start_us, end_us=end_us)
     sponsors = draw_sponsors(_rng(seed, _SPONSORS), people, start_us=start_us, end_us=end_us)
-    rare = join([lifecycle, sponsors]).in_order()
+    touches = draw_touches(_rng(seed, _TOUCHES), people, start_us=start_us, end_us=end_us)
+    rare = join([lifecycle, sponsors, touches]).in_order()
     rare_starts = np.append(np.searchsorted(rare.at_us, midnights), len(rare))
     expected = np.cumsum(expected_active(people, start_us=start_us, end_us=end_us))
     # Everyday events up to the end of each day: what is asked for less the rare ones, spread as activity is expected.

@@ -96,7 +96,7 @@ def put(warehouse: Warehouse, happenings: Iterable[Happening], tenant: str = "")
 def load(text: str = MODEL) -> tuple[RuleSet, AttributionModel]:
     """The rules of a text that has one attribution model beside the pack's, and this model."""
     rules = load_texts([("shop.yaml", text)])
-    (name,) = rules.documents["AttributionModel"].keys() - {"default"}
+    (name,) = rules.documents["AttributionModel"].keys() - {"default", "self_reported"}
     model = rules.documents["AttributionModel"][name]
     assert isinstance(model, AttributionModel)
     return rules, model

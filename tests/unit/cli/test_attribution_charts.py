@@ -8,6 +8,7 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -36,6 +37,7 @@ from trueline_cli.app import main
 from trueline_cli.attribution.bars import draw_comparison, draw_report
 from trueline_cli.attribution.charts import COLOURS, colours, fitted, save_chart, styled, width
 from trueline_cli.attribution.sankey import MOST_CHANNELS, Kind, draw_paths, flows_of, top_channels
+from trueline_cli.attribution.tables import show_report
 
 Journey = tuple[Sequence[str], int, int]
 NINE = ("first", "last", "last_non_direct", "linear", "time_decay", "position", "w_shaped", "markov", "shapley")
@@ -186,6 +188,20 @@ def test_paths_say_who_went_where(tmp_path: Path) -> None:
     assert {"touch 1", "touch 5", "later", "in the end"} <= {*told}
 
 
+@pytest.mark.parametrize("touches", [1, 2, 3, 5])
+def test_columns_of_paths_are_spread_over_the_width(touches: int) -> None:
+    """However few they are, they are as far from each other, and only a label is right of the last one."""
+    figure = draw_paths(_paths([(("mail", "ads", "mail", "ads", "mail")[:touches], 3, 2), (("ads",), 1, 5)]))
+    heads = [f"touch {number + 1}" for number in range(touches)] + ["in the end"]
+    found = {text.get_text(): text.get_position()[0] for text in figure.findobj(Text) if isinstance(text, Text)}
+    places = [found[head] for head in heads]
+    assert figure.get_figwidth() >= 8
+    assert figure.get_figwidth() - places[-1] < 2.5
+    steps = [after - before for before, after in itertools.pairwise(places)]
+    assert min(steps) > 2
+    assert steps == pytest.approx([steps[0]] * touches)
+
+
 def test_bars_say_what_models_gave(tmp_path: Path) -> None:
     """Names of channels and models, amounts and their unit; what was spent, and what no touch led to."""
     with styled():
@@ -197,6 +213,21 @@ def test_bars_say_what_models_gave(tmp_path: Path) -> None:
     comparison = {*_texts((tmp_path / "comparison.svg").read_bytes())}
     assert {*FEW, "linear", "first", "33.3", "% of the conversions that a touch led to"} <= comparison
     assert "12,345,674 of 12,345,678 conversions had a touch" in comparison
+
+
+def test_a_report_without_touches_tells_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no conversion had a touch by the pack's document, another one of the pack is named; else it is not."""
+    way_out = "--document self_reported"
+    alone = replace(TOTALS, unattributed_conversions=TOTALS.conversions)
+    default = replace(_report(FEW, ["last"]), about=replace(ABOUT, document="default"), totals=alone)
+    for report, told in (
+        (default, True),
+        (replace(default, totals=TOTALS), False),
+        (replace(default, about=ABOUT), False),
+        (replace(default, totals=replace(alone, conversions=0, unattributed_conversions=0)), False),
+    ):
+        show_report(report)
+        assert (way_out in capsys.readouterr().out) == told
 
 
 def test_of_many_names_the_smallest_are_one(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The synthetic business: exact numbers, the same bytes for the same seed, and a believable life of its users."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,8 @@ from trueline_server.generator import FEWEST_EVENTS, SOURCE, generate
 from trueline_stores.event_schema import EVENT_SCHEMA
 
 END = datetime(2025, 6, 12, 10, 30, tzinfo=UTC)
+CAMPAIGNS = ("campaign_spent", "campaign_converted", "campaign_finished")
+SPONSORED = ("sponsor_deal_", *CAMPAIGNS)
 
 
 def _table(events: int, seed: int = 7, end: datetime = END, days: int = 120) -> pa.Table:
@@ -72,7 +74,7 @@ def test_other_arguments_other_identities(change: dict[str, Any]) -> None:
     """
     first, other = _table(1_000), _table(**({"events": 1_000} | change))
 
-    for column in ("id", "user_id", "account_id", "device_id"):
+    for column in ("id", "user_id", "account_id", "anonymous_id", "device_id"):
         assert not (set(first[column].to_pylist()) & set(other[column].to_pylist())) - {None}, column
 
 
@@ -111,7 +113,12 @@ class _Business:
         at, user, name = event["occurred_at"], event["user_id"], event["name"]
         assert isinstance(at, datetime)
         month = (at.year, at.month)
-        if str(name).startswith(("sponsor_deal_", "campaign_")):
+        if name == "campaign_touched":
+            # A visitor, of whom nothing is known yet, or a user; what is touched is no activity.
+            assert (user is None) == (event["account_id"] is None) == (event["anonymous_id"] is not None)
+            assert user is None or user in self.joined
+            return
+        if str(name).startswith(SPONSORED):
             # Sponsors are no users: what they do is of a podcaster's account.
             assert user is None
             assert event["account_id"]
@@ -192,7 +199,7 @@ def test_campaigns_of_sponsors_cost_and_earn() -> None:
     """Each campaign costs something in three weeks, earns conversions after each, and is over; most earn more."""
     campaigns: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for event in _table(60_000).to_pylist():
-        if event["name"].startswith("campaign_"):
+        if event["name"].startswith(CAMPAIGNS):
             campaigns[dict(event["properties"])["campaign"]].append(event)
     over = [events for events in campaigns.values() if events[-1]["name"] == "campaign_finished"]
 
@@ -213,5 +220,97 @@ def test_sponsors_are_of_accounts_that_are_there() -> None:
     for event in _table(20_000).to_pylist():
         if event["name"] == "user_signed_up":
             joined.add(event["account_id"])
-        elif event["name"].startswith(("sponsor_deal_", "campaign_")):
+        elif event["name"].startswith(SPONSORED):
             assert event["account_id"] in joined
+
+
+class _Touches:
+    """Touches of a generated stream, by whoever they are of."""
+
+    def __init__(self, events: list[dict[str, Any]]) -> None:
+        self.signups = {one["anonymous_id"]: one for one in events if one["name"] == "user_signed_up"}
+        self.touches = [one for one in events if one["name"] == "campaign_touched"]
+        self.owners: defaultdict[str, set[str]] = defaultdict(set)
+        self.visits: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for one in events:
+            if one["device_id"] and one["user_id"]:
+                self.owners[one["device_id"]].add(one["user_id"])
+        for one in self.touches:
+            if one["anonymous_id"]:
+                self.visits[one["anonymous_id"]].append(one)
+
+    def channels(self, visitor: str) -> list[str]:
+        return [dict(one["properties"])["channel"] for one in self.visits[visitor]]
+
+
+def test_touches_lead_to_signups() -> None:
+    """Most signups have up to six touches in the three weeks before them by the visitor whom they name; half of the
+    last ones are of the channel that they name; podcasts and social media begin journeys, search and direct end them.
+    """
+    found = _Touches(_table(100_000).to_pylist())
+    # Journeys of the launch began before there was a business.
+    begun = min(one["occurred_at"] for one in found.signups.values()) + timedelta(days=21)
+    signups = {visitor: one for visitor, one in found.signups.items() if one["occurred_at"] > begun}
+    came = signups.keys() & found.visits.keys()
+    for visitor in came:
+        ages = [signups[visitor]["occurred_at"] - one["occurred_at"] for one in found.visits[visitor]]
+        assert len(ages) <= 6
+        assert timedelta(0) < min(ages) <= max(ages) <= timedelta(days=21)
+    last = Counter(found.channels(visitor)[-1] for visitor in came)
+    named = sum(dict(signups[visitor]["properties"])["channel"] == found.channels(visitor)[-1] for visitor in came)
+    longer = [found.channels(visitor) for visitor in came if len(found.visits[visitor]) > 1]
+    first, ended = (Counter(channels[place] for channels in longer) for place in (0, -1))
+
+    assert 0.8 < len(came) / len(signups) < 0.95
+    assert 0.45 < named / len(came) < 0.75
+    assert last["direct"] > 0.1 * len(came)
+    assert first["podcast_ads"] + first["social"] > 2 * (ended["podcast_ads"] + ended["social"])
+    assert ended["paid_search"] + ended["direct"] > 2 * (first["paid_search"] + first["direct"])
+
+
+def test_touches_of_phones_and_of_strangers() -> None:
+    """Some journeys begin on a phone, whose device its user logs in with later; other visitors never sign up."""
+    found = _Touches(_table(100_000).to_pylist())
+    others = found.visits.keys() - found.signups.keys()
+    phones = {visitor for visitor in others if found.visits[visitor][0]["device_id"]}
+    for visitor in phones:
+        (device,) = {one["device_id"] for one in found.visits[visitor]}
+        assert len(found.owners[device]) <= 1
+    known = sum(bool(found.owners[found.visits[visitor][0]["device_id"]]) for visitor in phones)
+
+    assert known > 0.6 * len(phones) > 50
+    assert 0.4 < len(others - phones) / len(found.signups) < 0.7
+
+
+def test_touches_of_users_come_before_most_payments() -> None:
+    """Also renewals have touches in the 30 days before them: of the newsletter, of podcasts, and directly."""
+    events = _table(100_000).to_pylist()
+    touched: defaultdict[str, list[datetime]] = defaultdict(list)
+    paid: defaultdict[str, list[datetime]] = defaultdict(list)
+    channels: Counter[str] = Counter()
+    for one in events:
+        if one["name"] == "campaign_touched" and one["user_id"]:
+            touched[one["user_id"]].append(one["occurred_at"])
+            channels[dict(one["properties"])["channel"]] += 1
+        elif one["name"] == "payment_succeeded":
+            paid[one["user_id"]].append(one["occurred_at"])
+    renewals = [(user, at) for user, times in paid.items() for at in times[1:]]
+    led = sum(any(timedelta(0) < at - touch <= timedelta(days=30) for touch in touched[user]) for user, at in renewals)
+
+    assert channels.keys() == {"newsletter", "podcast_ads", "direct"}
+    assert 0.6 < led / len(renewals) < 0.9
+
+
+def test_touches_name_a_campaign_of_their_channel() -> None:
+    """Each has a channel; those that somebody is paid or writes for have one of two campaigns, of their own."""
+    campaigns: defaultdict[str, set[str | None]] = defaultdict(set)
+    for one in _Touches(_table(60_000).to_pylist()).touches:
+        properties = dict(one["properties"])
+        assert {"channel"} <= properties.keys() <= {"channel", "campaign"}
+        campaigns[properties["channel"]].add(properties.get("campaign"))
+
+    without = {"organic", "referral", "direct"}
+    assert {channel for channel, names in campaigns.items() if names == {None}} == without
+    paid = [names for channel, names in campaigns.items() if channel not in without]
+    assert [len(names) for names in paid] == [2] * 5
+    assert len(set[str | None]().union(*paid)) == 10

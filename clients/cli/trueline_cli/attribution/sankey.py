@@ -47,8 +47,9 @@ Flows = Mapping[tuple[int, Node, Node], int]
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A node on the page, in inches from the bottom."""
+    """A node on the page, in inches from the left and the bottom."""
 
+    left: float
     bottom: float
     height: float
     journeys: int
@@ -61,10 +62,11 @@ def draw_paths(paths: ChannelPaths) -> Figure:
     channels = top_channels(paths.edges)
     flows = flows_of(paths.edges, channels)
     columns = max((column for column, _, _ in flows), default=0) + 2
-    size = (_LEFT + (columns - 1) * _COLUMN + _BAR + _RIGHT, _TOP + _HEIGHT + _BOTTOM)
-    figure = Figure(figsize=(max(size[0], _NARROWEST), size[1]))
+    lefts = _lefts(columns)
+    size = (lefts[-1] + _BAR + _RIGHT, _TOP + _HEIGHT + _BOTTOM)
+    figure = Figure(figsize=size)
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, figure.get_figwidth()), ylim=(0, size[1]))
+    axes.set(xlim=(0, size[0]), ylim=(0, size[1]))
     axes.set_axis_off()
     axes.text(_LEFT, size[1] - 0.22, f"Paths to {fitted(paths.about.conversion)}", fontsize=12, weight="bold", va="top")
     journeys = sum(count for (column, _, _), count in flows.items() if column == 0)
@@ -74,18 +76,18 @@ def draw_paths(paths: ChannelPaths) -> Figure:
         axes.text(_LEFT, size[1] / 2, "nobody took a journey that a touch began")
         return figure
     order = {Node(Kind.CHANNEL, channel): place for place, channel in enumerate(channels)}
-    bands = laid_out(flows, columns, order)
+    bands = laid_out(flows, lefts, order)
     tints = {channel: colour for channel, (colour, _) in colours(channels).items()}
     _draw_ribbons(axes, flows, bands, order, tints)
     _draw_nodes(axes, bands, tints, journeys)
     later = any(node.kind is Kind.LATER for _, node in bands)
-    for column in range(columns):
+    for column, left in enumerate(lefts):
         head = f"touch {column + 1}"
         if column == columns - 1:
             head = "in the end"
         elif later and column == columns - 2:
             head = "later"
-        axes.text(_left(column), _BOTTOM + _HEIGHT + 0.08, head, color=GREY, va="bottom")
+        axes.text(left, _BOTTOM + _HEIGHT + 0.08, head, color=GREY, va="bottom")
     return figure
 
 
@@ -124,14 +126,14 @@ def flows_of(edges: Iterable[PathEdge], channels: Sequence[str]) -> Flows:
     return flows
 
 
-def laid_out(flows: Flows, columns: int, order: Mapping[Node, int]) -> dict[tuple[int, Node], Band]:
+def laid_out(flows: Flows, lefts: Sequence[float], order: Mapping[Node, int]) -> dict[tuple[int, Node], Band]:
     """Where nodes are: what has converted at the top, what has ended at the bottom, and room for a label by each."""
     journeys: dict[tuple[int, Node], int] = defaultdict(int)
     for (column, before, after), count in flows.items():
         journeys[column + 1, after] += count
         if column == 0:
             journeys[0, before] += count
-    by_column = [_ordered((node for at, node in journeys if at == column), order) for column in range(columns)]
+    by_column = [_ordered((node for at, node in journeys if at == column), order) for column in range(len(lefts))]
     total = sum(count for (column, _), count in journeys.items() if column == 0)
     most = max(map(len, by_column))
     scale = (_HEIGHT - most * (_LABEL + _GAP)) / total
@@ -147,7 +149,7 @@ def laid_out(flows: Flows, columns: int, order: Mapping[Node, int]) -> dict[tupl
                 inner = any(Kind.CONVERTED < other.kind < Kind.LOST for other in nodes)
                 top -= spare / (splits if inner else 1)
             height = journeys[column, node] * scale
-            bands[column, node] = Band(top - (slot + height) / 2, height, journeys[column, node])
+            bands[column, node] = Band(lefts[column], top - (slot + height) / 2, height, journeys[column, node])
             top -= slot + _GAP
     return bands
 
@@ -179,7 +181,7 @@ def _draw_ribbons(
         top, under = left[column, before], right[column + 1, after]
         left[column, before] -= height
         right[column + 1, after] -= height
-        begin, end = _left(column) + _BAR, _left(column + 1)
+        begin, end = band.left + _BAR, bands[column + 1, after].left
         middle = (begin + end) / 2
         corners = [(begin, top), (middle, top), (middle, under), (end, under)]
         corners += [(end, under - height), (middle, under - height), (middle, top - height), (begin, top - height)]
@@ -193,25 +195,26 @@ def _draw_nodes(axes: Axes, bands: Mapping[tuple[int, Node], Band], tints: Mappi
 
     last = max(column for column, _ in bands)
     for (column, node), band in bands.items():
-        x = _left(column)
         # The line shows also what is too little to be seen.
         colour = _colour(node, tints)
         axes.add_patch(
-            Rectangle((x, band.bottom), _BAR, band.height, facecolor=colour, edgecolor=colour, linewidth=0.5)
+            Rectangle((band.left, band.bottom), _BAR, band.height, facecolor=colour, edgecolor=colour, linewidth=0.5)
         )
         told = f"{_label(node)}  {band.journeys:,}"
         if column == last:
             told += f" ({band.journeys / journeys * 100:.1f} %)"
         axes.text(
-            *(x + _BAR + 0.05, band.bottom + band.height / 2, told),
+            *(band.left + _BAR + 0.05, band.bottom + band.height / 2, told),
             fontsize=7.5,
             va="center",
             bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8},
         )
 
 
-def _left(column: int) -> float:
-    return _LEFT + column * _COLUMN
+def _lefts(columns: int) -> list[float]:
+    """Where columns (2 or more) begin, in inches: so far apart that labels fit, further where the page has room."""
+    apart = max(_COLUMN, (_NARROWEST - _LEFT - _BAR - _RIGHT) / (columns - 1))
+    return [_LEFT + column * apart for column in range(columns)]
 
 
 def _label(node: Node) -> str:

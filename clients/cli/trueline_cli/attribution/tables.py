@@ -42,6 +42,8 @@ def show_report(report: AttributionReport) -> None:
     style.show("", _totals(report.about, report.totals), *_changes(report), *_left_out(report.left_out))
     if report.causes:
         style.show("", cause_table(report.causes))
+    if report.about.document == "default" and 0 < report.totals.conversions == report.totals.unattributed_conversions:
+        style.show("", "no touch led to any of them; --document self_reported goes by what signups name")
 
 
 def _one_model(report: AttributionReport, named: Sequence[str], model: str) -> None:
