@@ -123,10 +123,20 @@ def test_the_command_line_tells_the_same_and_exits_with_1(server: ServerProcess,
     table = _cli(server, "assess", str(file))
     assert (table.returncode, table.stderr) == (1, "")
     assert "Automated Reporting: not passed" in table.stdout
-    assert "what to do" in table.stdout
-    assert max(map(len, table.stdout.splitlines())) <= 80
+    for heading in ("what to do first", "what is not known", "evidence that is not there"):
+        assert heading in table.stdout
+    assert "purpose_documented" in table.stdout
+    lines = table.stdout.splitlines()
+    assert (len(lines) <= 60, max(map(len, lines)) <= 80) == (True, True)
+    for option in ("--controls", "--all"):
+        in_full = _cli(server, "assess", str(file), option).stdout
+        assert "purpose_documented is missing" in in_full
+        assert max(map(len, in_full.splitlines())) <= 80
+        # What passes is told only where every control is asked for.
+        assert ("Art. 6(1) " in in_full) == (option == "--all")
     told = json.loads(_cli(server, "assess", str(file), "--output", "json").stdout)
     assert told["validation_passed"] is False
+    assert "purpose_documented" in [fact["name"] for fact in told["undecided_facts"]]
     rows = list(csv.DictReader(io.StringIO(_cli(server, "assess", str(file), "--output", "csv").stdout)))
     assert {row["framework"] for row in rows} == {"gdpr", "soc2"}
     file.write_text(PATTERN.replace("facts:", "fcats:"))

@@ -136,6 +136,7 @@ if TYPE_CHECKING:
         SecurityAssessment,
         SecurityFinding,
         SubjectPosture,
+        UndecidedFact,
         Waiver,
     )
     from trueline.decisions import (
@@ -438,6 +439,7 @@ _MODULES = {
         "SecurityAssessment",
         "SecurityFinding",
         "SubjectPosture",
+        "UndecidedFact",
         "Waiver",
     ),
     "decisions": (
@@ -839,6 +841,7 @@ __all__ = [  # noqa: RUF022  in the order a reader meets them
     "SecurityAssessment",
     "SecurityFinding",
     "SubjectPosture",
+    "UndecidedFact",
     "Waiver",
     "DataAssessment",
     "DataSharing",

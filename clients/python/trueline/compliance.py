@@ -221,13 +221,39 @@ class ComplianceRecommendation:
 
 
 @dataclass(frozen=True, slots=True)
+class UndecidedFact:
+    """A fact that is not known and would decide controls: whether they are met, or concern the subject.
+
+    Attributes:
+        description: what it says.
+        subject_kind: what it is about: the kind that is judged, or "tenant".
+        type: of its value, e.g. "bool".
+        unit: of a number; "" if it has none.
+        severity: of the worst of the controls.
+        weight: sum of their weights (low 1, medium 3, high 7, critical 10).
+        controls: e.g. "gdpr Art. 32(1)(a)".
+
+    """
+
+    name: str
+    description: str
+    subject_kind: str
+    type: str
+    unit: str
+    severity: ControlSeverity
+    weight: int
+    controls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PatternAssessment:
     """The verdict on a pattern.
 
     Attributes:
         validation_passed: whether all that was needed is known, and nothing fails that is not waived.
         frameworks: by name, in the order asked for.
-        recommendations: the most severe first.
+        recommendations: the most severe first; of the same severity what is wrong, then what weighs most.
+        undecided_facts: not known, those first whose controls weigh most.
         at: the instant that is judged.
 
     """
@@ -237,6 +263,7 @@ class PatternAssessment:
     validation_passed: bool
     frameworks: Mapping[str, FrameworkAssessment]
     recommendations: tuple[ComplianceRecommendation, ...]
+    undecided_facts: tuple[UndecidedFact, ...]
     at: datetime
     rule_revision: str
 

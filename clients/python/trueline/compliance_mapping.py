@@ -32,6 +32,7 @@ from trueline.compliance import (
     SecurityAssessment,
     SecurityFinding,
     SubjectPosture,
+    UndecidedFact,
     Waiver,
 )
 from trueline.mapping import enum_names, instant
@@ -92,6 +93,7 @@ def pattern_assessment(message: pb.AssessPatternResponse) -> PatternAssessment:
             ComplianceRecommendation(each.text, _severity(each.severity), tuple(each.controls))
             for each in message.recommendations
         ),
+        undecided_facts=tuple(map(_undecided, message.undecided_facts)),
         at=_at(message, "at"),
         rule_revision=message.rule_revision,
     )
@@ -232,6 +234,19 @@ def waiver(message: pb.Waiver) -> Waiver:
         expires_at=_at(message, "expires_at"),
         revoked_at=instant(message, "revoked_at"),
         revoked_by=message.revoked_by,
+    )
+
+
+def _undecided(message: pb.UndecidedFact) -> UndecidedFact:
+    return UndecidedFact(
+        name=message.name,
+        description=message.description,
+        subject_kind=message.subject_kind,
+        type=message.type,
+        unit=message.unit,
+        severity=_severity(message.severity),
+        weight=message.weight,
+        controls=tuple(message.controls),
     )
 
 

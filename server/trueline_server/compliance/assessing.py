@@ -54,13 +54,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What a subject came to by some frameworks, at an instant, by a revision of the rules."""
+    """What a subject came to by some frameworks, at an instant, by the rules of then."""
 
     subject: Subject
     frameworks: tuple[JudgedFramework, ...]
     results: tuple[FrameworkResult, ...]
     at_us: int
-    revision: str
+    rules: RuleSet
+
+    @property
+    def revision(self) -> str:
+        """Revision of the rules."""
+        return self.rules.revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,7 @@ class Assessments:
         results = tuple(framework.judge(asked.subject, known, moment) for framework in frameworks)
         if asked.keep:
             self._keep(tenant, rules, asked, given, at_us)
-        return Assessment(asked.subject, tuple(frameworks), results, at_us, rules.revision)
+        return Assessment(asked.subject, tuple(frameworks), results, at_us, rules)
 
     def postures(
         self,

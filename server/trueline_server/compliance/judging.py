@@ -171,17 +171,19 @@ def _conclude(
     """Status, reason, and the facts that are not known and would decide it."""
     if applies is not None and applies.truth is False:
         return Status.NOT_APPLICABLE, f"it does not concern the subject, as {reasons_of(applies)}", ()
+    concerns = applies if applies is not None and applies.truth is None else None
+    missing = tuple(sorted({*undecided(rule), *(undecided(concerns) if concerns is not None else ())}))
     if rule.truth is False:
-        return Status.FAIL, f"it is not met, as {reasons_of(rule)}", ()
+        told = f"it is not met, as {reasons_of(rule)}"
+        if concerns is not None:
+            told += f"; whether it concerns the subject is not known, as {reasons_of(concerns)}"
+        return Status.FAIL, told, missing
     lacking = [_lack(found) for found in evidence if found.state is not EvidenceState.FRESH]
     if rule.truth is None:
-        missing = undecided(rule)
         said = f"it is not known whether it is met, as {reasons_of(rule)}"
-        if applies is not None and applies.truth is None:
-            missing = tuple(sorted({*missing, *undecided(applies)}))
-            said += f"; nor whether it concerns the subject, as {reasons_of(applies)}"
-        told = [said, *dict.fromkeys(unsure.values()), *lacking]
-        return Status.INSUFFICIENT, "; ".join(told), missing
+        if concerns is not None:
+            said += f"; nor whether it concerns the subject, as {reasons_of(concerns)}"
+        return Status.INSUFFICIENT, "; ".join([said, *dict.fromkeys(unsure.values()), *lacking]), missing
     if lacking:
         return Status.INSUFFICIENT, f"its rule holds, as {reasons_of(rule)}, but {'; '.join(lacking)}", ()
     return Status.PASS, f"it is met, as {reasons_of(rule)}", ()

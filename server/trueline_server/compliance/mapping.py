@@ -25,6 +25,7 @@ from trueline_server.compliance.model import (
 from trueline_server.compliance.recommending import Recommendation
 from trueline_server.compliance.security import Area, SecurityReport
 from trueline_server.compliance.tally import Tally, tally_of
+from trueline_server.compliance.undecided import UndecidedFact
 from trueline_server.rules.values import duration_of
 from trueline_server.transport.times import timestamp_of
 
@@ -108,6 +109,20 @@ def map_recommendation_to_proto(recommendation: Recommendation) -> pb.Compliance
     """What to do."""
     return pb.ComplianceRecommendation(
         text=recommendation.text, severity=SEVERITIES[recommendation.severity], controls=recommendation.controls
+    )
+
+
+def map_undecided_to_proto(fact: UndecidedFact) -> pb.UndecidedFact:
+    """A fact that is not known."""
+    return pb.UndecidedFact(
+        name=fact.type.metadata.name,
+        description=fact.type.metadata.description,
+        subject_kind=fact.type.subject,
+        type=fact.type.type,
+        unit=fact.type.unit,
+        severity=SEVERITIES[fact.severity],
+        weight=fact.weight,
+        controls=fact.controls,
     )
 
 

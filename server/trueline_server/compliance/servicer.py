@@ -23,6 +23,7 @@ from trueline_server.compliance.privacy_mapping import map_privacy_to_proto, map
 from trueline_server.compliance.recommending import recommend
 from trueline_server.compliance.security import secure
 from trueline_server.compliance.subjects import one_subject_of, subject_of
+from trueline_server.compliance.undecided import undecided_facts
 from trueline_server.rules.in_force import RulesOf
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.times import microseconds_of, timestamp_of
@@ -84,6 +85,7 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             recommendations=map(mapping.map_recommendation_to_proto, recommend(made.results)),
             at=timestamp_of(made.at_us),
             rule_revision=made.revision,
+            undecided_facts=map(mapping.map_undecided_to_proto, undecided_facts(made.results, made.rules.fact_types)),
         )
 
     async def AssessSecurity(self, request: pb.AssessSecurityRequest, context: Any) -> pb.AssessSecurityResponse:

@@ -65,6 +65,14 @@ def test_the_usage_example_has_a_verdict_with_reasons(world: ComplianceWorld) ->
     severities = [each.severity for each in answer.recommendations]
     assert severities == sorted(severities, reverse=True)
     assert answer.rule_revision == world.rules.revision
+    lacking = {fact for each in answer.frameworks for control in each.controls for fact in control.missing_facts}
+    assert {fact.name for fact in answer.undecided_facts} == lacking
+    weights = [fact.weight for fact in answer.undecided_facts]
+    assert weights == sorted(weights, reverse=True)
+    purpose = next(fact for fact in answer.undecided_facts if fact.name == "purpose_documented")
+    assert {"gdpr Art. 5(1)(b)", "soc2 P3.1"} <= {*purpose.controls}
+    assert (purpose.type, purpose.subject_kind) == ("bool", "pattern")
+    assert purpose.description
 
 
 def test_validation_passes_once_all_is_known_and_shown(world: ComplianceWorld) -> None:
@@ -80,7 +88,7 @@ def test_validation_passes_once_all_is_known_and_shown(world: ComplianceWorld) -
         answer = world.call("AssessPattern", pb.AssessPatternRequest(subject=parcel, frameworks=["post"], facts=facts))
         assert (answer.frameworks[0].controls[0].status, answer.validation_passed) == (status, passed)
         assert [each.text for each in answer.recommendations] == {
-            None: ["Find out and put in: sealed. If it is not so: Seal it."],
+            None: ["Find out and put in: sealed. Should that show a gap: Seal it."],
             False: ["Seal it."],
             True: [],
         }[sealed]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         ControlAssessment,
         Evidence,
         FrameworkAssessment,
-        PatternAssessment,
         PrivacyImpactAssessment,
         SecurityAssessment,
         Waiver,
@@ -32,31 +31,19 @@ _WORDS = {
     "unspecified": ("?", "dim"),
 }
 _SEVERITIES = {"critical": "red", "high": "yellow"}
-_OPEN = ("fail", "insufficient_evidence")
+# Statuses that leave something to do.
+OPEN = ("fail", "insufficient_evidence")
 _COUNTS = ("pass", "fail", "unknown", "waived", "n/a")
-
-
-def show_verdict(found: PatternAssessment, *, every: bool) -> None:
-    """Print the verdict on a pattern: counts by framework, what is open (or all controls), and what to do."""
-    verdict = Text("passed", style="bold green") if found.validation_passed else Text("not passed", style="bold red")
-    style.show(Text.assemble(f"{found.name}: ", verdict), "", _frameworks(found.frameworks))
-    for framework in found.frameworks.values():
-        show_controls(framework, every=every)
-    if found.recommendations:
-        style.show("", Text("what to do", style="bold"))
-    for each in found.recommendations:
-        style.show("", Text.assemble(_severity(each.severity.value), f"  {each.text}"))
-        style.show(Text(", ".join(each.controls), style="dim"))
 
 
 def show_controls(framework: FrameworkAssessment, *, every: bool) -> None:
     """Print the controls of a framework that are open, or `every` one, with their reasons."""
-    controls = [one for one in framework.controls.values() if every or one.status.value in _OPEN]
+    controls = [one for one in framework.controls.values() if every or one.status.value in OPEN]
     if not controls:
         return
     made = style.table("control", "severity", "status", "why", fold=("why",), cut={"control": 18})
     for one in controls:
-        made.add_row(one.control_id, _severity(one.severity.value), _status(one.status.value), _why(one))
+        made.add_row(one.control_id, severity_word(one.severity.value), _status(one.status.value), _why(one))
     style.show("", Text(f"{framework.title} {framework.version}", style="bold"), made)
 
 
@@ -65,7 +52,7 @@ def show_posture(posture: CompliancePosture, *, every: bool) -> None:
     style.show(f"as of {style.moment(posture.at)} UTC, rules {posture.rule_revision}")
     single = len(posture.subjects) == 1
     for each in posture.subjects:
-        style.show("", Text(str(each.subject), style="bold"), _frameworks(each.frameworks))
+        style.show("", Text(str(each.subject), style="bold"), frameworks_table(each.frameworks))
         for framework in each.frameworks.values():
             show_controls(framework, every=every)
     if not posture.subjects:
@@ -88,7 +75,7 @@ def show_frameworks(found: ComplianceFrameworks, *, with_controls: bool) -> None
             told = [one.title, f"rule: {one.rule}"]
             told += [f"applies: {one.applies}"] if one.applies else []
             told += [f"evidence: {need.type}, {need.freshness.days} days" for need in one.evidence]
-            made.add_row(one.control_id, _severity(one.severity.value), "\n".join(told))
+            made.add_row(one.control_id, severity_word(one.severity.value), "\n".join(told))
         style.show("", Text(f"{each.name}: {each.title} {each.version}", style="bold"), made)
 
 
@@ -98,12 +85,16 @@ def show_security(found: SecurityAssessment) -> None:
     style.show(Text.assemble(f"{found.name}: ", (found.level, "bold"), score), f"as {found.level_reason}", "")
     made = style.table("area", "pass", "fail", "unknown", "worst", right=("pass", "fail", "unknown"))
     for area in found.areas:
-        worst = _severity("" if area.worst.value == "unspecified" else area.worst.value)
+        worst = severity_word("" if area.worst.value == "unspecified" else area.worst.value)
         made.add_row(area.area.replace("_", " "), str(area.passed), str(area.failed), str(area.unknown), worst)
     style.show(made)
     for each in found.findings:
         head = Text.assemble(
-            f"{each.control_id}  ", _severity(each.severity.value), "  ", _status(each.status.value), f"  {each.title}"
+            f"{each.control_id}  ",
+            severity_word(each.severity.value),
+            "  ",
+            _status(each.status.value),
+            f"  {each.title}",
         )
         style.show("", head, each.reason)
         if each.mitigation:
@@ -127,7 +118,7 @@ def show_privacy(found: PrivacyImpactAssessment) -> None:
     style.show("", made)
     for each in found.findings:
         what = Text("unknown", style="yellow") if each.unknown else Text("wrong", style="red")
-        head = Text.assemble(f"{each.about}  ", _severity(each.severity.value), "  ", what, f"  {each.reference}")
+        head = Text.assemble(f"{each.about}  ", severity_word(each.severity.value), "  ", what, f"  {each.reference}")
         style.show("", head, each.text)
         if each.mitigation:
             style.show(Text(each.mitigation, style="dim"))
@@ -170,7 +161,8 @@ def show_waivers(found: Sequence[Waiver]) -> None:
     style.show(made if found else "no waiver is in force")
 
 
-def _frameworks(frameworks: Mapping[str, FrameworkAssessment]) -> Any:
+def frameworks_table(frameworks: Mapping[str, FrameworkAssessment]) -> Any:
+    """Counts by framework."""
     made = style.table("framework", *_COUNTS, "score", right=(*_COUNTS, "score"), fold=("framework",))
     for name, one in frameworks.items():
         counts = (one.passed, one.failed, one.insufficient, one.waived, one.not_applicable)
@@ -188,7 +180,8 @@ def _status(status: str) -> Text:
     return Text(word, style=colour)
 
 
-def _severity(severity: str) -> Text:
+def severity_word(severity: str) -> Text:
+    """A severity in its colour."""
     return Text(severity, style=_SEVERITIES.get(severity, ""))
 
 

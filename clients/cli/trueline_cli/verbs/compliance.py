@@ -81,7 +81,8 @@ def _assessments(verbs: Any) -> None:
     assess.add_argument("file", type=Path, metavar="FILE", help="YAML or JSON: subject, name, frameworks, facts")
     assess.add_argument("--framework", action="append", default=[], metavar="NAME", help="by this one; repeatable")
     assess.add_argument("--keep", action="store_true", help="keep the facts of the file")
-    assess.add_argument("--all", action="store_true", help="every control, not only what is open")
+    assess.add_argument("--controls", action="store_true", help="each control that is open, with reasons")
+    assess.add_argument("--all", action="store_true", help="every control, with reasons")
     security = _action(
         verbs, "security", "judge its security by area; 1 if anything is open", _EXAMPLES[1:2], _security
     )
@@ -166,7 +167,7 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
 def _assess(args: argparse.Namespace) -> int:
     from trueline_cli.compliance.reading import read_pattern
     from trueline_cli.compliance.rows import csv_controls
-    from trueline_cli.compliance.showing import show_verdict
+    from trueline_cli.compliance.verdict import show_verdict, show_verdict_in_full
 
     file = read_pattern(args.file)
     frameworks = args.framework or file.frameworks
@@ -182,7 +183,14 @@ def _assess(args: argparse.Namespace) -> int:
             keep_facts=args.keep,
             at=args.at,
         )
-    _print(args, found, lambda: csv_controls(found.frameworks), lambda: show_verdict(found, every=args.all))
+
+    def show() -> None:
+        if args.controls or args.all:
+            show_verdict_in_full(found, every=args.all)
+        else:
+            show_verdict(found)
+
+    _print(args, found, lambda: csv_controls(found.frameworks), show)
     return 0 if found.validation_passed else 1
 
 

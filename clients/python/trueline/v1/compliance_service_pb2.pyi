@@ -257,7 +257,9 @@ class ComplianceSubject(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """Kind, as fact types name it: "pattern", "segment", "system"; empty = "tenant", the tenant as a whole."""
+    """Kind, as frameworks name it; empty = "tenant", the tenant as a whole. The frameworks of the pack judge a "pattern":
+    an operational pattern, a segment, a system.
+    """
     id: _builtins.str
     """Its id; empty for the tenant."""
     def __init__(
@@ -762,6 +764,58 @@ class ComplianceRecommendation(_message.Message):
 Global___ComplianceRecommendation: _TypeAlias = ComplianceRecommendation  # noqa: Y015
 
 @_typing.final
+class UndecidedFact(_message.Message):
+    """UndecidedFact is a fact that is not known and would decide controls: whether they are met, or concern the subject."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    SUBJECT_KIND_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    CONTROLS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    description: _builtins.str
+    """What it says, as its type describes it."""
+    subject_kind: _builtins.str
+    """Kind of the subject that it is about: that of what is judged, or "tenant"."""
+    type: _builtins.str
+    """Type of its value, as fact types name it, e.g. "bool"."""
+    unit: _builtins.str
+    """Unit of a number; empty if it has none."""
+    severity: Global___ControlSeverity.ValueType
+    """Highest severity of the controls."""
+    weight: _builtins.int
+    """Sum of the weights of the controls, see ControlSeverity."""
+    @_builtins.property
+    def controls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The controls that it would decide, alone or with others, e.g. "gdpr Art. 32(1)(a)"."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        subject_kind: _builtins.str = ...,
+        type: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        severity: Global___ControlSeverity.ValueType = ...,
+        weight: _builtins.int = ...,
+        controls: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controls", b"controls", "description", b"description", "name", b"name", "severity", b"severity", "subject_kind", b"subject_kind", "type", b"type", "unit", b"unit", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndecidedFact: _TypeAlias = UndecidedFact  # noqa: Y015
+
+@_typing.final
 class AssessPatternRequest(_message.Message):
     """AssessPatternRequest asks whether a pattern complies."""
 
@@ -824,6 +878,7 @@ class AssessPatternResponse(_message.Message):
     RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     RULE_REVISION_FIELD_NUMBER: _builtins.int
+    UNDECIDED_FACTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What to call it."""
     validation_passed: _builtins.bool
@@ -840,11 +895,17 @@ class AssessPatternResponse(_message.Message):
 
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComplianceRecommendation]:
-        """What to do, the most severe first."""
+        """What to do, the most severe first; of the same severity what is wrong before what is not known or shown, then what
+        weighs most.
+        """
 
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """The instant that is judged."""
+
+    @_builtins.property
+    def undecided_facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___UndecidedFact]:
+        """Facts that are not known and would decide controls, those first whose controls weigh most."""
 
     def __init__(
         self,
@@ -856,10 +917,11 @@ class AssessPatternResponse(_message.Message):
         recommendations: _abc.Iterable[Global___ComplianceRecommendation] | None = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         rule_revision: _builtins.str = ...,
+        undecided_facts: _abc.Iterable[Global___UndecidedFact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "frameworks", b"frameworks", "name", b"name", "recommendations", b"recommendations", "rule_revision", b"rule_revision", "subject", b"subject", "validation_passed", b"validation_passed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "frameworks", b"frameworks", "name", b"name", "recommendations", b"recommendations", "rule_revision", b"rule_revision", "subject", b"subject", "undecided_facts", b"undecided_facts", "validation_passed", b"validation_passed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
