@@ -336,20 +336,43 @@ def test_a_funnel_counts_people_once(warehouse: Warehouse) -> None:
         funnel(asking, asked, [steps[0], Step("nothing", Selection(roles=("workflow_x",)))], HOUR_US)
 
 
-def test_the_document_of_the_pack_can_be_asked(warehouse: Warehouse) -> None:
-    """With the mapping of the pack, about purchases first; a signup is a touch of the channel that it names."""
+def test_the_documents_of_the_pack_can_be_asked(warehouse: Warehouse) -> None:
+    """With the mapping of the pack, about purchases first: by touches, or by the channel that the signup names."""
     tenant = put(
         warehouse,
         [
-            Happening("user_signed_up", 1, "u", properties={"channel": "social"}),
+            Happening("campaign_touched", 0, "u", properties={"channel": "social"}),
+            Happening("user_signed_up", 1, "u", properties={"channel": "podcast_ads"}),
             Happening("payment_succeeded", 2, "u", value=19, currency="USD", properties={"persona": "agency"}),
         ],
     )
     rules = load_rules([])
     asking = Asking(warehouse, lambda _: rules)
-    asked = asking.ask(Question(tenant, START_US, END_US))
-    found = report(asking, asked, (), (Dimension.CHANNEL, Dimension.SEGMENT))
-    assert asked.question.conversion == "purchase"
-    assert [tuple(row.names.values()) for row in found.rows] == [("social", "agency")]
-    signups = report(asking, asking.ask(Question(tenant, START_US, END_US, conversion="signup")), (), CHANNEL)
-    assert signups.totals.unattributed_conversions == 0
+    for document, channel in (("", "social"), ("self_reported", "podcast_ads")):
+        asked = asking.ask(Question(tenant, START_US, END_US, document))
+        found = report(asking, asked, (), (Dimension.CHANNEL, Dimension.SEGMENT))
+        assert asked.question.conversion == "purchase"
+        assert [tuple(row.names.values()) for row in found.rows] == [(channel, "agency")]
+        signups = asking.ask(Question(tenant, START_US, END_US, document, conversion="signup"))
+        assert report(asking, signups, (), CHANNEL).totals.unattributed_conversions == 0
+
+
+def test_a_chain_may_credit_what_only_lost_journeys_touched(warehouse: Warehouse) -> None:
+    """It leads to what converts: a comparison has it, too, so that the shares of each model add up to 1."""
+    tenant = put(
+        warehouse,
+        [
+            Happening("campaign_touched", 1, "u", properties={"channel": "mail"}),
+            Happening("payment_succeeded", 2, "u", value=19, currency="USD"),
+            Happening("campaign_touched", 1, "v", properties={"channel": "partner"}),
+            Happening("campaign_touched", 2, "v", properties={"channel": "mail"}),
+        ],
+    )
+    rules = load_rules([])
+    asking = Asking(warehouse, lambda _: rules)
+    compared = compare(asking, asking.ask(Question(tenant, START_US, END_US)), ["first", "markov"], "first")
+    shares = {one.row.names[Dimension.CHANNEL]: one.shares for one in compared.channels}
+    assert shares == {
+        "mail": {"first": 1, "markov": pytest.approx(2 / 3)},
+        "partner": {"first": 0, "markov": pytest.approx(1 / 3)},
+    }
