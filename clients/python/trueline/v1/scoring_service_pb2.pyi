@@ -1725,7 +1725,9 @@ class BatchScoreAccountHealthResponse(_message.Message):
     """Revision of the rule set that it is from; in the first message only."""
     @_builtins.property
     def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___HealthCount]:
-        """Counts by class, of all accounts; in the first message only."""
+        """Counts by class, of all accounts or of those in `account_ids`, whatever classes are asked for; in the first message
+        only.
+        """
 
     @_builtins.property
     def dimensions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
