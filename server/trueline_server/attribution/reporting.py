@@ -15,9 +15,9 @@ from trueline_server.attribution.asking import Asked, Asking
 from trueline_server.attribution.choosing import channel_credit, choose_models, touch_model
 from trueline_server.attribution.models import Linear
 from trueline_server.attribution.money import minor_unit_digits
-from trueline_server.attribution.paths import Paths, offsets_of
+from trueline_server.attribution.paths import Floats, Paths, offsets_of
 from trueline_server.attribution.refunds import SumUnmatched
-from trueline_server.attribution.rounding import rounded
+from trueline_server.attribution.rounding import rounded, rounded_sum
 from trueline_server.attribution.statements import CountPaths, Dimension, SumCosts, SumCredits
 from trueline_server.errors import TruelineError
 
@@ -249,11 +249,10 @@ def _values(
     # What models share out is the same for all of them; one that weighs touches, or the one in their place, tells it.
     first = next((name for name, spec in chosen.items() if spec.formula.by_touch), _ANY)
 
-    def summed(some: Sequence[Key], place: int) -> float:
-        return float(np.sum([lines[key].sums.get(first, (0.0, 0.0))[place] for key in some]))
+    def shared(some: Sequence[Key], place: int) -> Floats:
+        return np.array([lines[key].sums.get(first, (0.0, 0.0))[place] for key in some], dtype=np.float64)
 
-    (value,) = rounded(np.array([summed(touched, 1)]), digits)
-    (lonely,) = rounded(np.array([summed(alone, 1)]), digits)
+    value, lonely = (rounded_sum(shared(some, 1), digits) for some in (touched, alone))
     values: dict[str, dict[Key, Decimal]] = {}
     for name in chosen:
         values[name] = {}
@@ -261,5 +260,5 @@ def _values(
             amounts = np.array([lines[key].sums.get(name, (0.0, 0.0))[1] for key in some])
             told = rounded(amounts, digits, total=total, names=[" ".join(key[0]) for key in some])
             values[name] |= dict(zip(some, told, strict=True))
-    conversions = round(summed(touched, 0)), round(summed(alone, 0))
+    conversions = [round(float(shared(some, 0).sum())) for some in (touched, alone)]
     return values, Totals(sum(conversions), value + lonely, conversions[1], lonely, None)

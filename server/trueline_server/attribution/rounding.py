@@ -19,7 +19,8 @@ def rounded(
 
     Each is cut toward zero, and the units that are then missing go one each to those that lost most. A refund is
     rounded as the sale that it takes back. Equal remainders go by place, which for touches is their order in time, or
-    by name if there are names.
+    by name if there are names. What a total has beside that, as floats of the largest amounts have no minor units, goes
+    to the largest one.
 
     Args:
         amounts: float64[n], finite.
@@ -37,17 +38,28 @@ def rounded(
     exact = [(units * scale, of) for units, of in map(float.as_integer_ratio, amounts.tolist())]
     cut = [units // of if units >= 0 else -(-units // of) for units, of in exact]
     missing = round(_sum(exact) if total is None else Fraction(total) * scale) - sum(cut)
+    beside = 0
+    if abs(missing) > len(cut):
+        beside = missing - round(_sum(exact)) + sum(cut)
+        missing -= beside
     sign = 1 if missing > 0 else -1
     lost = [
         (2 * sign * (units - whole * of) * _EQUAL_PARTS + of) // (2 * of)
         for (units, of), whole in zip(exact, cut, strict=True)
     ]
     order = sorted(range(len(cut)), key=lambda i: (-lost[i], names[i] if names else "", i))
-    # More than one unit each is missing only where the total is not what the credits add up to.
-    each, further = divmod(abs(missing), max(len(order), 1))
-    for place, i in enumerate(order):
-        cut[i] += sign * (each + (place < further))
+    for i in order[: abs(missing)]:
+        cut[i] += sign
+    if beside and cut:
+        cut[max(order, key=lambda i: abs(cut[i]))] += beside
     return [Decimal(f"{units}E-{minor_unit_digits}") for units in cut]
+
+
+def rounded_sum(amounts: Floats, minor_unit_digits: int) -> Decimal:
+    """The sum of float64[n] in whole minor units, rounded once, half to even."""
+    scale = 10**minor_unit_digits
+    exact = [(units * scale, of) for units, of in map(float.as_integer_ratio, amounts.tolist())]
+    return Decimal(f"{round(_sum(exact))}E-{minor_unit_digits}")
 
 
 def _sum(exact: Sequence[tuple[int, int]]) -> Fraction:

@@ -137,6 +137,18 @@ def test_every_number_is_one(warehouse: Warehouse, case: str) -> None:
             assert sum(one.parts[model].value for one in journey.touches) == journey.value
 
 
+def test_a_value_beyond_floats_changes_no_other(warehouse: Warehouse) -> None:
+    """It has no cents itself, and takes none from small values beside it."""
+    sales = {"a": 1e17, "b": 9.0, "c": 1.25, "d": -0.5}
+    asking, asked = _asked(warehouse, [one for name, value in sales.items() for one in _journey(name, name, value)])
+    found = report(asking, asked, (), (Dimension.CHANNEL,))
+    for row in found.rows:
+        value = Decimal(str(sales[row.names[Dimension.CHANNEL]]))
+        for model in ("first", "last", "linear", "time_decay", "position", "shapley"):
+            assert row.earned[model].value == value
+    assert found.totals.value == Decimal("100000000000000009.75")
+
+
 def test_touches_at_one_instant_are_in_the_order_of_the_log(warehouse: Warehouse) -> None:
     """Also at that of their conversion, which is after them; decay tells none from another."""
     asking, asked = _asked(warehouse, [order(1, 9), *(touch(1, name) for name in "cab")])

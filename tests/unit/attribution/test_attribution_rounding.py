@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trueline_server.attribution.rounding import rounded
+from trueline_server.attribution.rounding import rounded, rounded_sum
 
 amounts = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20)
 
@@ -67,6 +67,19 @@ def test_refunds_mirror_sales(found: list[float], digits: int) -> None:
     sale = rounded(np.array(found), digits)
     refund = rounded(-np.array(found), digits)
     assert [one + other for one, other in zip(sale, refund, strict=True)] == [0] * len(found)
+
+
+def test_what_floats_cannot_hold_changes_the_largest_only() -> None:
+    """A sale of 10^17 has no cents as a float; what the total has of them is not taken from small sales."""
+    found = rounded(np.array([9.0, 1e17, 1.0, 1 / 3, 2 / 3]), 2, total=Decimal("100000000000000016.00"))
+    assert texts(found) == ["9.00", "100000000000000005.00", "1.00", "0.33", "0.67"]
+
+
+@given(found=amounts, digits=st.integers(0, 4))
+def test_a_sum_is_rounded_once(found: list[float], digits: int) -> None:
+    """It is what the rounded amounts add up to, whatever floats make of it on the way."""
+    assert rounded_sum(np.array(found), digits) == sum(rounded(np.array(found), digits))
+    assert str(rounded_sum(np.array([]), 2)) == "0.00"
 
 
 @given(found=amounts, cents=st.integers(-500, 500))
