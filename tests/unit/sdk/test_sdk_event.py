@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 import trueline
 from trueline import Event, RetryPolicy, new_event_id
@@ -45,6 +47,14 @@ def test_every_public_name_is_there() -> None:
         assert getattr(trueline, name) is not None
     assert dir(trueline) == sorted(trueline.__all__)
     assert not hasattr(trueline, "nonsense")
+
+
+def test_type_checkers_see_what_there_is() -> None:
+    """The stub exports each name from the module that it is loaded from."""
+    stub = Path(trueline.__file__).with_suffix(".pyi").read_text()
+    imports = [node for node in ast.walk(ast.parse(stub)) if isinstance(node, ast.ImportFrom)]
+    exported = {name.asname: node.module for node in imports for name in node.names}
+    assert exported == {name: f"trueline.{module}" for name, module in trueline._HOME.items()}  # type: ignore[attr-defined]
 
 
 def test_pauses_grow_and_are_bounded() -> None:
