@@ -146,4 +146,7 @@ def question(
 
 
 def _dimension(one: AttributionDimension | str) -> pb.AttributionDimension.ValueType:
+    known = [each for each in AttributionDimension if each is not AttributionDimension.UNSPECIFIED]
+    if one not in known:
+        raise ValueError(f"by has '{one}'; known: {', '.join(known)}")
     return pb.AttributionDimension.Value(f"ATTRIBUTION_DIMENSION_{AttributionDimension(one).name}")

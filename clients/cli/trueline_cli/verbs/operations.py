@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from trueline_cli import options
 
 if TYPE_CHECKING:
-    from trueline import Operation
+    from trueline import AttributionReport, AttributionValidation, ChannelPaths, ModelComparison, Operation
     from trueline.operations import OperationResult
 
 _PREFIX = "operations/"
@@ -105,7 +105,17 @@ def _show(args: argparse.Namespace, found: Operation) -> int:
 
 
 def _show_result(result: OperationResult) -> None:
-    from trueline import Backtest, Checkpoint, Simulation, StudyRun
+    from trueline import (
+        AttributionReport,
+        AttributionValidation,
+        Backtest,
+        ChannelPaths,
+        Checkpoint,
+        ChurnTraining,
+        ModelComparison,
+        Simulation,
+        StudyRun,
+    )
 
     match result:
         case Backtest():
@@ -124,24 +134,30 @@ def _show_result(result: OperationResult) -> None:
             from trueline_cli.studies.showing import show_run
 
             show_run(result, every=False)
-        case _:
+        case ChurnTraining():
+            from trueline_cli.churn.showing import show_training
+
+            show_training(result)
+        case AttributionReport() | ModelComparison() | ChannelPaths() | AttributionValidation():
             _show_attribution(result)
+        case _:
+            assert_never(result)
 
 
-def _show_attribution(result: OperationResult) -> None:
-    from trueline import AttributionReport, AttributionValidation, ChannelPaths, ModelComparison
+def _show_attribution(result: AttributionReport | ModelComparison | ChannelPaths | AttributionValidation) -> None:
+    from trueline import AttributionReport, ChannelPaths, ModelComparison
 
     from trueline_cli.attribution.tables import SHOWN
 
-    kinds = {
-        AttributionReport: "report",
-        ModelComparison: "comparison",
-        ChannelPaths: "paths",
-        AttributionValidation: "validation",
-    }
-    for kind, what in kinds.items():
-        if isinstance(result, kind):
-            SHOWN[what](result)
+    match result:
+        case AttributionReport():
+            SHOWN["report"](result)
+        case ModelComparison():
+            SHOWN["comparison"](result)
+        case ChannelPaths():
+            SHOWN["paths"](result)
+        case _:
+            SHOWN["validation"](result)
 
 
 def _state(operation: Operation) -> str:
