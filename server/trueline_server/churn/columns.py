@@ -18,16 +18,23 @@ MISSING = -1
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A column of numbers, (n,); NaN = missing. Flags are numbers, too: 1 and 0."""
+    """A column of numbers, (n,); NaN = missing. Flags are numbers, too: 1 and 0.
+
+    Attributes:
+        values: the numbers.
+        way: how they were written where they are read from texts and that is not plain; see `reading.read_like`.
+
+    """
 
     values: Floats
+    way: str = ""
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, rows: npt.NDArray[np.intp]) -> Numbers:
         """The values of some rows."""
-        return Numbers(self.values[rows])
+        return Numbers(self.values[rows], self.way)
 
     @property
     def missing(self) -> Flags:
@@ -74,10 +81,10 @@ class Texts:
 Column: TypeAlias = Numbers | Texts
 
 
-def numbers(values: Sequence[float | None]) -> Numbers:
+def numbers(values: Sequence[float | None], way: str = "") -> Numbers:
     """A column of numbers; None, NaN and infinite ones are missing."""
     found = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    return Numbers(np.where(np.isfinite(found), found, np.nan))
+    return Numbers(np.where(np.isfinite(found), found, np.nan), way)
 
 
 def texts(values: Sequence[str | None]) -> Texts:

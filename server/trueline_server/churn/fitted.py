@@ -18,11 +18,19 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How a feature was spread over the accounts that a model learned from: shares by bin, which add up to 1."""
+    """How a feature was spread over the accounts that a model learned from: shares by bin, which add up to 1.
+
+    Attributes:
+        feature: its name.
+        bins, shares: ranges or texts, and the share of the accounts in each.
+        way: how its numbers were written in the table, see Numbers; "" = plainly, or it was no table.
+
+    """
 
     feature: str
     bins: Bins
     shares: tuple[float, ...]
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +106,7 @@ def write_model(model: FittedModel) -> bytes:
         "form": model.form,
         "intercept": model.intercept,
         "effects": [_write_effect(effect) for effect in model.effects],
-        "profiles": [
-            {"feature": one.feature, "bins": _write_bins(one.bins), "shares": one.shares} for one in model.profiles
-        ],
+        "profiles": [_write_profile(one) for one in model.profiles],
         "score": {"edges": model.score_edges, "shares": model.score_shares},
     }
     return json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
@@ -121,11 +127,17 @@ def read_model(content: bytes) -> FittedModel:
         intercept=read["intercept"],
         effects=tuple(_read_effect(effect) for effect in read["effects"]),
         profiles=tuple(
-            Profile(one["feature"], _read_bins(one["bins"]), tuple(one["shares"])) for one in read["profiles"]
+            Profile(one["feature"], _read_bins(one["bins"]), tuple(one["shares"]), one.get("way", ""))
+            for one in read["profiles"]
         ),
         score_edges=tuple(read["score"]["edges"]),
         score_shares=tuple(read["score"]["shares"]),
     )
+
+
+def _write_profile(profile: Profile) -> dict[str, Any]:
+    written = {"feature": profile.feature, "bins": _write_bins(profile.bins), "shares": profile.shares}
+    return written | ({"way": profile.way} if profile.way else {})
 
 
 def _write_bins(bins: Bins) -> dict[str, Any]:

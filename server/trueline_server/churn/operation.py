@@ -53,7 +53,7 @@ class ChurnTraining:
 
         """
         require_learning()
-        self._service.known(tenant, request.document)
+        document = self._service.known(tenant, request.document).document
         asked = hashlib.blake2b(request.SerializeToString(deterministic=True), digest_size=16).hexdigest()
         kept = pb.TrainChurnModelRequest()
         kept.CopyFrom(request)
@@ -61,14 +61,23 @@ class ChurnTraining:
             if request.HasField("at"):
                 raise invalid_field("at", "goes with facts; a table is as it is")
             _labelled(request)
-        elif not request.HasField("at"):
+        else:
+            self._check_facts(request, document)
+        if not request.HasField("table") and not request.HasField("at"):
             # Whenever it is done, it is about the same instant.
             kept.at.CopyFrom(timestamp_of(self._clock()))
-        elif microseconds_of(request.at, "at") > self._clock():
-            raise invalid_field("at", "lies in the future, of which nothing is known")
         return self._operations.start(
             tenant, KIND, kept.SerializeToString(deterministic=True), request_id=request.request_id, asked=asked
         )
+
+    def _check_facts(self, request: pb.TrainChurnModelRequest, document: ChurnModel) -> None:
+        """Refuse what facts cannot be asked."""
+        if request.HasField("at") and microseconds_of(request.at, "at") > self._clock():
+            raise invalid_field("at", "lies in the future, of which nothing is known; ask up to now")
+        for place, name in enumerate(request.keep):
+            if name not in document.features:
+                told = f"is '{name}', which is no feature of {document.metadata.name}; it has"
+                raise invalid_field(f"keep[{place}]", f"{told}: {', '.join(document.features)}")
 
     def run(self, work: Work) -> bytes:
         """Do one; see Runner."""
@@ -151,7 +160,11 @@ class ChurnTraining:
 def _labelled(request: pb.TrainChurnModelRequest) -> Labelled:
     try:
         return read_labelled(
-            map_table_from_proto(request.table), label=request.label, id=request.id, churned=request.churned
+            map_table_from_proto(request.table),
+            label=request.label,
+            id=request.id,
+            churned=request.churned,
+            keep=request.keep,
         )
     except TableError as error:
         raise invalid_field(error.field, error.description) from error

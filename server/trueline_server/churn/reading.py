@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
-from trueline_server.churn.columns import Column, Flags, numbers, texts
+from trueline_server.churn.columns import Column, Flags, Numbers, numbers, texts
 
 Raw = Sequence[str | None]
 
 # How files say that a value is missing, in lower case and without spaces around.
 _BLANK = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "missing", "#n/a"})
 _PLAIN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_DRESSED = re.compile(r"[-+]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s?%?")
+_DRESSED = re.compile(r"[-+]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s?[%$€£]?")
+_DECIMAL_COMMA = re.compile(r"[-+]?[$€£]?\s?(?:\d{1,3}(?:[.\s]\d{3})+|\d+)(?:,\d+)?\s?[%$€£]?")
 _FORMATS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %d, %Y", "%d %b %Y", "%d-%b-%Y")
 _LEADING_ZERO = re.compile(r"0\d+")
+_ISO = "ISO 8601"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400
 # What a label says of somebody who left, and of somebody who stayed; in lower case.
@@ -68,8 +71,8 @@ def blank(value: str | None) -> bool:
 def read_column(values: Raw) -> tuple[Column, str]:
     """A column by what all of its values are: numbers, days since 1970, or texts; and what to tell people, "" nothing.
 
-    Numbers may be written with thousands separators, a currency's sign or a percent sign; dates as ISO 8601 and the
-    usual ways. A number with leading zeros is a code, which is a text.
+    Numbers may be written with thousands separators, a decimal comma, a currency's sign or a percent sign; dates as
+    ISO 8601 and the usual ways. A number with leading zeros is a code, which is a text.
     """
     stripped = [None if blank(value) else str(value).strip() for value in values]
     known = {value for value in stripped if value is not None}
@@ -77,33 +80,87 @@ def read_column(values: Raw) -> tuple[Column, str]:
     coded = any(_LEADING_ZERO.fullmatch(value) for value in known)
     if known and plain and not coded:
         return numbers([None if value is None else float(value) for value in stripped]), ""
-    if known and not coded and all(_PLAIN.fullmatch(value) or _DRESSED.fullmatch(value) for value in known):
-        read = {value: float(re.sub(r"[$€£,%\s]", "", value)) for value in known}
-        return numbers([None if value is None else read[value] for value in stripped]), "read as numbers"
-    days = _days(known)
-    if days is not None:
-        told = "dates, read as days since 1970; a model that learned from dates drifts as time passes"
-        return numbers([None if value is None else days[value] for value in stripped]), told
+    for way, (parse, told) in _WAYS.items() if known and not coded else ():
+        try:
+            read = {value: parse(value) for value in known}
+        except ValueError:
+            continue
+        return numbers([None if value is None else read[value] for value in stripped], way), told
     return texts(stripped), ""
 
 
-def _days(known: set[str]) -> Mapping[str, float] | None:
-    """Each text as days since 1970, if all are dates written in one way; None if they are not."""
-    if not known:
+def read_like(values: Raw, *, number: bool, way: str = "") -> Column:
+    """A column as another one was read, so that a few values mean what many did; what does not fit is missing.
+
+    Args:
+        values: of the column.
+        number: whether the other one has numbers, or texts.
+        way: of its numbers, see Numbers; "" = any.
+
+    """
+    if not number:
+        return texts([None if blank(value) else str(value).strip() for value in values])
+    if way in _WAYS:
+        return numbers([_parsed(value, way) for value in values], way)
+    read = read_column(values)[0]
+    return read if isinstance(read, Numbers) else numbers([plain_number(value) for value in values])
+
+
+def plain_number(value: str | None) -> float | None:
+    """A number without anything around it; None if it is none, or not finite."""
+    try:
+        found = None if value is None else float(value)
+    except ValueError:
         return None
-    ways: list[Callable[[str], datetime]] = [datetime.fromisoformat] if all(len(one) >= 10 for one in known) else []
-    ways += [lambda text, form=form: datetime.strptime(text, form) for form in _FORMATS]  # type: ignore[misc]  # noqa: DTZ007
-    for way in ways:
+    return found if found is not None and math.isfinite(found) else None
+
+
+def _parsed(value: str | None, way: str) -> float | None:
+    if value is None or blank(value):
+        return None
+    for parse in (_WAYS[way][0], _iso_days if way in _DATES else float):
         try:
-            found = {text: _aware(way(text)) for text in known}
+            return parse(value.strip())
         except ValueError:
             continue
-        return {text: (at - _EPOCH).total_seconds() / _DAY_S for text, at in found.items()}
     return None
 
 
-def _aware(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+def _dressed(text: str) -> float:
+    if not (_PLAIN.fullmatch(text) or _DRESSED.fullmatch(text)):
+        raise ValueError(text)
+    return float(re.sub(r"[$€£,%\s]", "", text))
+
+
+def _decimal_comma(text: str) -> float:
+    if not _DECIMAL_COMMA.fullmatch(text):
+        raise ValueError(text)
+    return float(re.sub(r"[$€£.%\s]", "", text).replace(",", "."))
+
+
+def _iso_days(text: str) -> float:
+    if len(text) < len("1970-01-01"):
+        raise ValueError(text)
+    return _days(datetime.fromisoformat(text))
+
+
+def _days_by(form: str) -> Callable[[str], float]:
+    return lambda text: _days(datetime.strptime(text, form))  # noqa: DTZ007  a day without a zone is one of UTC
+
+
+def _days(at: datetime) -> float:
+    return ((at.replace(tzinfo=UTC) if at.tzinfo is None else at) - _EPOCH).total_seconds() / _DAY_S
+
+
+_DATES: Mapping[str, Callable[[str], float]] = {_ISO: _iso_days} | {form: _days_by(form) for form in _FORMATS}
+# How numbers are written that are not plain: what reads them, and what people are told. The first that reads all is it.
+_WAYS: Mapping[str, tuple[Callable[[str], float], str]] = {
+    "thousands comma": (_dressed, "read as numbers"),
+    "decimal comma": (_decimal_comma, "read as numbers with a decimal comma"),
+} | {
+    way: (parse, "dates, read as days since 1970; a model that learned from dates drifts as time passes")
+    for way, parse in _DATES.items()
+}
 
 
 def find_label(names: Sequence[str]) -> str:

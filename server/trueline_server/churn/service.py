@@ -188,7 +188,8 @@ class ChurnService:
         """
         if foresight.model is None:
             name = foresight.document.metadata.name
-            raise _unknown(f"{name} has no active model, so there is nothing to drift from", name, "")
+            told = f"{name} has no active model, so there is nothing to drift from; train one with TrainChurnModel"
+            raise _unknown(told, name, "")
         count = DriftCount(foresight.model)
         if accounts is not None:
             count.add(accounts)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from trueline_server.churn.columns import Accounts, Column, Flags, Numbers, Texts, absent, numbers, texts
+from trueline_server.churn.columns import Accounts, Column, Flags, Numbers, Texts, absent
 from trueline_server.churn.effects import NumberBins
 from trueline_server.churn.fitted import FittedModel
 from trueline_server.churn.reading import (
@@ -19,10 +18,14 @@ from trueline_server.churn.reading import (
     blank,
     find_id,
     find_label,
+    plain_number,
     read_column,
     read_labels,
+    read_like,
 )
 from trueline_server.churn.screening import Note
+
+_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,14 @@ class Labelled:
     notes: tuple[Note, ...]
 
 
-def read_labelled(columns: Mapping[str, Raw], *, label: str = "", id: str = "", churned: str = "") -> Labelled:  # noqa: A002
+def read_labelled(
+    columns: Mapping[str, Raw],
+    *,
+    label: str = "",
+    id: str = "",  # noqa: A002
+    churned: str = "",
+    keep: Sequence[str] = (),
+) -> Labelled:
     """Read a table that says who left.
 
     Args:
@@ -52,14 +62,15 @@ def read_labelled(columns: Mapping[str, Raw], *, label: str = "", id: str = "", 
         label: the column that tells who left; "" = by its name.
         id: the column with the ids; "" = by its name, or none.
         churned: the label's value that means that they left; "" = by what such values usually are.
+        keep: columns that somebody asks to keep, to see that they are there.
 
     Raises:
         TableError: there is no such column, or its values cannot be told apart.
 
     """
-    for field, name in (("label", label), ("id", id)):
+    for field, name in (("label", label), ("id", id), *(("keep", one) for one in keep)):
         if name and name not in columns:
-            raise TableError(field, f"is '{name}', which is no column; there are {', '.join(list(columns)[:12])}")
+            raise TableError(field, _no_column(name, columns))
     label = label or find_label(tuple(columns))
     id = id or find_id({name: values for name, values in columns.items() if name != label})  # noqa: A001
     labels, known, told = read_labels(label, columns[label], churned=churned)
@@ -71,6 +82,28 @@ def read_labelled(columns: Mapping[str, Raw], *, label: str = "", id: str = "", 
     read, more = read_columns({name: values for name, values in columns.items() if name not in (label, id)})
     accounts = Accounts(ids, read).take(rows)
     return Labelled(accounts, labels[rows], label, id, (*notes, *more))
+
+
+def read_alike(columns: Mapping[str, Raw], labelled: Labelled, *, churned: str = "") -> Labelled:
+    """Read another table that says who left, each column as that of a first one was read.
+
+    Raises:
+        TableError: it lacks a column, or its labels cannot be told apart.
+
+    """
+    needed = (labelled.label, *labelled.accounts.columns)
+    lacking = next((name for name in needed if name not in columns), None)
+    if lacking is not None:
+        raise TableError("test", f"has no column '{lacking}'; there are {', '.join(list(columns)[:_NAMED])}")
+    labels, known, told = read_labels(labelled.label, columns[labelled.label], churned=churned)
+    rows = np.flatnonzero(known)
+    read = {
+        name: read_like(columns[name], number=isinstance(one, Numbers), way=one.way if isinstance(one, Numbers) else "")
+        for name, one in labelled.accounts.columns.items()
+    }
+    accounts = Accounts(row_ids(columns.get(labelled.id), len(known)), read).take(rows)
+    notes = tuple(Note(labelled.label, "rows", text) for text in told)
+    return Labelled(accounts, labels[rows], labelled.label, labelled.id, notes)
 
 
 def read_columns(columns: Mapping[str, Raw]) -> tuple[dict[str, Column], tuple[Note, ...]]:
@@ -91,13 +124,8 @@ def read_rows(columns: Mapping[str, Raw], model: FittedModel, ids: Sequence[str]
         number = isinstance(profile.bins, NumberBins)
         if values is None:
             found[profile.feature] = absent(Numbers if number else Texts, len(ids))
-            continue
-        read = read_column(values)[0]
-        if number and not isinstance(read, Numbers):
-            read = numbers([_number(value) for value in values])
-        elif not number and not isinstance(read, Texts):
-            read = texts([None if blank(value) else str(value).strip() for value in values])
-        found[profile.feature] = read
+        else:
+            found[profile.feature] = read_like(values, number=number, way=profile.way)
     return Accounts(tuple(ids), found)
 
 
@@ -125,12 +153,8 @@ def _typed(value: str, kind: str) -> object:
     if kind == "bool":
         lower = value.lower()
         return True if lower in LEFT else False if lower in STAYED else None
-    return _number(value)
+    return plain_number(value)
 
 
-def _number(value: str | None) -> float | None:
-    try:
-        found = None if value is None else float(value)
-    except ValueError:
-        return None
-    return found if found is not None and math.isfinite(found) else None
+def _no_column(name: str, columns: Mapping[str, Raw]) -> str:
+    return f"is '{name}', which is no column; there are {', '.join(list(columns)[:_NAMED])}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from trueline.v1 import churn_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from trueline_server.churn.tables import Labelled
 
 
 class ChurnCommand:
@@ -38,11 +41,12 @@ class ChurnCommand:
         from trueline_server.churn.fitting.training import Held, train
         from trueline_server.churn.mapping import map_insufficient_to_proto, map_report_to_proto
         from trueline_server.churn.model import Trained
+        from trueline_server.churn.tables import read_alike
 
         labelled = _labelled(table, args)
         held = None
         if test is not None:
-            other = _labelled(test, argparse.Namespace(**{**vars(args), "label": labelled.label, "id": labelled.id}))
+            other = _told_by_option(lambda: read_alike(_texts(test), labelled, churned=args.churned))
             held = Held(other.accounts, other.labels)
         found = train(
             labelled.accounts,
@@ -91,16 +95,26 @@ class ChurnCommand:
 command = ChurnCommand()
 
 
-def _labelled(table: Mapping[str, Sequence[Any]], args: argparse.Namespace) -> Any:
-    from trueline_server.churn.reading import TableError
+def _labelled(table: Mapping[str, Sequence[Any]], args: argparse.Namespace) -> Labelled:
     from trueline_server.churn.tables import read_labelled
 
-    # As the command's caller and the service's are given the same answers, values are texts here, too.
-    columns = {name: [_text(value) for value in values] for name, values in table.items()}
+    how = {"label": args.label, "id": args.id, "churned": args.churned, "keep": getattr(args, "keep", ())}
+    return _told_by_option(lambda: read_labelled(_texts(table), **how))
+
+
+def _told_by_option(read: Callable[[], Labelled]) -> Labelled:
+    """What is read; an error names the option."""
+    from trueline_server.churn.reading import TableError
+
     try:
-        return read_labelled(columns, label=args.label, id=args.id, churned=args.churned)
+        return read()
     except TableError as error:
         raise ValueError(f"--{error.field} {error.description}") from error
+
+
+def _texts(table: Mapping[str, Sequence[Any]]) -> dict[str, list[str | None]]:
+    # As the command's caller and the service's are given the same answers, values are texts here, too.
+    return {name: [_text(value) for value in values] for name, values in table.items()}
 
 
 def _text(value: object) -> str | None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from trueline_server.churn.columns import Numbers, Texts, numbers, texts
-from trueline_server.churn.reading import TableError, read_column, read_labels
+from trueline_server.churn.fitted import read_model, write_model
+from trueline_server.churn.fitting.training import train
+from trueline_server.churn.model import Trained
+from trueline_server.churn.reading import TableError, read_column, read_labels, read_like
 from trueline_server.churn.screening import screen
-from trueline_server.churn.tables import Labelled, read_labelled
+from trueline_server.churn.tables import Labelled, read_alike, read_labelled, read_rows
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,10 @@ def test_columns_are_read_as_what_all_of_their_values_are() -> None:
     cases: list[tuple[list[str | None], list[float]]] = [
         (["29.85", " ", "1889.5"], [29.85, np.nan, 1889.5]),
         (["$1,234.50", "$7"], [1234.5, 7]),
-        (["12%", "7 %"], [12, 7]),
+        (["12%", "7 %", "8 €"], [12, 7, 8]),
+        (["12,5", "1.234", "-1.234.567,25 €"], [12.5, 1234, -1234567.25]),
+        (["1 234,5", "7"], [1234.5, 7]),
+        (["1,234", "2,500"], [1234, 2500]),
         (["1970-01-03", "1970-01-01T12:00:00", None], [2, 0.5, np.nan]),
         (["31/12/1970", "01/01/1970"], [364, 0]),
         (["n/a", "3"], [np.nan, 3]),
@@ -82,6 +88,8 @@ def test_a_table_finds_its_label_and_ids_by_their_names() -> None:
         read_labelled({"Churn": ["1"], "Exited": ["2"]})
     with pytest.raises(TableError, match="id is 'no', which is no column; there are a, Churn"):
         read_labelled({"a": ["1"], "Churn": ["1"]}, id="no")
+    with pytest.raises(TableError, match="keep is 'no', which is no column; there are a, Churn"):
+        read_labelled({"a": ["1"], "Churn": ["1"]}, keep=["a", "no"])
 
 
 def test_what_no_model_should_learn_from_is_left_out_with_its_reason() -> None:
@@ -124,3 +132,45 @@ def test_texts_are_coded_by_their_sorted_levels() -> None:
     column = texts(["b", None, "a", "b"])
     assert (column.levels, list(column.codes)) == (("a", "b"), [1, -1, 0, 1])
     assert [column.shown(row) for row in range(4)] == ["b", "", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("learned", "asked", "means"),
+    [
+        (["12/25/2024", "01/31/2024"], "12/11/2024", 20068.0),
+        (["25/12/2024", "11/12/2024"], "12/11/2024", 20039.0),
+        (["25/12/2024", "11/12/2024"], "2024-11-12", 20039.0),
+        (["12,5", "1.234,5"], "1.234", 1234.0),
+        (["12,5", "1.234,5"], "12.5", 12.5),
+        (["1,234.5", "7"], "1,234", 1234.0),
+        (["12.5", "7"], "12,5", 12.5),
+        (["12.5", "7"], "1.234", 1.234),
+        (["25/12/2024", "11/12/2024"], "soon", np.nan),
+    ],
+)
+def test_a_few_values_mean_what_they_mean_in_the_whole_column(learned: list[str], asked: str, means: float) -> None:
+    """Month or day, thousands or a decimal comma: one value alone does not tell, the column of the model does."""
+    column, _ = read_column(learned)
+    assert isinstance(column, Numbers)
+    found = read_like([asked], number=True, way=column.way)
+    assert isinstance(found, Numbers)
+    np.testing.assert_array_equal(found.values, [means])
+
+
+def test_a_model_reads_rows_as_it_learned_them() -> None:
+    """A kept model knows how its columns were written; so does the table that it is judged by."""
+    days = [f"{row % 12 + 1:02}/{row % 28 + 1:02}/2024" for row in range(200)]
+    found = _table(since=days, fee=[f"{row % 90},5" for row in range(200)])
+    trained = train(found.accounts, found.labels, keep={"since", "fee"})
+    assert isinstance(trained, Trained)
+    model = read_model(write_model(trained.model))
+    rows = read_rows({"since": ["02/03/2024"], "fee": ["1.234"]}, model, ["a"])
+    # 3 February, as 28 is no month.
+    assert [rows.columns[name].shown(0) for name in ("since", "fee")] == ["19756", "1234"]
+
+    test = {"tenure": ["7"], "since": ["02/03/2024"], "fee": ["1.234"], "Churn": ["Yes"]}
+    other = read_alike(test, found)
+    assert [other.accounts.columns[name].shown(0) for name in ("since", "fee")] == ["19756", "1234"]
+    assert list(other.labels) == [True]
+    with pytest.raises(TableError, match="test has no column 'fee'; there are tenure, since, Churn"):
+        read_alike({name: test[name] for name in ("tenure", "since", "Churn")}, found)

@@ -109,7 +109,13 @@ def test_too_little_is_said_with_what_would_be_enough() -> None:
     assert reason(accounts, labels, 1000) == "there are 300 accounts, 1,000 are needed"
     assert "accounts left, 200 are needed" in reason(accounts, labels, 200, 200)
     constant = Accounts(accounts.ids, {"x": numbers([1.0] * 300)})
-    assert reason(constant, labels) == "no feature is left to learn from: left out: it is always 1"
+    assert reason(constant, labels) == "no feature is left to learn from: x, left out: it is always 1"
+    alone = Accounts(accounts.ids, {})
+    assert reason(alone, labels) == "no feature is left to learn from: there is none but label and id"
+    many = Accounts(accounts.ids, {f"x{place}": accounts.columns["a"] for place in range(501)})
+    assert (
+        reason(many, labels) == "there are 501 features, at most 500 are learned from; take out those that matter least"
+    )
     assert reason(accounts.take(np.array([], dtype=np.intp)), none[:0]) == "there is no account to learn from"
 
 

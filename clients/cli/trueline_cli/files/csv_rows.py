@@ -117,7 +117,7 @@ class CsvRows:
         if self.failure is not None and names is None:
             raise self.failure
         if not names or self._not_utf8:
-            raise UnreadableError("has no header" if not names else "has a header that is not UTF-8")
+            raise UnreadableError("has no header" if not names else "has a header that is not UTF-8; save it as UTF-8")
         doubled = next((name for name in names if names.count(name) > 1), None)
         if doubled is not None:
             raise UnreadableError(f"has two columns '{doubled}'")

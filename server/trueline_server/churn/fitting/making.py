@@ -106,7 +106,8 @@ def _short(value: float) -> float:
 
 def _profile(name: str, column: Column) -> Profile:
     bins = bins_of(column, _PROFILE_BINS)
-    return Profile(name, bins, tuple(float(share) for share in shares_of(bins, column)))
+    way = column.way if isinstance(column, Numbers) else ""
+    return Profile(name, bins, tuple(float(share) for share in shares_of(bins, column)), way)
 
 
 def _shape(effect: Effect, importance: float, columns: Mapping[str, Column]) -> Shape:
