@@ -178,7 +178,8 @@ def test_features_are_compared(client: TruelineClient) -> None:
         assert change.gap > 0
     with pytest.raises(InvalidRequestError, match="at least two"):
         client.compare_features([Feature("a", KNOWN)])
-    with pytest.raises(InvalidRequestError, match=r"features\[1\].feature_id is 'a', as features\[0\].feature_id is; name each"):
+    twice = r"features\[1\].feature_id is 'a', as features\[0\].feature_id is; name each"
+    with pytest.raises(InvalidRequestError, match=twice):
         client.compare_features([Feature("a", KNOWN), Feature("a", EASY)])
 
 

@@ -311,7 +311,7 @@ _MODULES = {
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = [*_HOME]  # noqa: PLE0605  `__init__.pyi` lists them for checkers
+__all__ = [*_HOME]  # noqa: PLE0604  `__init__.pyi` lists them for checkers
 
 
 def __getattr__(name: str) -> Any:
