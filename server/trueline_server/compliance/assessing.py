@@ -124,7 +124,7 @@ class Assessments:
         rules = self._rules_at(tenant, at_us, now_us)
         frameworks = self.frameworks(rules, asked.subject.kind, asked.frameworks, asked.field)
         given = given_facts(rules, asked.subject, asked.given)
-        needed = Needed(tenant, rules, frameworks, at_us)
+        needed = Needed(tenant, rules, frameworks, at_us, given)
         known = {**self._gatherer.of(needed, asked.subject), **given}
         moment = self._moment(tenant, at_us, [asked.subject, THE_TENANT])
         if refuse:

@@ -97,8 +97,9 @@ class Judge:
         """
         values = {name: known[name].value for name in self.facts if name in known and name not in unsure}
         now = moment.now
-        applies, rule = (None if find is None else self._masked(find(values, now)) for find in self._finds)
-        assert rule is not None
+        find_applies, find_rule = self._finds
+        applies = None if find_applies is None else self._masked(find_applies(values, now))
+        rule = self._masked(find_rule(values, now))
         evidence = self._evidence(subject, moment)
         status, reason, missing = _conclude(applies, rule, evidence, {n: unsure[n] for n in self.facts if n in unsure})
         waiver = self._waiver(subject, moment) if status in _WAIVABLE else None
@@ -126,7 +127,9 @@ class Judge:
         return tuple(_found(need, pieces.get((subject, need.type), ()), moment.at_us) for need in self.control.evidence)
 
     def _waiver(self, subject: Subject, moment: Moment) -> Waiver | None:
-        waivers = moment.waivers.get((subject, self._framework, self.control.id), ()) if self.control.waivable else ()
+        if not moment.waivers or not self.control.waivable:
+            return None
+        waivers = moment.waivers.get((subject, self._framework, self.control.id), ())
         return max(waivers, key=lambda waiver: (waiver.expires_at_us, waiver.number), default=None)
 
     def _told(self, fact: KnownFact | None, name: str) -> KnownFact | None:
@@ -172,7 +175,9 @@ def _conclude(
     if applies is not None and applies.truth is False:
         return Status.NOT_APPLICABLE, f"it does not concern the subject, as {reasons_of(applies)}", ()
     concerns = applies if applies is not None and applies.truth is None else None
-    missing = tuple(sorted({*undecided(rule), *(undecided(concerns) if concerns is not None else ())}))
+    missing = undecided(rule) if rule.truth is None else ()
+    if concerns is not None:
+        missing = tuple(sorted({*missing, *undecided(concerns)}))
     if rule.truth is False:
         told = f"it is not met, as {reasons_of(rule)}"
         if concerns is not None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from trueline_rules.compliance_model import TENANT
 from trueline_rules.expressions import Fact
@@ -15,13 +14,10 @@ from trueline_rules.model import RuleSet
 from trueline_rules.names import hint, nearest, quoted
 
 from trueline_server.compliance.frameworks import JudgedFramework
-from trueline_server.compliance.model import TENANT_ID, Facts, KnownFact, Subject
+from trueline_server.compliance.model import THE_TENANT, Facts, KnownFact, Subject
 from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.facts.store import FactContent, FactStore
 from trueline_server.rules.given import Given, typed_value
-
-# A subject has at most so many facts that one framework or another reads.
-MOST_FACTS = 1_000_000
 
 _EXPECTED: Mapping[Type, str] = {
     Type.NUMBER: "a number",
@@ -30,14 +26,6 @@ _EXPECTED: Mapping[Type, str] = {
     Type.BOOL: "true or false",
     Type.DATETIME: "a timestamp",
     Type.TEXTS: "a set of texts",
-}
-_TYPES: Mapping[Type, type | tuple[type, ...]] = {
-    Type.NUMBER: (int, float),
-    Type.DECIMAL: Decimal,
-    Type.TEXT: str,
-    Type.BOOL: bool,
-    Type.DATETIME: datetime,
-    Type.TEXTS: frozenset,
 }
 
 
@@ -52,16 +40,20 @@ class GivenFact:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What is to be known: facts of a tenant that frameworks of a rule set read, at an instant (µs since 1970, UTC)."""
+    """What is to be known: facts of a tenant that frameworks of a rule set read, at an instant (µs since 1970, UTC).
+
+    Facts that are `given` win over those that are kept, so these are not read.
+    """
 
     tenant: str
     rules: RuleSet
     frameworks: Sequence[JudgedFramework]
     at_us: int
+    given: Collection[str] = ()
 
     def types(self, kind: str) -> dict[str, Type]:
         """Facts of a kind of subject, with their types."""
-        read = {name for framework in self.frameworks for name in framework.compiled.facts}
+        read = {name for framework in self.frameworks for name in framework.compiled.facts}.difference(self.given)
         declared = ((name, self.rules.fact_types[name]) for name in read)
         return {name: Type(known.type) for name, known in declared if known.subject == kind}
 
@@ -74,15 +66,17 @@ class FactGatherer:
 
     def of(self, needed: Needed, subject: Subject) -> Facts:
         """Facts of a subject and of the tenant as a whole."""
-        own = {} if subject.kind == TENANT else self._read(needed, subject.kind, [subject.id])[subject.id]
-        return {**self._read(needed, TENANT, [TENANT_ID])[TENANT_ID], **own}
+        types = {kind: needed.types(kind) for kind in {subject.kind, TENANT}}
+        subjects = {(whose.kind, whose.fact_id) for whose in (subject, THE_TENANT)}
+        rows = self._facts.of_subjects(needed.tenant, subjects, needed.at_us, types)
+        return {row.name: KnownFact(row.value, observed_at_us=row.observed_at_us) for row in rows}
 
     def values(self, needed: Needed, kind: str, ids: Sequence[str]) -> Iterator[tuple[str, dict[str, object]]]:
         """Values of facts of subjects of one kind and of the tenant as a whole, in the order of the subjects.
 
         Read column by column: of many subjects a value costs a tenth of a fact that tells its instant.
         """
-        of_tenant = {name: fact.value for name, fact in self._read(needed, TENANT, [TENANT_ID])[TENANT_ID].items()}
+        of_tenant = {name: fact.value for name, fact in self.of(needed, THE_TENANT).items()}
         found: dict[str, dict[str, object]] = {one: dict(of_tenant) for one in ids}
         types = needed.types(kind)
         for column in self._facts.columns_as_of(needed.tenant, kind, needed.at_us, types, ids) if types and ids else ():
@@ -90,22 +84,6 @@ class FactGatherer:
             for subject_id, value in zip(column.ids, column.values, strict=True):
                 found[subject_id][name] = value
         return iter(found.items())
-
-    def _read(self, needed: Needed, kind: str, ids: Sequence[str]) -> dict[str, dict[str, KnownFact]]:
-        found: dict[str, dict[str, KnownFact]] = {one: {} for one in ids}
-        types = needed.types(kind)
-        if not types or not ids:
-            return found
-        rows = self._facts.as_of(needed.tenant, kind, needed.at_us, names=sorted(types), ids=ids, most=MOST_FACTS)
-        for row in rows:
-            if row.value is not None and _fits(row.value, _TYPES[types[row.name]]):
-                found[row.subject_id][row.name] = KnownFact(row.value, observed_at_us=row.observed_at_us)
-        return found
-
-
-def _fits(value: FactContent, kinds: type | tuple[type, ...]) -> bool:
-    """Whether a value has the type that is declared now; that of another type says nothing any more."""
-    return isinstance(value, kinds) and (kinds is bool or not isinstance(value, bool))
 
 
 def given_facts(rules: RuleSet, subject: Subject, given: Sequence[GivenFact]) -> dict[str, KnownFact]:

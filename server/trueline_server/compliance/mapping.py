@@ -36,6 +36,7 @@ _STATUSES: Mapping[Status, Any] = {
     Status.WAIVED: pb.CONTROL_STATUS_WAIVED,
     Status.NOT_APPLICABLE: pb.CONTROL_STATUS_NOT_APPLICABLE,
 }
+_OPEN = frozenset({Status.FAIL, Status.INSUFFICIENT})
 _EVIDENCE: Mapping[EvidenceState, Any] = {
     EvidenceState.FRESH: pb.EVIDENCE_STATE_FRESH,
     EvidenceState.EXPIRED: pb.EVIDENCE_STATE_EXPIRED,
@@ -93,8 +94,10 @@ def map_result_to_proto(result: FrameworkResult, *, with_controls: bool = True) 
     """What a framework came to."""
     tally = tally_of((each.status, each.control.severity) for each in result.controls)
     message = _assessment(result.framework, tally)
-    if with_controls:
-        message.controls.extend(map(_control, result.controls))
+    # Many controls look at the same facts.
+    seen: dict[str, pb.FactSeen] = {}
+    for control in result.controls if with_controls else ():
+        _control(message.controls.add(), control, seen)
     return message
 
 
@@ -221,24 +224,25 @@ def _assessment(framework: ComplianceFramework, tally: Tally) -> pb.FrameworkAss
     )
 
 
-def _control(result: ControlResult) -> pb.ControlAssessment:
-    open_ = result.status in {Status.FAIL, Status.INSUFFICIENT}
-    message = pb.ControlAssessment(
-        control_id=result.control.id,
-        title=result.control.title,
-        severity=SEVERITIES[result.control.severity],
-        status=_STATUSES[result.status],
-        reason=result.reason,
-        facts=[_fact(name, fact) for name, fact in result.facts.items()],
-        missing_facts=result.missing,
-        evidence=map(_found, result.evidence),
-        remediation=result.control.remediation if open_ else "",
-        status_without_waiver=_STATUSES[result.without_waiver],
-    )
+def _control(message: pb.ControlAssessment, result: ControlResult, seen: dict[str, pb.FactSeen]) -> None:
+    """What a control came to, written into a message."""
+    message.control_id = result.control.id
+    message.title = result.control.title
+    message.severity = SEVERITIES[result.control.severity]
+    message.status = _STATUSES[result.status]
+    message.reason = result.reason
+    for name, fact in result.facts.items():
+        if name not in seen:
+            seen[name] = _fact(name, fact)
+        message.facts.append(seen[name])
+    message.missing_facts.extend(result.missing)
+    message.evidence.extend(map(_found, result.evidence))
+    if result.status in _OPEN:
+        message.remediation = result.control.remediation
+    message.status_without_waiver = _STATUSES[result.without_waiver]
     if result.waiver is not None:
         message.waiver_id = result.waiver.id
         message.waived_until.CopyFrom(timestamp_of(result.waiver.expires_at_us))
-    return message
 
 
 def _fact(name: str, fact: KnownFact | None) -> pb.FactSeen:

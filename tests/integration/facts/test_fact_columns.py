@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import uuid4
@@ -61,6 +62,36 @@ def test_columns_are_what_rows_are(warehouse: Warehouse, found: list[FactRow], a
     }
     assert told == expected
     assert {key: type(value) for key, value in told.items()} == {key: type(value) for key, value in expected.items()}
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    found=rows,
+    at_us=st.integers(0, 10),
+    names=st.sets(st.sampled_from(sorted(TYPES))),
+    others=st.sets(st.sampled_from(["p1", "p2"])),
+)
+def test_facts_of_few_subjects_are_what_rows_are(
+    warehouse: Warehouse, found: list[FactRow], at_us: int, names: set[str], others: set[str]
+) -> None:
+    """Of each kind with each id that was asked for, and of no other pair, with the instants of the observations."""
+    store, tenant = FactStore(warehouse), f"few-{uuid4()}"
+    wanted = {("parcel", "p1"), ("letter", "p2")}
+    for number, row in enumerate(found, start=1):
+        store.write(tenant, [row], number)
+        if row.subject_id in others:
+            store.write(tenant, [replace(row, subject="letter")], number)
+    types = {"parcel": {name: TYPES[name] for name in names}, "letter": {name: TYPES[name] for name in TYPES}}
+    expected = [
+        row
+        for subject, subject_id in sorted(wanted)
+        for row in store.as_of(tenant, subject, at_us, ids=[subject_id])
+        if row.name in types[subject] and row.value is not None and type(row.value) is KINDS[TYPES[row.name]]
+    ]
+    told = store.of_subjects(tenant, wanted, at_us, types)
+    assert told == expected
+    assert [type(row.value) for row in told] == [type(row.value) for row in expected]
+    assert store.of_subjects(tenant, [], at_us, types) == store.of_subjects(tenant, wanted, at_us, {}) == []
 
 
 def test_subjects_are_listed_and_counted_as_of_an_instant(warehouse: Warehouse) -> None:
