@@ -207,7 +207,7 @@ def test_the_command_line_tells_it(
     assert list(tmp_path.iterdir()) == [path]
     assert main(["attribution", "report", *PERIOD, "--model", "last", "--changed-since", "2025-01-01", *address]) == 0
     shown = capsys.readouterr().out
-    assert "1 refunds (3.00) of nothing that was bought before" in " ".join(shown.split())
+    assert "1 refund (3.00) of nothing that was bought before" in " ".join(shown.split())
     assert max(map(len, shown.splitlines())) <= 80
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -272,6 +272,7 @@ def test_colours_tell_names_apart(names: set[str]) -> None:
 
 
 @given(st.text(max_size=200), st.integers(6, 40))
+@example("\u0cd5", 6)
 def test_names_fit(name: str, longest: int) -> None:
     """Whatever they are, they take so many columns, on one line, with what they begin and end with."""
     told = fitted(name, longest)

@@ -123,7 +123,8 @@ def fitted(name: str, longest: int = _LONGEST_NAME) -> str:
         while width(tail) > end:
             tail = tail[1:]
         return f"{told}…{tail}"
-    return told or '""'
+    # What takes no column by itself, as no letter or a mark without one, stands in quotes.
+    return told if width(told) else f'"{told}"'
 
 
 def width(text: str) -> int:
