@@ -80,9 +80,12 @@ def show_comparison(found: FeatureComparison, *, explained: bool) -> None:
     for place, (persona, ranking) in enumerate(found.rankings.items()):
         made = style.table("rank", "feature", "score", "", right=("rank", "score"), fold=("",), cut={"feature": _NAME})
         changes = {one.feature_id: one for one in ranking.changes}
+        certain = True
         for one in ranking.features:
             change = changes.get(one.feature_id)
-            made.add_row(str(one.rank), one.feature_id, points(one.overall), "" if change is None else _missing(change))
+            told = "" if change is None else _missing(change, certain=certain)
+            made.add_row(str(one.rank), one.feature_id, points(one.overall), told)
+            certain = one.certain
         style.show(*([""] if place else []), persona, made)
     if found.dominances:
         told_pairs = "; ".join(f"{better} over {worse}" for better, worse in found.dominances)
@@ -92,9 +95,11 @@ def show_comparison(found: FeatureComparison, *, explained: bool) -> None:
         show_scores(found.scores.values(), explained=True)
 
 
-def _missing(change: OrderChange) -> str:
-    """What a feature lacks to the one above it, and which input could make up for it."""
-    told = f"{change.gap:.1f} below {change.above}; "
+def _missing(change: OrderChange, *, certain: bool) -> str:
+    """What a feature lacks to the one above it, which input could make up for it, and whether it is surely below."""
+    told = (
+        f"{change.gap:.1f} below {change.above}{'' if certain or not change.gap else ', not surely: ranges overlap'}; "
+    )
     if not change.input:
         return told + "no input alone makes up for it"
     return told + f"level with {change.input} at {change.to:.6g} (now {change.now})"
