@@ -141,7 +141,7 @@ def test_documents(cli: Cli, client: TruelineClient, rules: Path) -> None:
     rows = [line.split() for line in out.splitlines()]
     assert ["AlertRule", "low", "activated", "Too", "few", "activate."] in rows
     assert {("base", "operator"), ("churn_rate_high", "pack")} <= {(row[1], row[2]) for row in rows if len(row) > 2}
-    assert "5 of the default pack, 1 of the operator's files, 1 of files that you activated" in out
+    assert "6 of the default pack, 1 of the operator's files, 1 of files that you activated" in out
     status, out, _ = cli("show", "AlertRule", "low")
     head, *text = out.splitlines()
     assert head.startswith("# from files that were activated: rules/low.yaml:3:18, revision ")
