@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
+from trueline_rules.expressions.showing import show_value
 from trueline_rules.model import RuleSet
 from trueline_rules.names import hint, nearest, quoted
 from trueline_stores.state.compliance_tables import COMPLIANCE_EVIDENCE, COMPLIANCE_WAIVERS
@@ -22,6 +25,14 @@ from trueline_server.rules.in_force import RulesOf
 
 DAY_US = 86_400_000_000
 LONGEST_WAIVER_DAYS = 90
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# What a waiver must tell.
+_ASKED: Mapping[str, str] = {
+    "reason": "say why the control cannot be met for now",
+    "compensating_control": "say what is done in its place",
+    "requested_by": "say who asks",
+    "approved_by": "say who approves",
+}
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -122,10 +133,12 @@ class ComplianceFiles:
         """End a waiver now; one that was revoked before stays as it was.
 
         Raises:
-            TruelineError: UNKNOWN_WAIVER, INVALID_FIELD (it ended by itself).
+            TruelineError: UNKNOWN_WAIVER, INVALID_FIELD (it ended by itself, or nobody revokes it).
 
         """
         now_us = self._clock()
+        if not by.strip():
+            raise invalid_field("revoked_by", "is blank; say who revokes it")
         number = store.number_of(store.WAIVER, waiver)
         with self._state.writing() as connection:
             found = None if number is None else store.find_waiver(connection, tenant, number)
@@ -184,18 +197,19 @@ class ComplianceFiles:
             raise invalid_field("source", "is blank; say who or what collected the evidence")
         collected_us = now_us if new.collected_at_us is None else new.collected_at_us
         if collected_us > now_us:
-            told = (
-                "collected_at lies ahead of the server's clock; evidence shows what was, so give when it was collected"
-            )
+            ahead = f"is {_shown(collected_us)}, ahead of the server's clock, {_shown(now_us)}"
             raise TruelineError(
                 "INVALID_ARGUMENT",
                 "EVIDENCE_FROM_FUTURE",
-                told,
+                f"collected_at {ahead}; evidence shows what was, so give when it was collected",
                 metadata={"field": "collected_at"},
-                violations=[("collected_at", "lies ahead of the server's clock")],
+                violations=[("collected_at", ahead)],
             )
         if new.expires_at_us is not None and new.expires_at_us <= collected_us:
-            raise invalid_field("expires_at", "is not after collected_at; it would never count")
+            told = (
+                f"is {_shown(new.expires_at_us)}, not after collected_at, {_shown(collected_us)}; it would never count"
+            )
+            raise invalid_field("expires_at", told)
         return Evidence(
             id="",
             number=0,
@@ -256,22 +270,31 @@ def _digest(new: NewEvidence) -> str:
 
 
 def _check_waiver(new: NewWaiver, now_us: int) -> None:
-    for name in ("reason", "compensating_control", "requested_by", "approved_by"):
+    for name, asked in _ASKED.items():
         if not str(getattr(new, name)).strip():
-            raise invalid_field(name, "is blank")
+            raise invalid_field(name, f"is blank; {asked}")
     if _person(new.requested_by) == _person(new.approved_by):
         told = f"approved_by is {quoted(new.approved_by)}, who asks for the waiver; another person must approve it"
         raise TruelineError(
             "FAILED_PRECONDITION", "WAIVER_NEEDS_SECOND_PERSON", told, metadata={"requested_by": new.requested_by}
         )
     if new.expires_at_us <= now_us:
-        raise invalid_field("expires_at", "is not in the future")
-    if new.expires_at_us > now_us + LONGEST_WAIVER_DAYS * DAY_US:
-        raise invalid_field(
-            "expires_at", f"is more than {LONGEST_WAIVER_DAYS} days from now; grant it anew when it ends, if need be"
-        )
+        told = f"is {_shown(new.expires_at_us)}, not after now, {_shown(now_us)}; give an instant to come"
+        raise invalid_field("expires_at", told)
+    latest_us = now_us + LONGEST_WAIVER_DAYS * DAY_US
+    if new.expires_at_us > latest_us:
+        told = f"is {_shown(new.expires_at_us)}, more than {LONGEST_WAIVER_DAYS} days from now"
+        told += f"; give at most {_shown(latest_us)}, and grant it anew when it ends, if need be"
+        raise invalid_field("expires_at", told)
 
 
 def _person(name: str) -> str:
-    """A person's name without what people write differently."""
-    return " ".join(name.casefold().split())
+    """A person's name without what people write differently: case, spaces, signs, marks that nobody sees."""
+    written = unicodedata.normalize("NFKC", name).casefold()
+    told = "".join(sign for sign in written if unicodedata.category(sign)[0] in "LNM")
+    return told or " ".join(written.split())
+
+
+def _shown(at_us: int) -> str:
+    """An instant for people."""
+    return show_value(_EPOCH + timedelta(microseconds=at_us))

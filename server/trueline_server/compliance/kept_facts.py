@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from math import isfinite
 
 from trueline_rules.compliance_model import TENANT
 from trueline_rules.expressions import Fact
@@ -105,6 +107,9 @@ def given_facts(rules: RuleSet, subject: Subject, given: Sequence[GivenFact]) ->
         except TruelineError:
             shown = f"{show_value(one.value)} for {one.name}, which is {_EXPECTED[kind]}"
             raise invalid_field(f"{one.field}.value", f"is {shown}; give {_EXPECTED[kind]}") from None
+        if isinstance(value, float | Decimal) and not isfinite(value):
+            told = f"is {show_value(value)} for {one.name}; give a number, or null if it is not known"
+            raise invalid_field(f"{one.field}.value", told)
         if one.name in facts and facts[one.name].value != value:
             told = f"{one.name} is given as {show_value(facts[one.name].value)} and as {show_value(value)}"
             raise contradictory([one.name], f"{told}; give it once")

@@ -10,9 +10,11 @@ body{font:15px/1.45 system-ui,sans-serif;color:#1c2733;max-width:60rem;margin:2r
 h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid #cfd8e0}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;overflow-wrap:anywhere}
+td:first-child,td:nth-child(2){overflow-wrap:break-word}
 th{white-space:nowrap;border-bottom:2px solid #cfd8e0;font-weight:600}td{border-bottom:1px solid #e6ebf0}
 .note{color:#5b6b7a}.bad{color:#a11;font-weight:600}.good{color:#17703c;font-weight:600}.open{color:#8a5a00;font-weight:600}
 td span{white-space:nowrap}
+.form td{height:3rem;border:1px solid #cfd8e0}.form td:nth-child(2){width:42%}.form td:last-child{width:30%}
 .bar{display:inline-block;width:8rem;height:.8rem;background:#e6ebf0;font-size:0;print-color-adjust:exact}
 .bar span{display:inline-block;height:100%}
 .bar .good{background:#17703c}.bar .bad{background:#a11}.bar .open{background:#c98a1b}.bar .note{background:#8796a5}
@@ -63,11 +65,11 @@ def bar(shares: Sequence[tuple[int, str, str]]) -> Markup:
     return Markup(f'<span class="bar" role="img" aria-label="{escape(told)}">{pieces}</span>')
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; cells are text, unless they are Markup."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """A table; cells are text, unless they are Markup. `kind` "form" has room to write by hand."""
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = "\n".join(f"<tr>{''.join(f'<td>{shown(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
+    return f"<table{_class(kind)}><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
 
 
 def shown(text: str) -> str:

@@ -16,7 +16,13 @@ Values = Mapping[str, object]
 
 _SEVERITIES = list(ControlSeverity)
 # What people call facts that are computed.
-_TOLD = {"within_retention": "how long it is kept", "third_country": "the country", "safeguarded": "the safeguard"}
+_TOLD = {
+    "within_retention": "how long it is kept",
+    "third_country": "the country",
+    "safeguarded": "the safeguard",
+    "people": "how many people are concerned",
+    "automated_decisions": "whether it decides about people by itself",
+}
 
 
 class Support(StrEnum):
@@ -148,7 +154,7 @@ class PrivacyReport:
 
     @property
     def prior_consultation(self) -> bool:
-        """Whether the authority must be asked before."""
+        """Whether the authority must be asked before; False of a risk that is not known."""
         return self.residual >= self.profile.consultation
 
 
@@ -162,8 +168,10 @@ def assess_privacy(compiled: CompiledProfile, processing: Processing) -> Privacy
     if not processing.data:
         told = "It is not said which data is processed."
         findings.append(PrivacyFinding("processing", told, ControlSeverity.CRITICAL, "", "List the data.", True))
+    required, why, unknown = _need(compiled, whole)
+    if unknown:
+        findings.append(_not_ruled_out(unknown))
     findings.sort(key=lambda each: (-_SEVERITIES.index(each.severity), each.unknown))
-    required, why = _need(compiled, whole)
     worst = max(data, key=lambda each: (each.residual, each.risk), default=None)
     return PrivacyReport(
         profile=profile,
@@ -281,8 +289,7 @@ def _finding(check: PrivacyCheck, rule: Expression, about: str, added: str, valu
     text = check.text
     if truth is None:
         missing = undecided(Find(rule.text, rule.tree)(values))
-        shown = ", ".join(_TOLD.get(name, name.replace("_", " ")) for name in missing)
-        text = f"{check.text} This cannot be ruled out, as it is not known: {shown or rule.text}."
+        text = f"{check.text} This cannot be ruled out, as it is not known: {_shown(missing) or rule.text}."
     return PrivacyFinding(about, text + added, check.severity, check.reference, check.mitigation, truth is None)
 
 
@@ -341,9 +348,7 @@ def _risk_reason(profile: PrivacyProfile, processing: Processing, worst: DataRis
     if worst is None:
         return "it is not said which data is processed"
     level = RISK_LEVELS[worst.sensitivity - 1].replace("_", " ")
-    told = f"{worst.use.data_type} is of {level} sensitivity"
-    if worst.why:
-        told += f", and {_joined(worst.why)}"
+    told = "; ".join((f"{worst.use.data_type} is of {level} sensitivity", *worst.why))
     taken = [profile.measures[name].title for name in sorted(processing.measures)]
     if taken and worst.residual < worst.risk:
         told += f"; it is lowered, as {_joined(taken)}"
@@ -355,17 +360,37 @@ def _joined(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
-def _need(compiled: CompiledProfile, whole: Values) -> tuple[bool, str]:
-    """Whether a full assessment is required; what cannot be ruled out is."""
-    unknown: list[str] = []
+def _need(compiled: CompiledProfile, whole: Values) -> tuple[bool, str, dict[str, str]]:
+    """Whether a full assessment is required, why, and what must be known to rule it out, with the law that asks.
+
+    What cannot be ruled out is required.
+    """
+    reason, missing = "", dict[str, str]()
     for need, condition in zip(compiled.profile.needs, compiled.needs, strict=True):
         truth = condition.evaluate(whole)
         said = f"{need.text} ({need.reference})" if need.reference else need.text
         if truth:
-            return True, said
+            return True, said, {}
         if truth is None:
-            missing = ", ".join(undecided(Find(condition.text, condition.tree)(whole)))
-            unknown.append(f"{said}, as {missing} is not known")
-    if unknown:
-        return True, f"it cannot be ruled out that {unknown[0]}"
-    return False, "nothing that would require it holds"
+            names = undecided(Find(condition.text, condition.tree)(whole))
+            missing |= {name: need.reference for name in names if name not in missing}
+            reason = reason or f"it cannot be ruled out that {said}, as {_shown(names)} is not known"
+    return (True, reason, missing) if reason else (False, "nothing that would require it holds", {})
+
+
+def _not_ruled_out(missing: Mapping[str, str]) -> PrivacyFinding:
+    shown = _shown(missing)
+    told = f"Whether a full assessment is required is not known, as it is not known: {shown}."
+    return PrivacyFinding(
+        about="processing",
+        text=told,
+        severity=ControlSeverity.MEDIUM,
+        reference=next(iter(missing.values()), ""),
+        mitigation=f"Find out and tell: {shown}.",
+        unknown=True,
+    )
+
+
+def _shown(names: Iterable[str]) -> str:
+    """Names of facts as people call them."""
+    return ", ".join(_TOLD.get(name, name.replace("_", " ")) for name in names)

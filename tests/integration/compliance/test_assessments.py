@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 from trueline.v1 import compliance_service_pb2 as pb
@@ -139,6 +140,10 @@ def test_bad_requests_name_field_value_and_way_out(world: ComplianceWorld) -> No
     code, info, told = world.refused("AssessPattern", _request(facts=given({"tls_version": "new"})))
     assert (code, info.reason, info.metadata["field"]) == ("INVALID_ARGUMENT", "INVALID_FIELD", "facts[4].value")
     assert "'new' for tls_version, which is a number; give a number" in told
+    for endless in (math.nan, math.inf, -math.inf):
+        _, info, told = world.refused("AssessPattern", _request(facts=given({"tls_version": endless})))
+        assert (info.reason, info.metadata["field"]) == ("INVALID_FIELD", "facts[4].value")
+        assert "give a number, or null" in told
     twice = _request(facts=given({"encryption_implemented": False}))
     code, info, told = world.refused("AssessPattern", twice)
     assert (info.reason, info.metadata["facts"]) == ("CONTRADICTORY_FACTS", "encryption_implemented")

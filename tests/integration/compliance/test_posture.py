@@ -186,12 +186,12 @@ def test_evidence_is_hashed_and_the_same_request_answers_the_same(post: Complian
     ("change", "reason", "told"),
     [
         ({"type": "foto"}, "UNKNOWN_EVIDENCE_TYPE", "did you mean 'photo'?"),
-        ({"ago": -1}, "EVIDENCE_FROM_FUTURE", "lies ahead of the server's clock"),
+        ({"ago": -1}, "EVIDENCE_FROM_FUTURE", "Z, ahead of the server's clock, 20"),
         ({"source": ""}, "INVALID_FIELD", "source"),
         ({"source": "  "}, "INVALID_FIELD", "source is blank"),
         ({"sha256": "xyz"}, "INVALID_FIELD", "not 64 hexadecimal digits"),
         ({"sha256": "a" * 64, "content": b"x"}, "INVALID_FIELD", "together with content"),
-        ({"ends": 1}, "INVALID_FIELD", "expires_at is not after collected_at"),
+        ({"ends": 1}, "INVALID_FIELD", "not after collected_at, 20"),
         ({"type": "policy"}, "INVALID_FIELD", "asked of a tenant"),
     ],
 )
@@ -216,7 +216,7 @@ def _reason(info: error_details_pb2.ErrorInfo) -> tuple[str, str]:
 
 def test_a_waiver_needs_two_persons_an_end_and_a_control(post: ComplianceWorld) -> None:
     """Who asks does not approve, however the name is written; at most 90 days; a control that may be waived."""
-    for approver in ("ada", "ADA ", " Ada"):
+    for approver in ("ada", "ADA ", " Ada", "A da", "ada.", "\u200bada", "a\u00add\u2060a", "\uff21da"):
         _, info, told = post.refused("GrantWaiver", _waiver(post, approved_by=approver))
         assert info.reason == "WAIVER_NEEDS_SECOND_PERSON"
         assert "another person" in told
@@ -262,6 +262,8 @@ def test_waivers_are_listed_and_revoked(post: ComplianceWorld) -> None:
     for waiver in ("waiver-9", "evidence-1", "x"):
         request_ = pb.RevokeWaiverRequest(waiver_id=waiver, revoked_by="eve")
         assert post.refused("RevokeWaiver", request_)[1].reason == "UNKNOWN_WAIVER"
+    blank = pb.RevokeWaiverRequest(waiver_id=first.waiver_id, revoked_by=" ")
+    assert _reason(post.refused("RevokeWaiver", blank)[1]) == ("INVALID_FIELD", "revoked_by")
     over = pb.RevokeWaiverRequest(waiver_id=second.waiver_id, revoked_by="eve")
     assert "ended by itself" in post.refused("RevokeWaiver", over)[2]
 

@@ -73,6 +73,33 @@ def test_what_nobody_said_is_a_finding(world: ComplianceWorld) -> None:
     assert (empty.passed, empty.risk) == (False, pb.RISK_LEVEL_UNSPECIFIED)
 
 
+def test_what_would_require_a_full_assessment_must_be_known(world: ComplianceWorld) -> None:
+    """All else is in order: how many people, and whether it decides by itself, is asked for, as no pass rests on it."""
+    request = _request()
+    request.people = 0
+    request.ClearField("automated_decisions")
+    answer = world.call("AssessPrivacyImpact", request)
+    assert (answer.passed, answer.assessment_required) == (False, True)
+    asked = [finding for finding in answer.findings if finding.about == "processing"]
+    assert [(finding.unknown, finding.reference) for finding in asked] == [(True, "GDPR Art. 35(3)(a)")]
+    assert "whether it decides about people by itself" in asked[0].text
+    request.automated_decisions = True
+    decided = world.call("AssessPrivacyImpact", request)
+    assert [finding.text for finding in decided.findings if finding.about == "processing"] == []
+    assert "GDPR Art. 35(3)(a)" in decided.assessment_reason
+
+
+def test_a_high_risk_that_is_left_asks_for_the_authority(world: ComplianceWorld) -> None:
+    """High is enough; of a risk that is not known the page says so."""
+    health = pb.DataUse(data_type="health", purpose="Research.", retention=days(30), legal_basis="public_task")
+    answer = world.call("AssessPrivacyImpact", _request(data=[health]))
+    assert (answer.residual_risk, answer.prior_consultation) == (pb.RISK_LEVEL_HIGH, True)
+    assert "It must be asked before." in answer.report_html
+    nothing = world.call("AssessPrivacyImpact", pb.AssessPrivacyImpactRequest(subject=subject()))
+    assert not nothing.prior_consultation
+    assert "Whether it must be asked before is not known" in nothing.report_html
+
+
 def test_sensitive_data_abroad_is_a_high_risk_that_measures_lower(world: ComplianceWorld) -> None:
     """A transfer without a safeguard, kept too long, unencrypted, about many: the authority must be asked before."""
     health = pb.DataUse(
@@ -155,6 +182,8 @@ def test_the_report_is_a_page_of_its_own_with_all_text_escaped(world: Compliance
     assert (page.open, page.fetched) == ([], [])
     shown = " ".join(page.text)
     for text in ("<script>alert(1)</script>", "<img src=x>", "GDPR Art. 44-46", "To have data erased", "Send reports."):
+        assert text in shown
+    for text in ("Consent (GDPR Art. 6(1)(a)), recorded", "it is given to others; ", "Automated decisions", "Sign-off"):
         assert text in shown
 
 

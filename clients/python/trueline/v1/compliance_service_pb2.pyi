@@ -1484,7 +1484,9 @@ class AssessPrivacyImpactResponse(_message.Message):
     risk_reason: _builtins.str
     """Why, for people."""
     prior_consultation: _builtins.bool
-    """Whether the authority must be asked before, as the risk that is left is high."""
+    """Whether the authority must be asked before, as the risk that is left is at least what the profile says, e.g. high;
+    false where the risk is not known.
+    """
     report_html: _builtins.str
     """The report as an HTML page that a person can file."""
     rule_revision: _builtins.str
