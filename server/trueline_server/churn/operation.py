@@ -72,8 +72,8 @@ class ChurnTraining:
 
     def _check_facts(self, request: pb.TrainChurnModelRequest, document: ChurnModel) -> None:
         """Refuse what facts cannot be asked."""
-        if request.HasField("at") and microseconds_of(request.at, "at") > self._clock():
-            raise invalid_field("at", "lies in the future, of which nothing is known; ask up to now")
+        if request.HasField("at"):
+            self._service.past(microseconds_of(request.at, "at"))
         for place, name in enumerate(request.keep):
             if name not in document.features:
                 told = f"is '{name}', which is no feature of {document.metadata.name}; it has"

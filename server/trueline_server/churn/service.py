@@ -95,6 +95,17 @@ class ChurnService:
             active = [find_active(connection, tenant, name) for name in sorted(names)]
         return found, frozenset((one.document, one.id) for one in active if one is not None)
 
+    def past(self, at_us: int) -> int:
+        """An instant of which something is known.
+
+        Raises:
+            TruelineError: INVALID_FIELD, it lies ahead of the clock.
+
+        """
+        if at_us > self._clock():
+            raise invalid_field("at", "lies ahead of the server's clock; leave it out for now")
+        return at_us
+
     def keep(self, tenant: str, model: KeptModel) -> bool:
         """Keep a model; answers whether it is the active one now."""
         with self._state.writing() as connection:

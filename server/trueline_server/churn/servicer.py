@@ -67,7 +67,7 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
             foresight = self._service.foresight(tenant, request.document, request.model_id)
             if request.HasField("table"):
                 return self._by_rows(tenant, request, foresight)
-            at_us = microseconds_of(request.at, "at") if request.HasField("at") else None
+            at_us = self._at_us(request)
             ids = list(dict.fromkeys(request.account_ids))
             found = self._service.outlooks(tenant, ids, foresight, at_us=at_us)
             return pb.PredictChurnResponse(
@@ -85,7 +85,7 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
 
         def work() -> pb.CheckChurnDriftResponse:
             foresight = self._service.foresight(tenant, request.document, request.model_id)
-            at_us = microseconds_of(request.at, "at") if request.HasField("at") else None
+            at_us = self._at_us(request)
             accounts: Accounts | None = None
             if request.HasField("table") and foresight.model is not None:
                 columns = map_table_from_proto(request.table)
@@ -105,10 +105,15 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
 
         def work() -> pb.ListChurnSegmentsResponse:
             foresight = self._service.foresight(tenant, request.document, request.model_id)
-            at_us = microseconds_of(request.at, "at") if request.HasField("at") else None
+            at_us = self._at_us(request)
             return map_segments_to_proto(foresight, self._service.segments(tenant, foresight, at_us=at_us))
 
         return await asyncio.to_thread(work)
+
+    def _at_us(
+        self, request: pb.PredictChurnRequest | pb.CheckChurnDriftRequest | pb.ListChurnSegmentsRequest
+    ) -> int | None:
+        return self._service.past(microseconds_of(request.at, "at")) if request.HasField("at") else None
 
     def _by_rows(self, tenant: str, request: pb.PredictChurnRequest, foresight: Foresight) -> pb.PredictChurnResponse:
         columns = map_table_from_proto(request.table)

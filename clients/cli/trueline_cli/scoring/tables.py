@@ -97,9 +97,8 @@ def show_comparison(found: FeatureComparison, *, explained: bool) -> None:
 
 def _missing(change: OrderChange, *, certain: bool) -> str:
     """What a feature lacks to the one above it, which input could make up for it, and whether it is surely below."""
-    told = (
-        f"{change.gap:.1f} below {change.above}{'' if certain or not change.gap else ', not surely: ranges overlap'}; "
-    )
+    unsure = "" if certain or not change.gap else ", not surely: ranges overlap"
+    told = f"{change.gap:.1f} below {change.above}{unsure}; "
     if not change.input:
         return told + "no input alone makes up for it"
     return told + f"level with {change.input} at {change.to:.6g} (now {change.now})"
