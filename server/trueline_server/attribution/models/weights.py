@@ -33,28 +33,23 @@ def weights(model: Model, touches: Touches) -> Floats:
 
     """
     match model:
-        case LastNonDirect(direct):
-            return _all_to(touches, _last_non_direct(touches, direct))
-        case TimeDecay(half_life_us):
-            return _decayed(touches, half_life_us)
-        case WShaped():
-            return _w_shaped(touches, model)
-        case _:
-            return _placed(touches, _places(model))
-
-
-def _places(model: FirstTouch | LastTouch | Linear | PositionBased | CustomWeights) -> CustomWeights:
-    match model:
         case FirstTouch():
-            return CustomWeights(from_first=(1.0,))
+            found = _all_to(touches, touches.offsets[:-1])
         case LastTouch():
-            return CustomWeights(from_last=(1.0,))
+            found = _all_to(touches, touches.offsets[1:] - 1)
         case Linear():
-            return CustomWeights(between=1.0)
+            found = np.repeat(1.0 / np.maximum(touches.lengths, 1), touches.lengths)
+        case LastNonDirect(direct):
+            found = _all_to(touches, _last_non_direct(touches, direct))
+        case TimeDecay(half_life_us):
+            found = _decayed(touches, half_life_us)
+        case WShaped():
+            found = _w_shaped(touches, model)
         case PositionBased(first, last):
-            return CustomWeights((first,), (last,), max(0.0, 1.0 - first - last))
+            found = _placed(touches, CustomWeights((first,), (last,), max(0.0, 1.0 - first - last)))
         case CustomWeights():
-            return model
+            found = _placed(touches, model)
+    return found
 
 
 def _all_to(touches: Touches, chosen: npt.NDArray[np.int64]) -> Floats:
