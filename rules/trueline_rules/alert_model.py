@@ -22,6 +22,8 @@ class FactType:
         unit: of a number; "" if it has none.
         nullable: whether it may be absent; False is a promise of whoever puts it in, and null is refused then.
         sensitive: whether its values are left out of the decision log.
+        least, most: bounds of a number, inclusive; None = there is none.
+        past: of an instant, whether it tells what has been, so that it cannot lie ahead of when it is observed.
 
     """
 
@@ -31,6 +33,9 @@ class FactType:
     unit: str
     nullable: bool
     sensitive: bool = False
+    least: float | None = None
+    most: float | None = None
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True)

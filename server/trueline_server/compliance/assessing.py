@@ -123,10 +123,10 @@ class Assessments:
         at_us = instant_of(asked.at_us, now_us)
         rules = self._rules_at(tenant, at_us, now_us)
         frameworks = self.frameworks(rules, asked.subject.kind, asked.frameworks, asked.field)
-        given = given_facts(rules, asked.subject, asked.given)
+        moment = self._moment(tenant, at_us, [asked.subject, THE_TENANT])
+        given = given_facts(rules, asked.subject, asked.given, moment.now)
         needed = Needed(tenant, rules, frameworks, at_us, given)
         known = {**self._gatherer.of(needed, asked.subject), **given}
-        moment = self._moment(tenant, at_us, [asked.subject, THE_TENANT])
         if refuse:
             refuse_contradictions(frameworks, known, moment.now)
         results = tuple(framework.judge(asked.subject, known, moment) for framework in frameworks)

@@ -12,6 +12,7 @@ from trueline_rules.compliance_model import TENANT
 from trueline_rules.expressions import Fact
 from trueline_rules.expressions import FactType as Type
 from trueline_rules.expressions.showing import show_value
+from trueline_rules.fact_bounds import out_of_bounds
 from trueline_rules.model import RuleSet
 from trueline_rules.names import hint, nearest, quoted
 
@@ -88,12 +89,13 @@ class FactGatherer:
         return iter(found.items())
 
 
-def given_facts(rules: RuleSet, subject: Subject, given: Sequence[GivenFact]) -> dict[str, KnownFact]:
+def given_facts(rules: RuleSet, subject: Subject, given: Sequence[GivenFact], at: datetime) -> dict[str, KnownFact]:
     """The facts that a call brings along; a value of None says that nothing is known.
 
     Raises:
         TruelineError: UNKNOWN_FACT, for what is no fact of the subject or the tenant; INVALID_FIELD, for a value of
-            another type; CONTRADICTORY_FACTS, for a fact that is given twice with other values.
+            another type, or that cannot be at that instant; CONTRADICTORY_FACTS, for a fact that is given twice with
+            other values.
 
     """
     facts: dict[str, KnownFact] = {}
@@ -110,6 +112,9 @@ def given_facts(rules: RuleSet, subject: Subject, given: Sequence[GivenFact]) ->
         if isinstance(value, float | Decimal) and not isfinite(value):
             told = f"is {show_value(value)} for {one.name}; give a number, or null if it is not known"
             raise invalid_field(f"{one.field}.value", told)
+        bounds = out_of_bounds(rules.fact_types[one.name], value, at)
+        if bounds is not None:
+            raise invalid_field(f"{one.field}.value", f"is wrong for {one.name}, which {bounds}")
         if one.name in facts and facts[one.name].value != value:
             told = f"{one.name} is given as {show_value(facts[one.name].value)} and as {show_value(value)}"
             raise contradictory([one.name], f"{told}; give it once")

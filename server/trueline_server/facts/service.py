@@ -6,11 +6,13 @@ import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from trueline_rules.alert_model import FactType
 from trueline_rules.expressions import Fact
 from trueline_rules.expressions import FactType as Type
+from trueline_rules.fact_bounds import out_of_bounds
 from trueline_rules.names import hint, nearest, quoted
 
 from trueline_server.clock import Clock
@@ -22,6 +24,7 @@ from trueline_server.rules.in_force import RulesOf
 MOST_ID_BYTES = 128
 # How far ahead of the server's clock an observation may lie, as events.
 FUTURE_US = 3_600_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_DECIMAL = Decimal(10) ** 29
 
 
@@ -183,10 +186,10 @@ def _checked(fact: PutFact, types: Mapping[str, FactType], now_us: int) -> FactR
         return "value", "INVALID_FIELD", f"{fact.name} {error.violations[0][1]}"
     if value is None and not known.nullable:
         return "value", "MISSING_FIELD", f"{fact.name} may not be absent: give it a value"
-    if not _in_range(value):
-        room = "finite; a decimal has at most 29 digits before the point and 9 behind it"
-        return "value", "VALUE_OUT_OF_RANGE", f"{fact.name} must be {room}"
     at_us = now_us if fact.observed_at_us is None else fact.observed_at_us
+    wrong_value = _out_of_range(known, value, at_us)
+    if wrong_value is not None:
+        return "value", "VALUE_OUT_OF_RANGE", f"{fact.name} {wrong_value}"
     return FactRow(known.subject, fact.subject_id, fact.name, at_us, value)
 
 
@@ -202,7 +205,15 @@ def _misplaced(fact: PutFact, known: FactType, now_us: int) -> tuple[str, str, s
     return None
 
 
-def _in_range(value: FactContent) -> bool:
+def _out_of_range(known: FactType, value: FactContent, at_us: int) -> str | None:
+    """What a value must be that it is not."""
+    if not _kept(value):
+        return "must be finite; a decimal has at most 29 digits before the point and 9 behind it"
+    return out_of_bounds(known, value, _EPOCH + timedelta(microseconds=at_us))
+
+
+def _kept(value: FactContent) -> bool:
+    """Whether the warehouse can keep a value."""
     if isinstance(value, Decimal):
         exponent = value.as_tuple().exponent
         return value.is_finite() and abs(value) < _LARGEST_DECIMAL and isinstance(exponent, int) and exponent >= -9

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from trueline.v1 import compliance_service_pb2 as pb
 from trueline_rules.loader import load_texts
+from trueline_server.facts.service import PutFact
 
 from tests.integration.compliance.compliance_world import NOW_US, REPORTING, ComplianceWorld, given, subject
 
@@ -144,6 +145,13 @@ def test_bad_requests_name_field_value_and_way_out(world: ComplianceWorld) -> No
         _, info, told = world.refused("AssessPattern", _request(facts=given({"tls_version": endless})))
         assert (info.reason, info.metadata["field"]) == ("INVALID_FIELD", "facts[4].value")
         assert "give a number, or null" in told
+    for impossible, said in (
+        ({"training_completion_share": 95.0}, "must be at most 1, is 95"),
+        ({"critical_patch_days": -1.0}, "must be at least 0, is -1"),
+        ({"incident_response_tested_at": NOW + timedelta(days=400)}, "must have been by 2027"),
+    ):
+        _, info, told = world.refused("AssessPattern", _request(facts=given(impossible)))
+        assert (info.reason, info.metadata["field"], said in told) == ("INVALID_FIELD", "facts[4].value", True)
     twice = _request(facts=given({"encryption_implemented": False}))
     code, info, told = world.refused("AssessPattern", twice)
     assert (info.reason, info.metadata["facts"]) == ("CONTRADICTORY_FACTS", "encryption_implemented")
@@ -160,6 +168,18 @@ def test_bad_requests_name_field_value_and_way_out(world: ComplianceWorld) -> No
     assert info.metadata["field"] == "subject.id"
     _, info, _ = world.refused("AssessPattern", _request(at=world.at(-1)))
     assert (info.reason, info.metadata["field"]) == ("INVALID_FIELD", "at")
+
+
+def test_a_test_that_is_yet_to_come_shows_nothing(world: ComplianceWorld) -> None:
+    """Neither now nor as of a day before it: what a call says of later is refused, what is put in too."""
+    tested = {"restore_tested_at": NOW - timedelta(days=1), "backup_enabled": True}
+    assert world.call("AssessPattern", _request(facts=given(tested))).frameworks
+    code, info, told = world.refused("AssessPattern", _request(facts=given(tested), at=world.at(30)))
+    assert (code, info.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD")
+    assert "restore_tested_at, which must have been by" in told
+    put = PutFact("reporting", "restore_tested_at", NOW + timedelta(days=30))
+    accepted, (rejection,) = world.putting.put(world.tenant, [put])
+    assert (accepted, rejection.field, rejection.reason) == (0, "value", "VALUE_OUT_OF_RANGE")
 
 
 def test_facts_that_contradict_each_other_in_store_are_refused_too(world: ComplianceWorld) -> None:
