@@ -136,7 +136,7 @@ def refuse_contradictions(frameworks: Iterable[JudgedFramework], known: Facts, n
             text = next(iter(found.values()))
             names = [name for name, told in found.items() if told == text]
             shown = ", ".join(f"{name} = {show_value(known[name].value)}" for name in names)
-            raise contradictory(names, f"{text} ({shown}); correct what is wrong (by {framework.name})")
+            raise contradictory(names, f"{text.rstrip('.')} ({shown}); correct what is wrong (by {framework.name})")
 
 
 def contradictory(names: Sequence[str], told: str) -> TruelineError:
