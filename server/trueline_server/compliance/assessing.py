@@ -182,7 +182,8 @@ class Assessments:
         """The frameworks asked for, or all that judge a kind of subject.
 
         Raises:
-            TruelineError: UNKNOWN_FRAMEWORK; INVALID_FIELD, if one judges subjects of another kind.
+            TruelineError: UNKNOWN_FRAMEWORK; INVALID_FIELD, if one judges subjects of another kind, or asks nothing of
+                the tenant.
 
         """
         found = self._book.named(rules, names, field)
@@ -195,6 +196,10 @@ class Assessments:
         for one in found:
             if kind not in {TENANT, one.framework.subject}:
                 told = f"is {kind}, but {one.name} judges a {one.framework.subject}, or the tenant"
+                raise invalid_field("subject.kind", told)
+            # Where nothing is asked, all that is asked would be met.
+            if not _judges(one, kind):
+                told = f"is {kind}, of which {one.name} asks nothing; say which {one.framework.subject} it is about"
                 raise invalid_field("subject.kind", told)
         return found
 

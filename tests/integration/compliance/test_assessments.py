@@ -170,6 +170,18 @@ def test_bad_requests_name_field_value_and_way_out(world: ComplianceWorld) -> No
     assert (info.reason, info.metadata["field"]) == ("INVALID_FIELD", "at")
 
 
+def test_who_is_asked_for_nothing_does_not_pass(world: ComplianceWorld) -> None:
+    """A framework without controls of the tenant cannot judge it: a subject that was left out is no pass."""
+    request = pb.AssessPatternRequest(subject=pb.ComplianceSubject(), frameworks=["gdpr", "security_baseline"])
+    _, info, told = world.refused("AssessPattern", request)
+    assert (info.reason, info.metadata["field"]) == ("INVALID_FIELD", "subject.kind")
+    assert "security_baseline asks nothing; say which pattern it is about" in told
+    _, info, _ = world.refused("AssessSecurity", pb.AssessSecurityRequest(subject=pb.ComplianceSubject()))
+    assert info.metadata["field"] == "subject.kind"
+    posture = world.call("GetPosture", pb.GetPostureRequest())
+    assert "security_baseline" not in [each.framework for each in posture.subjects[0].frameworks]
+
+
 def test_a_test_that_is_yet_to_come_shows_nothing(world: ComplianceWorld) -> None:
     """Neither now nor as of a day before it: what a call says of later is refused, what is put in too."""
     tested = {"restore_tested_at": NOW - timedelta(days=1), "backup_enabled": True}
