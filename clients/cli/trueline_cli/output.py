@@ -1,14 +1,19 @@
-"""Results as JSON: the form that scripts read."""
+"""Results as JSON and CSV, which scripts read, or as a verb shows them."""
 
 from __future__ import annotations
 
+import csv
 import json
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+# A header, and rows below it.
+Table = tuple[Sequence[str], Iterable[Sequence[object]]]
 
 
 def jsonable(value: Any) -> Any:
@@ -49,6 +54,23 @@ def print_json(value: Any) -> None:
 def print_line(value: Any) -> None:
     """Print a result as one line, at once."""
     print(json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")), flush=True)
+
+
+def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as CSV (RFC 4180, but lines end as the system's do)."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+
+
+def print_found(output: str, found: object, flat: Callable[[], Table], show: Callable[[], object]) -> None:
+    """Print a result in the form that was asked for: "json", "csv" as `flat` has it, else as `show` shows it."""
+    if output == "json":
+        print_json(found)
+    elif output == "csv":
+        print_csv(*flat())
+    else:
+        show()
 
 
 def rfc3339(instant: datetime) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
 
 UNATTRIBUTED = "(no touch)"
 Rows = Iterable[Sequence[object]]
-
-
-def write_csv(header: Sequence[str], rows: Rows) -> None:
-    """Print rows as CSV (RFC 4180, but lines end as the system's do)."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
 
 
 def csv_report(report: AttributionReport) -> tuple[Sequence[str], Rows]:

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 Rows = tuple[Sequence[str], Iterable[Sequence[object]]]
-
-
-def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as CSV (RFC 4180, but lines end as the system's do)."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
 
 
 def _predictions(found: Any) -> Rows:

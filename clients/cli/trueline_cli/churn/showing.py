@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -217,3 +217,14 @@ def _share(value: float | None) -> str:
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+SHOWN: Mapping[str, Callable[[Any], None]] = {
+    "training": show_training,
+    "model": show_model,
+    "models": show_models,
+    "predictions": show_predictions,
+    "segments": show_segments,
+    "drift": show_drift,
+    "survival": show_survival,
+}

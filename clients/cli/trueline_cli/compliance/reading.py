@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trueline_cli import options
+from trueline_cli.files.written import a_list, a_map, a_text, known_keys, read_map
 
 if TYPE_CHECKING:
     from trueline import DataSharing, DataUse
@@ -56,11 +57,11 @@ def read_pattern(path: Path) -> PatternFile:
 
     """
     whole = _read(path, _PATTERN)
-    facts = _map(whole.get("facts", {}), "facts")
+    facts = a_map(whole.get("facts", {}), "facts")
     return PatternFile(
-        subject=_text(whole.get("subject", ""), "subject"),
-        kind=_text(whole.get("kind", ""), "kind"),
-        name=_text(whole.get("name", ""), "name"),
+        subject=a_text(whole.get("subject", ""), "subject"),
+        kind=a_text(whole.get("kind", ""), "kind"),
+        name=a_text(whole.get("name", ""), "name"),
         frameworks=tuple(_texts(whole.get("frameworks", []), "frameworks")),
         facts={name: fact_value(value, f"facts.{name}") for name, value in facts.items()},
     )
@@ -78,18 +79,18 @@ def read_privacy(path: Path) -> PrivacyFile:
     if not isinstance(people, int) or isinstance(people, bool) or people < 0:
         raise options.UsageError("people must be a whole number")
     return PrivacyFile(
-        subject=_text(whole.get("subject", ""), "subject"),
-        kind=_text(whole.get("kind", ""), "kind"),
-        name=_text(whole.get("name", ""), "name"),
-        data=tuple(_use(each, f"data[{place}]") for place, each in enumerate(_list(whole.get("data", []), "data"))),
+        subject=a_text(whole.get("subject", ""), "subject"),
+        kind=a_text(whole.get("kind", ""), "kind"),
+        name=a_text(whole.get("name", ""), "name"),
+        data=tuple(_use(each, f"data[{place}]") for place, each in enumerate(a_list(whole.get("data", []), "data"))),
         rights={
             name: served if isinstance(served, str) else bool(_flag(served, f"rights.{name}"))
-            for name, served in _map(whole.get("rights", {}), "rights").items()
+            for name, served in a_map(whole.get("rights", {}), "rights").items()
         },
         measures=tuple(_texts(whole.get("measures", []), "measures")),
         people=people,
         automated_decisions=_flag(whole.get("automated_decisions"), "automated_decisions"),
-        profile=_text(whole.get("profile", ""), "profile"),
+        profile=a_text(whole.get("profile", ""), "profile"),
     )
 
 
@@ -114,34 +115,26 @@ def fact_value(written: Any, place: str) -> object:
 
 
 def _read(path: Path, known: frozenset[str]) -> Mapping[str, Any]:
-    import yaml
-
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise options.UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise options.UsageError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
-    whole = _map(document, str(path))
-    _known(whole, known, str(path))
+    whole = read_map(path)
+    known_keys(whole, known, str(path))
     return whole
 
 
 def _use(written: Any, place: str) -> DataUse:
     from trueline import DataUse
 
-    use = _map(written, place)
-    _known(use, _USE, place)
+    use = a_map(written, place)
+    known_keys(use, _USE, place)
     retention = use.get("retention")
     return DataUse(
-        data_type=_text(use.get("data_type", ""), f"{place}.data_type"),
-        purpose=_text(use.get("purpose", ""), f"{place}.purpose"),
+        data_type=a_text(use.get("data_type", ""), f"{place}.data_type"),
+        purpose=a_text(use.get("purpose", ""), f"{place}.purpose"),
         retention=None if retention is None else _span(retention, f"{place}.retention"),
-        legal_basis=_text(use.get("legal_basis", ""), f"{place}.legal_basis"),
+        legal_basis=a_text(use.get("legal_basis", ""), f"{place}.legal_basis"),
         consent_recorded=_flag(use.get("consent_recorded"), f"{place}.consent_recorded"),
         shared_with=tuple(
             _sharing(each, f"{place}.shared_with[{number}]")
-            for number, each in enumerate(_list(use.get("shared_with", []), f"{place}.shared_with"))
+            for number, each in enumerate(a_list(use.get("shared_with", []), f"{place}.shared_with"))
         ),
         encrypted=_flag(use.get("encrypted"), f"{place}.encrypted"),
     )
@@ -150,14 +143,14 @@ def _use(written: Any, place: str) -> DataUse:
 def _sharing(written: Any, place: str) -> DataSharing:
     from trueline import DataSharing
 
-    sharing = _map(written, place)
-    _known(sharing, _SHARING, place)
+    sharing = a_map(written, place)
+    known_keys(sharing, _SHARING, place)
     # YAML takes the code of Norway for false.
     country = sharing.get("country", "")
     return DataSharing(
-        recipient=_text(sharing.get("recipient", ""), f"{place}.recipient"),
-        country="NO" if country is False else _text(country, f"{place}.country"),
-        safeguard=_text(sharing.get("safeguard", ""), f"{place}.safeguard"),
+        recipient=a_text(sharing.get("recipient", ""), f"{place}.recipient"),
+        country="NO" if country is False else a_text(country, f"{place}.country"),
+        safeguard=a_text(sharing.get("safeguard", ""), f"{place}.safeguard"),
         contract=_flag(sharing.get("contract"), f"{place}.contract"),
     )
 
@@ -180,36 +173,8 @@ def _instant(written: Any, place: str) -> datetime:
         raise options.UsageError(f"{place}: {error}") from None
 
 
-def _known(written: Mapping[str, Any], known: frozenset[str], place: str) -> None:
-    from difflib import get_close_matches
-
-    for key in written:
-        if key not in known:
-            near = get_close_matches(key, known, 1)
-            told = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(known))}"
-            raise options.UsageError(f"{place} has no key '{key}'{told}")
-
-
-def _map(value: Any, place: str) -> Mapping[str, Any]:
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return value
-    raise options.UsageError(f"{place} must be a map with names as keys")
-
-
-def _list(value: Any, place: str) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    raise options.UsageError(f"{place} must be a list")
-
-
 def _texts(value: Any, place: str) -> list[str]:
-    return [_text(each, place) for each in _list(value, place)]
-
-
-def _text(value: Any, place: str) -> str:
-    if isinstance(value, str):
-        return value
-    raise options.UsageError(f"{place} must be a text; put it in quotes")
+    return [a_text(each, place) for each in a_list(value, place)]
 
 
 def _flag(value: Any, place: str) -> bool | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from trueline_cli import options
+from trueline_cli.files.written import a_list, a_map, a_text, known_keys, read_map
 
 if TYPE_CHECKING:
     from trueline import Feature, RoadmapItem
@@ -51,24 +52,16 @@ def read_features(path: Path) -> FeatureFile:
         UsageError: it cannot be read, or says something else.
 
     """
-    import yaml
-
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise options.UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise options.UsageError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
-    whole = _map(document, f"{path}")
+    whole = read_map(path)
     if "inputs" in whole:
         return FeatureFile((_item(whole, f"{path}"),))
-    _known(whole, _TOP, f"{path}")
-    listed = _list(whole.get("features"), f"{path}: features")
+    known_keys(whole, _TOP, f"{path}")
+    listed = a_list(whole.get("features"), f"{path}: features")
     return FeatureFile(
-        tuple(_item(_map(one, place), place) for number, one in enumerate(listed) if (place := f"features[{number}]")),
-        tuple(_number(one, "capacities") for one in _list(whole.get("capacities", []), "capacities")),
+        tuple(_item(a_map(one, place), place) for number, one in enumerate(listed) if (place := f"features[{number}]")),
+        tuple(_number(one, "capacities") for one in a_list(whole.get("capacities", []), "capacities")),
         _personas(whole.get("personas", {})),
-        _text(whole.get("profile", ""), "profile"),
+        a_text(whole.get("profile", ""), "profile"),
     )
 
 
@@ -95,19 +88,19 @@ def input_value(written: str) -> tuple[str, FeatureValue]:
 def _item(written: Mapping[str, Any], place: str) -> RoadmapItem:
     from trueline import RoadmapItem
 
-    _known(written, _FEATURE, place)
+    known_keys(written, _FEATURE, place)
     inputs = {
         name: _value(value, f"{place}.inputs.{name}")
-        for name, value in _map(written.get("inputs"), f"{place}.inputs").items()
+        for name, value in a_map(written.get("inputs"), f"{place}.inputs").items()
     }
-    after = _list(written.get("after", []), f"{place}.after")
+    after = a_list(written.get("after", []), f"{place}.after")
     return RoadmapItem(
-        _text(written.get("id"), f"{place}.id"),
+        a_text(written.get("id"), f"{place}.id"),
         inputs,
         _number(written.get("effort", 0), f"{place}.effort"),
-        tuple(_text(one, f"{place}.after") for one in after),
+        tuple(a_text(one, f"{place}.after") for one in after),
         int(_number(written.get("not_before", 0), f"{place}.not_before")),
-        _text(written.get("name", ""), f"{place}.name"),
+        a_text(written.get("name", ""), f"{place}.name"),
     )
 
 
@@ -123,32 +116,8 @@ def _value(value: Any, place: str) -> FeatureValue:
 
 def _personas(value: Any) -> dict[str, float]:
     if isinstance(value, list):
-        return {_text(one, "personas"): 1.0 for one in value}
-    return {name: _number(weight, f"personas.{name}") for name, weight in _map(value, "personas").items()}
-
-
-def _known(written: Mapping[str, Any], known: frozenset[str], place: str) -> None:
-    for key in written:
-        if key not in known:
-            raise options.UsageError(f"{place} has no key '{key}'; known: {', '.join(sorted(known))}")
-
-
-def _map(value: Any, place: str) -> Mapping[str, Any]:
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return value
-    raise options.UsageError(f"{place} must be a map with names as keys")
-
-
-def _list(value: Any, place: str) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    raise options.UsageError(f"{place} must be a list")
-
-
-def _text(value: Any, place: str) -> str:
-    if isinstance(value, str):
-        return value
-    raise options.UsageError(f"{place} must be a text; put it in quotes")
+        return {a_text(one, "personas"): 1.0 for one in value}
+    return {name: _number(weight, f"personas.{name}") for name, weight in a_map(value, "personas").items()}
 
 
 def _number(value: Any, place: str) -> float:

@@ -223,20 +223,18 @@ def _about(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _print(args: argparse.Namespace, found: Any, what: str) -> int:
-    if args.output == "json":
-        from trueline_cli.output import print_json
+    from trueline_cli.attribution.rows import FLAT
+    from trueline_cli.output import print_found
 
-        print_json(found)
-    elif args.output == "csv":
-        from trueline_cli.attribution.rows import FLAT, write_csv
-
-        write_csv(*FLAT[what](found))
-        for model, reason in getattr(found, "left_out", {}).items():
-            print(f"without {model}: {reason}", file=sys.stderr)
-    else:
+    def show() -> None:
         from trueline_cli.attribution.tables import SHOWN
 
         SHOWN[what](found)
+
+    print_found(args.output, found, lambda: FLAT[what](found), show)
+    if args.output == "csv":
+        for model, reason in getattr(found, "left_out", {}).items():
+            print(f"without {model}: {reason}", file=sys.stderr)
     if getattr(args, "chart", None):
         _draw(args.chart, found, what)
     return 0

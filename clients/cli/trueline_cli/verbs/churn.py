@@ -208,16 +208,13 @@ def _drift(args: argparse.Namespace) -> int:
 
 
 def _print(args: argparse.Namespace, found: Any, what: str) -> int:
-    if args.output == "json":
-        from trueline_cli.output import print_json
+    from trueline_cli.churn.rows import FLAT
+    from trueline_cli.output import print_found
 
-        print_json(found)
-    elif args.output == "csv":
-        from trueline_cli.churn.rows import FLAT, write_csv
+    def show() -> None:
+        from trueline_cli.churn.showing import SHOWN
 
-        write_csv(*FLAT[what](found))
-    else:
-        from trueline_cli.churn import showing
+        SHOWN[what](found)
 
-        getattr(showing, f"show_{what}")(found)
+    print_found(args.output, found, lambda: FLAT[what](found), show)
     return 0

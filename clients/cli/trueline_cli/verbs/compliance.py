@@ -364,14 +364,7 @@ def _revoke(args: argparse.Namespace) -> int:
 
 
 def _print(args: argparse.Namespace, found: object, rows: Callable[[], Table], show: Callable[[], None]) -> int:
-    if args.output == "json":
-        from trueline_cli.output import print_json
+    from trueline_cli.output import print_found
 
-        print_json(found)
-    elif args.output == "csv":
-        from trueline_cli.attribution.rows import write_csv
-
-        write_csv(*rows())
-    else:
-        show()
+    print_found(args.output, found, rows, show)
     return 0

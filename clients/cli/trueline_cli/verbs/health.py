@@ -60,21 +60,17 @@ command = HealthVerb()
 
 
 def _one(client: TruelineClient, args: argparse.Namespace) -> int:
+    from trueline_cli.output import print_found
     from trueline_cli.scoring.healths import csv_health, show_health
 
     trend = None if args.trend is None else timedelta(days=args.trend)
     found = client.score_account_health(args.account, profile=args.profile, at=args.at, trend=trend)
-    if args.output == "json":
-        from trueline_cli.output import print_json
 
-        print_json(found)
-    elif args.output == "csv":
-        from trueline_cli.attribution.rows import write_csv
-
-        write_csv(*csv_health(found))
-    else:
+    def show() -> None:
         profiles = {one.name: one for one in client.list_scoring_profiles("account")}
         show_health(found, profiles[found.profile].bands, explained=args.explain)
+
+    print_found(args.output, found, lambda: csv_health(found), show)
     return 0
 
 
@@ -95,9 +91,9 @@ def _all(client: TruelineClient, args: argparse.Namespace) -> int:
         elif args.output == "csv" and not args.counts:
             write_healths(iter(stream), stream.dimensions)
         elif args.output == "csv":
-            from trueline_cli.attribution.rows import write_csv
+            from trueline_cli.output import print_csv
 
-            write_csv(("health", "accounts"), list(stream.counts.items()))
+            print_csv(("health", "accounts"), list(stream.counts.items()))
         elif args.counts:
             show_counts(stream.counts)
         else:

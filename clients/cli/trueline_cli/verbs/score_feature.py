@@ -164,7 +164,7 @@ def _write(args: argparse.Namespace, found: Any, rows: Any) -> int:
 
         print_json(found)
     else:
-        from trueline_cli.attribution.rows import write_csv
+        from trueline_cli.output import print_csv
 
-        write_csv(*rows)
+        print_csv(*rows)
     return 0

@@ -137,14 +137,7 @@ def _print_run(args: argparse.Namespace, run: StudyRun) -> int:
 def _print(
     args: argparse.Namespace, found: object, rows: Callable[[], tuple[Sequence[str], Rows]], show: Callable[[], None]
 ) -> int:
-    if args.output == "json":
-        from trueline_cli.output import print_json
+    from trueline_cli.output import print_found
 
-        print_json(found)
-    elif args.output == "csv":
-        from trueline_cli.attribution.rows import write_csv
-
-        write_csv(*rows())
-    else:
-        show()
+    print_found(args.output, found, rows, show)
     return 0
