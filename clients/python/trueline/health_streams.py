@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterable
 from datetime import UTC
-from typing import Any, Self
+from typing import Any
 
-import grpc
-
-from trueline.errors import TruelineError
 from trueline.health import ScoredAccount
 from trueline.health_calls import accounts
+from trueline.streamed import AsyncStreamed, Decode, Streamed, Told
 
-Decode = Callable[[grpc.RpcError], TruelineError]
 
-
-class _Told:
+class _Told(Told[ScoredAccount]):
     """What the first message tells.
 
     Attributes:
@@ -28,53 +24,21 @@ class _Told:
     """
 
     def __init__(self, first: Any, call: Any, decode: Decode) -> None:
+        super().__init__(call, decode)
         self.counts = {one.health: int(one.accounts) for one in first.counts}
         self.at = first.at.ToDatetime(tzinfo=UTC)
         self.profile = str(first.profile)
         self.rule_revision = str(first.rule_revision)
         self.dimensions = tuple(first.dimensions)
-        self._call = call
-        self._decode = decode
 
-    def close(self) -> None:
-        """Read no further; the server stops. Idempotent."""
-        self._call.cancel()
+    def read(self, message: Any) -> Iterable[ScoredAccount]:
+        """Accounts of a message."""
+        return accounts(message, self.dimensions)
 
 
-class HealthStream(_Told):
+class HealthStream(_Told, Streamed[ScoredAccount]):
     """Iterated once, by id; raises TruelineError. Left early, it is closed by `with` or `close`."""
 
-    def __iter__(self) -> Iterator[ScoredAccount]:
-        try:
-            for message in self._call:
-                yield from accounts(message, self.dimensions)
-        except grpc.RpcError as error:
-            raise self._decode(error) from None
-        finally:
-            self.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class AsyncHealthStream(_Told):
+class AsyncHealthStream(_Told, AsyncStreamed[ScoredAccount]):
     """See HealthStream."""
-
-    async def __aiter__(self) -> AsyncIterator[ScoredAccount]:
-        try:
-            async for message in self._call:
-                for account in accounts(message, self.dimensions):
-                    yield account
-        except grpc.RpcError as error:
-            raise self._decode(error) from None
-        finally:
-            self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
