@@ -101,8 +101,9 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         activation = _activation(settings, state, book, plans, evaluator=evaluator, clock=clock)
         flow.start()
         stack.callback(_end_flow, flow)
-        rule_files = stack.enter_context(closing(RuleFileWatch(activation.scan, settings.rules_scan_interval_s)))
+        rule_files = RuleFileWatch(activation.scan, settings.rules_scan_interval_s)
         rule_files.start()
+        stack.callback(rule_files.stop)
         # Before the threads that wait for histories are waited for.
         stack.callback(plans.stop)
         materialiser = Materialiser(

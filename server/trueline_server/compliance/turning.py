@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from trueline_rules.compliance_model import TENANT, ComplianceFramework
 from trueline_rules.model import RuleSet
-from trueline_stores.errors import StoreClosedError
 from trueline_stores.state.database import StateDatabase
 
 from trueline_server.clock import Clock
@@ -19,25 +15,16 @@ from trueline_server.compliance.assessing import Assessments, Standing
 from trueline_server.compliance.model import Subject
 from trueline_server.compliance.store import Turns
 from trueline_server.facts.store import FactStore
-from trueline_server.ingest.own_events import OwnEvent
+from trueline_server.ingest.own_events import Appends, OwnEvent
 from trueline_server.kpis.instants import Clocks
+from trueline_server.looking import Looking
 from trueline_server.rules.in_force import RulesOf
-
-_log = logging.getLogger(__name__)
 
 EVENT = "compliance_control_turned"
 # Subjects that are judged in one go.
 _PAGE = 1_000
 _LOOK_EVERY_S = 1.0
 _SECOND_US = 1_000_000
-
-
-class Appends(Protocol):
-    """Takes events of Trueline's own."""
-
-    def append(self, tenant: str, events: list[OwnEvent]) -> int:
-        """Append events; those that are there already change nothing."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +35,7 @@ class _Look:
     events: list[OwnEvent]
 
 
-class TurnWatch:
+class TurnWatch(Looking):
     """Tells controls that turned. `tick` blocks; one thread runs it."""
 
     def __init__(
@@ -63,6 +50,7 @@ class TurnWatch:
         clock: Clock,
         interval_s: int,
     ) -> None:
+        super().__init__("looking at controls", every_s=_LOOK_EVERY_S)
         self._state = state
         self._facts = facts
         self._assessments = assessments
@@ -72,20 +60,6 @@ class TurnWatch:
         self._clock = clock
         self._interval_us = interval_s * _SECOND_US
         self._due_us = 0
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self.last_error = ""
-
-    def start(self) -> None:
-        """Look from now on."""
-        self._thread = threading.Thread(target=self._run, name="compliance", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the look underway."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def tick(self) -> None:
         """Look at all tenants if it is time.
@@ -142,18 +116,6 @@ class TurnWatch:
             known = store.tenants_of(connection)
         kinds = {kind for rules in (self._rules(tenant) for tenant in ("", *known)) for kind in _kinds(rules)}
         return sorted(known | set(self._facts.tenants(sorted(kinds))))
-
-    def _run(self) -> None:
-        while not self._stopping.wait(_LOOK_EVERY_S):
-            try:
-                self.tick()
-                self.last_error = ""
-            except StoreClosedError:
-                return
-            except Exception as error:  # noqa: BLE001 the next look tries again, whatever this one failed with
-                if str(error) != self.last_error:
-                    _log.exception("looking at controls failed; the next look tries again")
-                self.last_error = str(error) or type(error).__name__
 
 
 def _kinds(rules: RuleSet) -> list[str]:

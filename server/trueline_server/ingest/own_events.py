@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from trueline.v1 import event_pb2
 
@@ -47,6 +48,14 @@ class OwnEvent:
         """Digest of name and key, which deduplication goes by."""
         digest = hashlib.blake2b("\0".join((self.name, *self.key)).encode(), digest_size=16)
         return f"{self.name}-{digest.hexdigest()}"
+
+
+class Appends(Protocol):
+    """Takes events of Trueline's own."""
+
+    def append(self, tenant: str, events: Sequence[OwnEvent]) -> int:
+        """Append events; those that are there already change nothing."""
+        ...
 
 
 class OwnEvents:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from trueline_stores.state.database import StateDatabase
 
 from trueline_server.clock import Clock
 from trueline_server.errors import TruelineError
+from trueline_server.looking import Looking
 from trueline_server.rules.in_force import RulesOf
 from trueline_server.schedules.leases import MOST_ATTEMPTS, Claimed, Leases, counts_anew, is_due
 from trueline_server.schedules.model import Begun, RunKind, ScheduledRun
@@ -30,7 +30,7 @@ _LOOK_EVERY_S = 5.0
 _LASTING = frozenset({"NOT_FOUND", "INVALID_ARGUMENT", "FAILED_PRECONDITION"})
 
 
-class ScheduleRunner:
+class ScheduleRunner(Looking):
     """Runs what is due of the schedules of all tenants. One thread; as many processes as there are.
 
     A run is begun with a key made of its schedule and time. What died between beginning it and noting that begins it
@@ -46,26 +46,13 @@ class ScheduleRunner:
         clock: Clock,
     ) -> None:
         """`kinds` does what `run` of a schedule names, by action; `tenants` answers those whose schedules run."""
+        super().__init__("running schedules", every_s=_LOOK_EVERY_S)
         self._state = state
         self._rules = rules
         self._tenants = tenants
         self._kinds = dict(kinds)
         self._clock = clock
         self._leases = Leases(state, clock)
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self.last_error = ""
-
-    def start(self) -> None:
-        """Begin to run schedules on a thread."""
-        self._thread = threading.Thread(target=self._run, name="trueline-schedules", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread after the run at hand. Idempotent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def tick(self) -> int:
         """Run everything that is due by the clock; answers how many runs were begun. The thread calls it; tests may.
@@ -156,18 +143,6 @@ class ScheduleRunner:
             progress = replace(progress, runs=progress.runs + 1, attempts=0)
             progress = self._leases.note(claimed, last_us, progress)
         return done
-
-    def _run(self) -> None:
-        while not self._stopping.wait(_LOOK_EVERY_S):
-            try:
-                self.tick()
-                self.last_error = ""
-            except StoreClosedError:
-                return
-            except Exception as error:  # noqa: BLE001 the next look tries again, whatever this one failed with
-                if str(error) != self.last_error:
-                    _log.exception("running schedules failed; the next look tries again")
-                self.last_error = str(error) or type(error).__name__
 
 
 def schedules_of(rules: RuleSet) -> dict[str, Schedule]:

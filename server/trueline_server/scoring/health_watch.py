@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Sequence
 from typing import Protocol
 
 from trueline_rules.digest import profile_definition_of
 from trueline_rules.model import RuleSet
 from trueline_rules.scoring_model import ScoringProfile, Subject
-from trueline_stores.errors import StoreClosedError
 
 from trueline_server.clock import Clock
-from trueline_server.ingest.own_events import OwnEvent
+from trueline_server.ingest.own_events import Appends, OwnEvent
 from trueline_server.kpis.instants import Clocks
+from trueline_server.looking import Looking
 from trueline_server.rules.in_force import RulesOf
 from trueline_server.scoring.account_values import SUBJECT, AccountQuestion
 from trueline_server.scoring.kept_healths import HEALTH, HEALTH_SCORE, KeptHealths, Turned
 from trueline_server.scoring.profiles import DEFAULT_PROFILES, ProfileBook, profiles_of
-
-_log = logging.getLogger(__name__)
 
 EVENT = "account_health_changed"
 _LOOK_EVERY_S = 1.0
 _SECOND_US = 1_000_000
 # What facts are of: other profiles tell events alone.
 _KEPT_AS_FACTS = DEFAULT_PROFILES[Subject.ACCOUNT]
-
-
-class Appends(Protocol):
-    """Takes events of Trueline's own."""
-
-    def append(self, tenant: str, events: Sequence[OwnEvent]) -> int:
-        """Append events; those that are there already change nothing."""
-        ...
 
 
 class TenantsWithFacts(Protocol):
@@ -45,7 +33,7 @@ class TenantsWithFacts(Protocol):
         ...
 
 
-class HealthWatch:
+class HealthWatch(Looking):
     """Tells accounts whose class turned. `tick` blocks; one thread runs it.
 
     The first look of a profile tells nothing, nor does the first one after what it scores by was changed: a million
@@ -65,6 +53,7 @@ class HealthWatch:
         clock: Clock,
         interval_s: int,
     ) -> None:
+        super().__init__("looking at accounts", every_s=_LOOK_EVERY_S)
         self._kept = kept
         self._book = book
         self._events = events
@@ -74,20 +63,6 @@ class HealthWatch:
         self._clock = clock
         self._interval_us = interval_s * _SECOND_US
         self._due_us = 0
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self.last_error = ""
-
-    def start(self) -> None:
-        """Look from now on."""
-        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the profile at hand."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def tick(self) -> None:
         """Look at all tenants if it is time.
@@ -130,18 +105,6 @@ class HealthWatch:
             self._kept.put_facts(tenant, profile, self._clock())
         self._kept.mark_told(tenant, profile)
         return told
-
-    def _run(self) -> None:
-        while not self._stopping.wait(_LOOK_EVERY_S):
-            try:
-                self.tick()
-                self.last_error = ""
-            except StoreClosedError:
-                return
-            except Exception as error:  # noqa: BLE001 the next look tries again, whatever this one failed with
-                if str(error) != self.last_error:
-                    _log.exception("looking at accounts failed; the next look tries again")
-                self.last_error = str(error) or type(error).__name__
 
 
 def _event(profile: str, turned: Turned) -> OwnEvent:
