@@ -55,7 +55,7 @@ def trueline_from_names(paths: Sequence[str], conversions: Any, value: Any) -> t
 
 def channel_attribution(paths: Sequence[str], conversions: Any, value: Any) -> tuple[float, Credits] | None:
     """The same of ChannelAttribution; None = it is not installed."""
-    peer = _channel_attribution()
+    peer = channel_attribution_package()
     if peer is None:
         return None
     import pandas as pd
@@ -95,7 +95,8 @@ def dp6(folder: Path, journeys: Mapping[str, pa.Table]) -> Mapping[str, tuple[fl
     return found
 
 
-def _channel_attribution() -> ModuleType | None:
+def channel_attribution_package() -> ModuleType | None:
+    """ChannelAttribution, where the extra `peers` is installed."""
     try:
         # It greets whoever imports it.
         with contextlib.redirect_stdout(io.StringIO()):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import statistics
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +16,7 @@ from trueline_server.attribution.markov import markov
 from trueline_server.attribution.paths import Floats, Paths, offsets_of
 from trueline_server.attribution.transforms import Transform, TransformKind, transformed
 
+from benchmarks.attribution_heuristics_peers import channel_attribution_package
 from benchmarks.result import Result, machine
 
 CHANNELS = 12
@@ -39,7 +37,7 @@ def run(*, small: bool) -> Result:
     paths = _drawn(journeys)
     names = [" > ".join(paths.channels[code] for code in path) for path in _split(paths)]
     column = pa.array(names)
-    peer = _peer()
+    peer = channel_attribution_package()
     dense = _dense(paths)
     takes: dict[str, Callable[[], Floats]] = {
         "trueline": lambda: markov(paths).conversions,
@@ -116,18 +114,6 @@ def _dense(paths: Paths) -> Floats:
         lost[channel] = whole - chain.start[left] @ kept
     credit: Floats = lost / lost.sum() * paths.conversions.sum()
     return credit
-
-
-def _peer() -> ModuleType | None:
-    """ChannelAttribution, where the extra `peers` is installed."""
-    try:
-        # It greets whoever imports it.
-        with contextlib.redirect_stdout(io.StringIO()):
-            import ChannelAttribution
-    except ImportError:
-        return None
-    peer: ModuleType = ChannelAttribution
-    return peer
 
 
 def _simulated(peer: Any, paths: Paths, names: list[str]) -> Callable[[], Floats]:
