@@ -20,8 +20,8 @@ from trueline_server.alerts.silences import KnownSilence
 from trueline_server.cases.model import Case, CaseEvent, CaseKind, CaseState, EventKind
 from trueline_server.notifications.content import cases_of, number_of, text_of
 from trueline_server.notifications.model import Delivery, Notification, NotificationState, Outcome
-from trueline_server.rules.values import duration_of, map_value_to_proto
-from trueline_server.transport.times import timestamp_of
+from trueline_server.rules.values import map_value_to_proto
+from trueline_server.transport.times import duration_of, timestamp_of
 
 # Ids that stand in a group; of the others it tells how many they are.
 MOST_IDS = 100

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from google.protobuf.duration_pb2 import Duration
 from trueline.v1 import attribution_service_pb2 as pb
 
 from trueline_server.attribution.asking import Asked, Question
@@ -17,7 +16,7 @@ from trueline_server.attribution.reporting import Report, Row, Totals
 from trueline_server.attribution.statements import Dimension
 from trueline_server.errors import invalid_field
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import duration_of, microseconds_of, timestamp_of
 
 _DIMENSIONS: Mapping[int, Dimension] = {
     pb.ATTRIBUTION_DIMENSION_CHANNEL: Dimension.CHANNEL,
@@ -181,11 +180,9 @@ def _compared(one: Compared, baseline: str) -> pb.ChannelComparison:
 
 
 def _touch(touch: ExplainedTouch, converted_at_us: int) -> pb.ExplainedTouch:
-    before = Duration()
-    before.FromMicroseconds(converted_at_us - touch.at_us)
     return pb.ExplainedTouch(
         at=timestamp_of(touch.at_us),
-        before=before,
+        before=duration_of(converted_at_us - touch.at_us),
         channel=touch.channel,
         campaign=touch.campaign,
         stitched_by=touch.stitch.id,

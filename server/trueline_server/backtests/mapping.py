@@ -15,8 +15,7 @@ from trueline_rules.backtesting.replay import Firing, Replay
 
 from trueline_server.backtests.model import Asked, Backtest, RuleSource
 from trueline_server.rules.mapping import ANSWER_BYTES, ORIGINS, SEVERITIES
-from trueline_server.rules.values import duration_of
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import duration_of, microseconds_of, timestamp_of
 
 _CHANGES: Mapping[Change, pb.FiringChangeKind.ValueType] = {
     Change.ADDED: pb.FIRING_CHANGE_KIND_ADDED,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from google.protobuf.duration_pb2 import Duration
 from trueline.v1 import churn_service_pb2 as pb
 from trueline.v1 import scoring_service_pb2
 
@@ -16,7 +15,7 @@ from trueline_server.churn.population import SegmentCount
 from trueline_server.churn.screening import Note
 from trueline_server.churn.store import KeptModel
 from trueline_server.errors import invalid_field
-from trueline_server.transport.times import timestamp_of
+from trueline_server.transport.times import duration_of, timestamp_of
 
 _VERDICTS: Mapping[Verdict, pb.DriftVerdict.ValueType] = {
     Verdict.STABLE: pb.DRIFT_VERDICT_STABLE,
@@ -62,7 +61,7 @@ def map_report_to_proto(report: Report, *, form: str, seed: int, source: str, ho
             form=form,
             accounts=report.accounts,
             churned=report.churned,
-            horizon=map_span_to_proto(horizon_us),
+            horizon=duration_of(horizon_us),
             auc=report.validated.auc,
             held_out_auc=None if report.held_out is None else report.held_out.auc,
         ),
@@ -110,7 +109,7 @@ def map_outlook_to_proto(outlook: Outlook, most_effects: int = 0) -> scoring_ser
     """What is foreseen, with so many effects; 0 = all."""
     return scoring_service_pb2.ChurnOutlook(
         probability=outlook.probability,
-        horizon=map_span_to_proto(outlook.horizon_us),
+        horizon=duration_of(outlook.horizon_us),
         method=outlook.method,
         model_id=outlook.model_id,
         segment=outlook.segment,
@@ -161,15 +160,8 @@ def map_segments_to_proto(foresight: Foresight, counts: Iterable[SegmentCount]) 
         method=foresight.method,
         model_id=foresight.model_id,
         reason=foresight.why,
-        horizon=map_span_to_proto(foresight.horizon_us),
+        horizon=duration_of(foresight.horizon_us),
     )
-
-
-def map_span_to_proto(microseconds: int) -> Duration:
-    """A length of time."""
-    span = Duration()
-    span.FromMicroseconds(microseconds)
-    return span
 
 
 def _map_candidate(one: Candidate) -> pb.ChurnCandidate:

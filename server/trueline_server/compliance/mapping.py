@@ -26,8 +26,7 @@ from trueline_server.compliance.recommending import Recommendation
 from trueline_server.compliance.security import Area, SecurityReport
 from trueline_server.compliance.tally import Tally, tally_of
 from trueline_server.compliance.undecided import UndecidedFact
-from trueline_server.rules.values import duration_of
-from trueline_server.transport.times import timestamp_of
+from trueline_server.transport.times import duration_of, timestamp_of
 
 _STATUSES: Mapping[Status, Any] = {
     Status.PASS: pb.CONTROL_STATUS_PASS,

@@ -14,7 +14,7 @@ from trueline_rules.model import Place, RuleSet
 from trueline_rules.testing.report import CaseResult, Outcome, RuleCoverage
 
 from trueline_server.rules.drafts import Checked, Tested
-from trueline_server.rules.values import duration_of
+from trueline_server.transport.times import duration_of
 
 # Clients read messages of up to 4 MiB by default; an answer is cut before that.
 ANSWER_BYTES = 3 * 1024 * 1024

@@ -6,12 +6,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from google.protobuf.duration_pb2 import Duration
 from trueline.v1 import rule_service_pb2 as pb
 
 from trueline_server.errors import invalid_field
 from trueline_server.rules.given import Given
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import duration_of, microseconds_of, timestamp_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_ZEROS = 100
@@ -70,10 +69,3 @@ def _map_time_to_proto(value: object) -> pb.FactValue:
             return pb.FactValue(duration_value=duration_of(value // timedelta(microseconds=1)))
         case _:
             return pb.FactValue()
-
-
-def duration_of(microseconds: int) -> Duration:
-    """A Duration of microseconds."""
-    duration = Duration()
-    duration.FromMicroseconds(microseconds)
-    return duration

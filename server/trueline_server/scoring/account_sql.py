@@ -22,7 +22,7 @@ _NULL = "CAST(NULL, 'Nullable(Float64)')"
 
 def classes_of(profile: CompiledProfile) -> tuple[str, ...]:
     """Classes of a profile, the best first; the last is that of accounts of which too little is known."""
-    return (*(name for _, name in profile.bands), INSUFFICIENT)
+    return (*profile.profile.bands, INSUFFICIENT)
 
 
 def score_columns(profile: CompiledProfile) -> tuple[str, ...]:
@@ -132,8 +132,8 @@ def _overall(profile: CompiledProfile) -> str:
 
 
 def _class(profile: CompiledProfile) -> str:
-    unknown = len(profile.bands)
-    bands = [f"score >= {float(start)!r}, {place}" for place, (start, _) in enumerate(profile.bands)]
+    unknown = len(profile.profile.bands)
+    bands = [f"score >= {float(start)!r}, {place}" for place, start in enumerate(profile.profile.bands.values())]
     least = float(profile.profile.minimum_coverage)
     return (
         f"toUInt8(multiIf(lacking OR isNull(score) OR coverage < {least!r}, {unknown}, {', '.join(bands)}, {unknown}))"

@@ -56,7 +56,7 @@ class FeatureEncoder:
         # Numbers have a fixed length, so what stands before them is known to the last byte.
         self._sensitivities = [_sensitivity_head(one) for one in profile.inputs]
         self._profile = profile
-        self._bands = {"": b"", **{name: text_field(4, name) for _, name in profile.bands}}
+        self._bands = {"": b"", **{name: text_field(4, name) for name in profile.profile.bands}}
         self._names = [one.name for one in profile.dimensions]
         self._advice = {
             one: text_field(1, one.advice.name) + text_field(2, one.advice.text)

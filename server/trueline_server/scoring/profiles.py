@@ -128,7 +128,6 @@ class CompiledProfile:
         by_name: the same by name.
         dimensions: in the order of the profile.
         personas: by name.
-        bands: (from this score on, name), the best first.
         advice: concerns and recommendations that are the same for everybody whom they are for.
 
     """
@@ -139,7 +138,6 @@ class CompiledProfile:
     by_name: Mapping[str, CompiledInput]
     dimensions: tuple[CompiledDimension, ...]
     personas: Mapping[str, CompiledPersona]
-    bands: tuple[tuple[float, str], ...]
     advice: tuple[CompiledAdvice, ...]
 
     def band(self, ends: Ends | None) -> str:
@@ -147,8 +145,8 @@ class CompiledProfile:
         if ends is None:
             return ""
         low, high = ends
-        found = next(name for start, name in self.bands if low >= start)
-        return found if low == high or found == next(name for start, name in self.bands if high >= start) else ""
+        found = self.profile.band_of(low)
+        return found if low == high or found == self.profile.band_of(high) else ""
 
     def choose(self, names: Sequence[str]) -> tuple[CompiledPersona, ...]:
         """Personas in the order of their names, each once; () = all.
@@ -203,7 +201,6 @@ def compile_profile(profile: ScoringProfile, revision: str) -> CompiledProfile:
         by_name={one.name: one for one in inputs},
         dimensions=tuple(dimensions),
         personas=personas,
-        bands=tuple((start, name) for name, start in profile.bands.items()),
         advice=tuple(one for one in (*concerns, *recommendations) if not one.persona_dependent),
     )
 

@@ -10,9 +10,8 @@ from trueline.v1 import simulation_pb2
 from trueline_server.backtests.mapping import map_source_from_proto, map_source_to_proto
 from trueline_server.backtests.model import Asked
 from trueline_server.rules.mapping import ANSWER_BYTES, ORIGINS
-from trueline_server.rules.values import duration_of
 from trueline_server.simulation.model import Entry, EntryKind, Simulation, Summary
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import duration_of, microseconds_of, timestamp_of
 
 _KINDS: Mapping[EntryKind, simulation_pb2.TimelineEntryKind.ValueType] = {
     kind: simulation_pb2.TimelineEntryKind.Value(f"TIMELINE_ENTRY_KIND_{kind.name}") for kind in EntryKind

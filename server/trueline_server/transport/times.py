@@ -1,7 +1,8 @@
-"""Times at the border: google.protobuf.Timestamp and microseconds since 1970 (UTC)."""
+"""Times at the border: google.protobuf.Timestamp and Duration, and microseconds, since 1970 (UTC) or in length."""
 
 from __future__ import annotations
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from trueline_server.errors import invalid_field
@@ -26,3 +27,10 @@ def timestamp_of(microseconds: int) -> Timestamp:
     """A Timestamp of microseconds since 1970."""
     seconds, rest = divmod(microseconds, 1_000_000)
     return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
+def duration_of(microseconds: int) -> Duration:
+    """A Duration of microseconds."""
+    duration = Duration()
+    duration.FromMicroseconds(microseconds)
+    return duration
