@@ -60,7 +60,8 @@ class ModelCredit:
         conversions: parts of them, too.
         value: less refunds; may be below 0.
         roi: (value - cost) / cost; None without a cost.
-        conversions_before, value_before: as they were at `changed_since`; None without it.
+        conversions_before, value_before: as they were at `changed_since`; None without it, or where the model had no
+            answer then.
 
     """
 
@@ -123,6 +124,8 @@ class AttributionReport:
         next_page_token: of an operation's report that has more rows: attribute_conversions with it has them; "" = all.
         causes: with `changed_since` what changed by cause; they add up to the difference of the totals.
         left_out: models without an answer to these paths -> why, and what can be done about it; only if none was named.
+        left_out_before: with `changed_since` those without an answer to the paths of then -> why; all that they have
+            now is new.
 
     """
 
@@ -134,6 +137,7 @@ class AttributionReport:
     next_page_token: str = ""
     causes: tuple[CauseTotal, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out_before: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,7 @@ class ModelComparison:
 
     Attributes:
         left_out: models without an answer to these paths -> why, and what can be done about it; only if none was named.
+        next_page_token: of an operation's comparison that has more channels: compare_models with it has them; "" = all.
 
     """
 
@@ -179,6 +184,7 @@ class ModelComparison:
     channels: tuple[ChannelComparison, ...]
     totals: AttributionTotals
     left_out: Mapping[str, str] = field(default_factory=dict)
+    next_page_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +257,7 @@ class ChannelPaths:
     """Paths, the most frequent first, the moves between channels, and how many distinct paths there are in all.
 
     Attributes:
-        next_page_token: for list_paths, if there are more; "" = these are all.
+        next_page_token: for list_paths, if there are more, of paths or of an operation's moves; "" = these are all.
 
     """
 

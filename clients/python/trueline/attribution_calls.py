@@ -48,51 +48,70 @@ def attribute_conversions(
 
 
 @built
-def compare_models(question: pb.AttributionQuestion, *, models: Sequence[str], baseline: str) -> Call[ModelComparison]:
-    """CompareModels."""
-    request = pb.CompareModelsRequest(question=question, models=models, baseline=baseline)
-    return Call(_SERVICE, "CompareModels", request, lambda answers: attribution_mapping.comparison(answers[0]))
+def compare_models(
+    question: pb.AttributionQuestion, *, models: Sequence[str], baseline: str, page_token: str = ""
+) -> Call[ModelComparison]:
+    """CompareModels, all pages from the one of the token on."""
+    request = pb.CompareModelsRequest(
+        question=question, models=models, baseline=baseline, page_size=_PAGE, page_token=page_token
+    )
+    return Call(_SERVICE, "CompareModels", request, attribution_mapping.comparison, paged=True)
 
 
 @built
 def explain_journey(
     conversion_id: str, *, source: str, document: str, conversion: str, models: Sequence[str]
 ) -> Call[ExplainedJourney]:
-    """ExplainJourney."""
+    """ExplainJourney, all pages."""
     request = pb.ExplainJourneyRequest(
-        conversion_id=conversion_id, source=source, document=document, conversion=conversion, models=models
+        conversion_id=conversion_id,
+        source=source,
+        document=document,
+        conversion=conversion,
+        models=models,
+        page_size=_PAGE,
     )
-    return Call(_SERVICE, "ExplainJourney", request, lambda answers: attribution_mapping.journey(answers[0]))
+    return Call(_SERVICE, "ExplainJourney", request, attribution_mapping.journey, paged=True)
 
 
 @built
 def list_paths(
     question: pb.AttributionQuestion, *, converted_only: bool, limit: int, page_token: str = ""
 ) -> Call[ChannelPaths]:
-    """ListPaths, as many pages as it takes."""
+    """ListPaths, as many pages as it takes for so many paths and all moves."""
     if limit < 0:
         raise ValueError(f"limit is {limit}; give how many are wanted, or 0 for all")
     size = min(limit, _PAGE) if limit else _PAGE
     request = pb.ListPathsRequest(
         question=question, converted_only=converted_only, page_size=size, page_token=page_token
     )
-    return Call(_SERVICE, "ListPaths", request, attribution_mapping.paths, paged=True, items="paths", most=limit)
+    return Call(
+        _SERVICE,
+        "ListPaths",
+        request,
+        lambda answers: attribution_mapping.paths(answers, limit),
+        paged=True,
+        items="paths",
+        most=limit,
+        more="more_edges",
+    )
 
 
 @built
 def get_funnel(
     question: pb.AttributionQuestion, steps: Sequence[FunnelStage], *, window: timedelta | None
 ) -> Call[Funnel]:
-    """GetFunnel."""
+    """GetFunnel, all pages."""
     request = pb.GetFunnelRequest(
         question=question,
         steps=[pb.FunnelStepDefinition(name=step.name, events=step.events, roles=step.roles) for step in steps],
+        page_size=_PAGE,
     )
     if window is not None:
         length = Duration()
         length.FromTimedelta(window)
         request.window.CopyFrom(length)
-    return Call(_SERVICE, "GetFunnel", request, lambda answers: attribution_mapping.funnel(answers[0]))
+    return Call(_SERVICE, "GetFunnel", request, attribution_mapping.funnel, paged=True)
 
 
 @built

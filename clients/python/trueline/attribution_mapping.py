@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 from trueline.attribution import (
@@ -57,27 +58,32 @@ def report(pages: Sequence[pb.AttributeConversionsResponse]) -> AttributionRepor
         late_events={late.kind: late.events for late in first.late_events},
         next_page_token=pages[-1].next_page_token,
         causes=cause_totals(first.causes),
-        left_out={one.model: one.reason for one in first.left_out},
+        left_out=_left_out(first.left_out),
+        left_out_before=_left_out(first.left_out_before),
     )
 
 
-def comparison(message: pb.CompareModelsResponse) -> ModelComparison:
-    """Channels by models."""
+def comparison(pages: Sequence[pb.CompareModelsResponse]) -> ModelComparison:
+    """Channels by models from their pages."""
+    first = pages[0]
     return ModelComparison(
-        about=about(message.about),
-        models=tuple(message.models),
-        baseline=message.baseline,
+        about=about(first.about),
+        models=tuple(first.models),
+        baseline=first.baseline,
         channels=tuple(
             ChannelComparison(one.channel, {share.model: _share(share) for share in one.shares}, one.spread)
-            for one in message.channels
+            for page in pages
+            for one in page.channels
         ),
-        totals=_totals(message.totals),
-        left_out={one.model: one.reason for one in message.left_out},
+        totals=_totals(first.totals),
+        left_out=_left_out(first.left_out),
+        next_page_token=pages[-1].next_page_token,
     )
 
 
-def journey(message: pb.ExplainJourneyResponse) -> ExplainedJourney:
-    """A conversion, touch by touch."""
+def journey(pages: Sequence[pb.ExplainJourneyResponse]) -> ExplainedJourney:
+    """A conversion, touch by touch, from its pages."""
+    message = pages[0]
     return ExplainedJourney(
         about=about(message.about),
         person=message.person,
@@ -85,38 +91,42 @@ def journey(message: pb.ExplainJourneyResponse) -> ExplainedJourney:
         converted_at=instant(message, "converted_at"),
         value=Decimal(message.value or 0),
         segment=message.segment,
-        touches=tuple(_touch(touch) for touch in message.touches),
+        touches=tuple(_touch(touch) for page in pages for touch in page.touches),
     )
 
 
-def paths(pages: Sequence[pb.ListPathsResponse]) -> ChannelPaths:
-    """Paths from their pages; the moves are on the first."""
+def paths(pages: Sequence[pb.ListPathsResponse], most: int = 0) -> ChannelPaths:
+    """Paths from their pages, at most so many (0 = all), and the moves of all pages."""
+    listed = [path for page in pages for path in page.paths]
+    counts = accumulate(len(page.paths) for page in pages)
+    # Pages after the last path that is wanted were fetched for their moves.
+    last = next((page for page, count in zip(pages, counts, strict=True) if 0 < most <= count), pages[-1])
     return ChannelPaths(
         about=about(pages[0].about),
         paths=tuple(
             ChannelPath(
                 tuple(path.channels), path.conversions, Decimal(path.value or 0), path.nulls, path.conversion_rate
             )
-            for page in pages
-            for path in page.paths
+            for path in listed[: most or None]
         ),
         edges=tuple(
             PathEdge(
                 edge.step, edge.channel, _ENDS.get(edge.end, PathEnd.UNSPECIFIED), edge.next_channel, edge.journeys
             )
-            for edge in pages[0].edges
+            for page in pages
+            for edge in page.edges
         ),
         total_paths=pages[0].total_paths,
-        next_page_token=pages[-1].next_page_token,
+        next_page_token=last.next_page_token,
     )
 
 
-def funnel(message: pb.GetFunnelResponse) -> Funnel:
-    """A funnel."""
+def funnel(pages: Sequence[pb.GetFunnelResponse]) -> Funnel:
+    """A funnel from its pages."""
     return Funnel(
-        about=about(message.about),
-        steps=_steps(message.steps),
-        channels={one.channel: _steps(one.steps) for one in message.channels},
+        about=about(pages[0].about),
+        steps=_steps(pages[0].steps),
+        channels={one.channel: _steps(one.steps) for page in pages for one in page.channels},
     )
 
 
@@ -182,6 +192,10 @@ def _touch(message: pb.ExplainedTouch) -> ExplainedTouch:
 
 def _steps(messages: Iterable[pb.FunnelStep]) -> tuple[FunnelStep, ...]:
     return tuple(FunnelStep(step.name, step.people, step.from_previous, step.from_first) for step in messages)
+
+
+def _left_out(messages: Iterable[pb.LeftOutModel]) -> dict[str, str]:
+    return {one.model: one.reason for one in messages}
 
 
 def _given(message: Any, field: str) -> float | None:

@@ -83,13 +83,18 @@ class AttributionMethods:
         conversion: str = "",
         known_at: datetime | None = None,
         min_position: int = 0,
+        page_token: str = "",
         timeout: float | None = None,
     ) -> ModelComparison:
-        """How far models differ about channels, with removal effects; () = all of them, "" = the first as baseline."""
+        """How far models differ about channels, with removal effects; () = all of them, "" = the first as baseline.
+
+        With a `page_token` of an operation's answer to the same question, only the channels that come behind it.
+        """
         asked = attribution_calls.question(
             start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
         )
-        return self._call(attribution_calls.compare_models(asked, models=models, baseline=baseline), timeout)
+        call = attribution_calls.compare_models(asked, models=models, baseline=baseline, page_token=page_token)
+        return self._call(call, timeout)
 
     def explain_journey(
         self,
@@ -133,7 +138,7 @@ class AttributionMethods:
     ) -> ChannelPaths:
         """The paths that journeys took, the most frequent first, at most `limit` (0 = all), and the moves between.
 
-        With a `page_token` of a former answer to the same question, only the paths that come behind it.
+        With a `page_token` of a former answer to the same question, only the paths and moves that come behind it.
         """
         asked = attribution_calls.question(
             start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
@@ -247,7 +252,7 @@ class AttributionMethods:
         request_id: str = "",
         timeout: float | None = None,
     ) -> Operation:
-        """Begin what compare_models answers, where that takes long."""
+        """Begin what compare_models answers, where that takes long; see `ModelComparison.next_page_token`."""
         asked = attribution_calls.question(
             start, end, document=document, conversion=conversion, known_at=known_at, min_position=min_position
         )

@@ -72,7 +72,8 @@ class Call(Generic[Answer]):
         read: the result of the answers: one, or all pages of a list in order.
         paged: True if `request.page_token` continues an answer with `next_page_token`.
         items: the repeated field that pages are made of, where `most` bounds it.
-        most: no further page is fetched once so many items are there; 0 = all pages.
+        most: no further page is fetched once so many items are there; 0 = all pages, below 0 = they are.
+        more: the field by which an answer says that pages go on with something beside the items; it is fetched whole.
 
     """
 
@@ -83,6 +84,7 @@ class Call(Generic[Answer]):
     paged: bool = False
     items: str = ""
     most: int = 0
+    more: str = ""
 
     def next_page(self, answer: Any) -> Call[Answer] | None:
         """The call for the page after `answer`; None on the last one."""
@@ -95,8 +97,10 @@ class Call(Generic[Answer]):
         if self.most:
             left -= len(getattr(answer, self.items))
             if left <= 0:
-                return None
-            request.page_size = min(request.page_size, left)
+                if not self.more or not getattr(answer, self.more):
+                    return None
+                left = -1
+            request.page_size = min(request.page_size, max(left, 1))
         return replace(self, request=request, most=left)
 
 
@@ -260,20 +264,20 @@ def put_facts(given: Sequence[facts.Fact]) -> Call[facts.FactsResult]:
 
 @built
 def get_facts(
-    subject: str, subject_ids: Sequence[str], names: Sequence[str], at: datetime | None
+    subject: str, subject_ids: Sequence[str], names: Sequence[str], at: datetime | None, known_at: datetime | None
 ) -> Call[facts.FactsOfSubjects]:
     """GetFacts."""
     request = fact_service_pb2.GetFactsRequest(
-        subject=subject, subject_ids=subject_ids, names=names, at=mapping.timestamp(at)
+        subject=subject, subject_ids=subject_ids, names=names, at=mapping.timestamp(at), known_at=mapping.timestamp(known_at)
     )
     return Call("FactService", "GetFacts", request, lambda answers: facts.facts_of_subjects(answers[0]))
 
 
 @built
-def list_facts(subject: str, subject_id: str, names: Sequence[str], at: datetime | None) -> Call[list[facts.Fact]]:
+def list_facts(subject: str, subject_id: str, names: Sequence[str], at: datetime | None, known_at: datetime | None) -> Call[list[facts.Fact]]:
     """ListFacts, all pages."""
     request = fact_service_pb2.ListFactsRequest(
-        subject=subject, subject_id=subject_id, names=names, at=mapping.timestamp(at), page_size=FACT_PAGE
+        subject=subject, subject_id=subject_id, names=names, at=mapping.timestamp(at), known_at=mapping.timestamp(known_at), page_size=FACT_PAGE
     )
     return Call("FactService", "ListFacts", request, facts.known_facts, paged=True)
 

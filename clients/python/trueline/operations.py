@@ -125,7 +125,7 @@ _READ: Sequence[tuple[type[Message], Callable[[Any], OperationResult]]] = (
     (study_service_pb2.RunStudyResult, lambda studied: study_run(studied.run)),
     (attribution_service_pb2.ValidateAttributionResult, validation),
     (attribution_service_pb2.AttributeConversionsResponse, lambda page: attribution_mapping.report([page])),
-    (attribution_service_pb2.CompareModelsResponse, attribution_mapping.comparison),
+    (attribution_service_pb2.CompareModelsResponse, lambda page: attribution_mapping.comparison([page])),
     (attribution_service_pb2.ListPathsResponse, lambda page: attribution_mapping.paths([page])),
 )
 

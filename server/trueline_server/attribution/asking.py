@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -80,6 +81,14 @@ class Asked:
         return self.journeys.model
 
 
+class Needs(Enum):
+    """What an answer needs of money."""
+
+    NO_MONEY = "no money"
+    VALUES = "values of conversions and refunds"
+    VALUES_AND_COSTS = "values and costs"
+
+
 class AttributionWarehouse(IdentityWarehouse, Protocol):
     """What is asked of the warehouse's client."""
 
@@ -129,8 +138,8 @@ class Asking:
         """Drop what was made to answer questions."""
         self._identities.close()
 
-    def ask(self, question: Question, *, valued: bool = True) -> Asked:
-        """The journeys of a question; `valued` = their values must be in currencies that have rates.
+    def ask(self, question: Question, needs: Needs = Needs.VALUES_AND_COSTS) -> Asked:
+        """The journeys of a question; what is needed of money must be in currencies that have rates.
 
         Raises:
             TruelineError: INVALID_FIELD, UNKNOWN_ATTRIBUTION_MODEL, UNPLAYED_ROLE, MIXED_CURRENCIES, UNKNOWN_REVISION.
@@ -154,8 +163,8 @@ class Asking:
         stitches = () if document.stitches is None else document.stitches.names(rules.mapping)
         identity = self._identities.of(scope, stitches)
         journeys = Journeys(scope, document, rules.mapping, conversion, identity)
-        if valued:
-            self._check_currencies(journeys)
+        if needs is not Needs.NO_MONEY:
+            self._check_currencies(journeys, costs=needs is Needs.VALUES_AND_COSTS)
         named = replace(
             question,
             document=document.metadata.name,
@@ -180,10 +189,10 @@ class Asking:
             )
             raise TruelineError(error.code, error.reason, told, metadata=error.metadata) from error
 
-    def _check_currencies(self, journeys: Journeys) -> None:
+    def _check_currencies(self, journeys: Journeys, *, costs: bool) -> None:
         model, mapping, converting = journeys.model, journeys.mapping, journeys.converting
         valued = [converting.of] if converting.value else []
-        valued += [] if model.costs is None else [model.costs.of]
+        valued += [model.costs.of] if costs and model.costs is not None else []
         names = tuple(name for of in valued for name in of.names(mapping))
         found = self.rows(UnknownCurrencies(journeys.scope, model, names)) if names else []
         refunds = () if converting.refunds is None else converting.refunds.names(mapping)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from trueline_server.attribution.asking import Asked, Asking
+from trueline_server.attribution.asking import Asked, Asking, Needs
 from trueline_server.attribution.causes import Cause, Causes, CauseTotal, LateConversion, Lost, find_causes
 from trueline_server.attribution.changed_conversions import MOST_EVENTS, FindChanges
 from trueline_server.attribution.choosing import choose_models, touch_model
@@ -98,13 +98,14 @@ def known_earlier(asking: Asking, asked: Asked, *, at_us: int | None = None, pos
     if position is not None:
         if position > end:
             raise invalid_field("since_position", f"is {position}, behind the question's {end}; nothing has changed")
-        return Earlier(asking.ask(replace(question, position=position)), position)
+        return Earlier(asking.ask(replace(question, position=position), Needs.VALUES), position)
     if at_us is None:
         raise invalid_field("since", "is not given; name changed_since or since_position")
     if question.known_us is not None and at_us > question.known_us:
         raise invalid_field("changed_since", "is behind the question's known_at; nothing has changed")
+    # Costs of then are among those of now, which were looked at.
     ((last,),) = asking.rows(FindPosition(asked.journeys.scope, at_us))
-    return Earlier(asking.ask(replace(question, known_us=at_us)), int(last))
+    return Earlier(asking.ask(replace(question, known_us=at_us), Needs.VALUES), int(last))
 
 
 def list_changes(

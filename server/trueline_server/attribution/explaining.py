@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 from trueline_rules.names import quoted
 
-from trueline_server.attribution.asking import Asked, Asking, Question
+from trueline_server.attribution.asking import Asked, Asking, Needs, Question
 from trueline_server.attribution.choosing import choose_models, touch_model
 from trueline_server.attribution.journeys import Journeys
 from trueline_server.attribution.models import Touches, weights
@@ -83,10 +83,10 @@ def explain(
         TruelineError: UNKNOWN_CONVERSION, UNKNOWN_ATTRIBUTION_MODEL, and what Asking.ask raises.
 
     """
-    anywhere = asking.ask(replace(question, start_us=FIRST_US, end_us=FIRST_US + _DAY_US), valued=False)
+    anywhere = asking.ask(replace(question, start_us=FIRST_US, end_us=FIRST_US + _DAY_US), Needs.NO_MONEY)
     chosen = choose_models(anywhere.document, models, by_touch=True)
     position, at_us, person = _find(asking, anywhere, conversion_id, source)
-    asked = asking.ask(replace(anywhere.question, start_us=at_us, end_us=at_us + 1))
+    asked = asking.ask(replace(anywhere.question, start_us=at_us, end_us=at_us + 1), Needs.VALUES)
     journeys = replace(asked.journeys, campaigns=True, person=person)
     ((_, _, value, segment, lead, opportunity, rows),) = asking.rows(ReadJourney(journeys, position))
     stitches = _stitches(asking, journeys, [position, *(int(row[3]) for row in rows)])

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from trueline.v1 import attribution_service_pb2 as pb
 
 from trueline_server.attribution.answering import Answering
-from trueline_server.attribution.asking import Asking
+from trueline_server.attribution.asking import Asking, Needs
 from trueline_server.attribution.choosing import choose_models
 from trueline_server.attribution.kept_answers import State
 from trueline_server.attribution.mapping import map_question_from_proto
@@ -49,7 +49,7 @@ class LongCalls:
 
         """
         map_how_from_proto(request)
-        asked = self._asking.ask(map_question_from_proto(request.question))
+        asked = self._asking.ask(map_question_from_proto(request.question), Needs.VALUES)
         choose_models(asked.document, request.models)
         state = State(asked.question.position or 0, asked.rules.revision)
         return pb.ValidateAttributionResponse(operation=self._begin(VALIDATE, request, state))
@@ -77,7 +77,7 @@ class LongCalls:
         request = pb.ValidateAttributionRequest.FromString(kept)
         how = map_how_from_proto(request)
         question = map_question_from_proto(request.question)
-        asked = self._asking.ask(replace(question, position=state.position, revision=state.revision))
+        asked = self._asking.ask(replace(question, position=state.position, revision=state.revision), Needs.VALUES)
         models = choose_models(asked.document, request.models)
         steps = Steps(work, steps_of(len(models), how))
         return map_validation_to_proto(validate(self._asking, asked, models, how, steps.take))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from trueline.v1 import attribution_service_pb2 as pb
@@ -10,7 +10,6 @@ from trueline.v1 import attribution_service_pb2 as pb
 from trueline_server.attribution.asking import Asked, Question
 from trueline_server.attribution.comparing import Compared, Comparison
 from trueline_server.attribution.explaining import ExplainedJourney, ExplainedTouch
-from trueline_server.attribution.funnel import Funnel
 from trueline_server.attribution.path_listing import CONVERSION, NULL, TOUCH, Edge, PathRow
 from trueline_server.attribution.reporting import Report, Row, Totals
 from trueline_server.attribution.statements import Dimension
@@ -65,8 +64,8 @@ def map_about_to_proto(asked: Asked) -> pb.AttributionAbout:
     )
 
 
-def map_row_to_proto(row: Row, before: Row | None, *, changed: bool) -> pb.AttributionRow:
-    """A line of a report; `changed` = beside what it was before, which may be nothing."""
+def map_row_to_proto(row: Row) -> pb.AttributionRow:
+    """A line of a report."""
     message = pb.AttributionRow(
         channel=row.names.get(Dimension.CHANNEL, ""),
         campaign=row.names.get(Dimension.CAMPAIGN, ""),
@@ -77,12 +76,20 @@ def map_row_to_proto(row: Row, before: Row | None, *, changed: bool) -> pb.Attri
         cost=_decimal(row.cost),
     )
     for model, earned in row.earned.items():
-        credit = message.credits.add(
+        message.credits.add(
             model=model, conversions=earned.conversions, value=_decimal(earned.value), roi=row.roi(model)
         )
-        if changed:
-            credit.conversions_before = 0.0 if before is None else before.earned[model].conversions
-            credit.value_before = _decimal(0 * earned.value if before is None else before.earned[model].value)
+    return message
+
+
+def map_changed_row_to_proto(row: Row, before: Row | None, models_before: Collection[str]) -> pb.AttributionRow:
+    """A line of a report beside what it was before, which may be nothing, by the models that had an answer then."""
+    message = map_row_to_proto(row)
+    for credit in message.credits:
+        if credit.model in models_before:
+            nothing = 0 * row.earned[credit.model].value
+            credit.conversions_before = 0.0 if before is None else before.earned[credit.model].conversions
+            credit.value_before = _decimal(nothing if before is None else before.earned[credit.model].value)
     return message
 
 
@@ -127,6 +134,7 @@ def map_journey_to_proto(journey: ExplainedJourney) -> pb.ExplainJourneyResponse
         value=_decimal(journey.value),
         segment=journey.segment,
         touches=[_touch(touch, journey.converted_at_us) for touch in journey.touches],
+        total_touches=len(journey.touches),
     )
 
 
@@ -150,17 +158,6 @@ def map_edge_to_proto(edge: Edge) -> pb.PathEdge:
         end=_ENDS[edge.end],
         next_channel=edge.next_channel,
         journeys=edge.journeys,
-    )
-
-
-def map_funnel_to_proto(funnel: Funnel) -> pb.GetFunnelResponse:
-    """A funnel."""
-    return pb.GetFunnelResponse(
-        about=map_about_to_proto(funnel.asked),
-        steps=_steps(funnel.steps, funnel.people),
-        channels=[
-            pb.FunnelChannel(channel=channel, steps=_steps(funnel.steps, people)) for channel, people in funnel.channels
-        ],
     )
 
 
@@ -192,16 +189,6 @@ def _touch(touch: ExplainedTouch, converted_at_us: int) -> pb.ExplainedTouch:
             for model, part in touch.parts.items()
         ],
     )
-
-
-def _steps(names: tuple[str, ...], people: tuple[int, ...]) -> list[pb.FunnelStep]:
-    steps = []
-    before = first = people[0]
-    for name, count in zip(names, people, strict=True):
-        shares = {"from_previous": count / before if before else 0.0, "from_first": count / first if first else 0.0}
-        steps.append(pb.FunnelStep(name=name, people=count, **shares))
-        before = count
-    return steps
 
 
 def _decimal(value: Decimal | None) -> str:

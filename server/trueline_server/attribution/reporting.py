@@ -114,7 +114,9 @@ class _Line:
     removals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def report(asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dimension]) -> Report:
+def report(
+    asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dimension], *, some_answers: bool = False
+) -> Report:
     """What was earned and spent. Blocks.
 
     Args:
@@ -122,6 +124,7 @@ def report(asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dim
         asked: about which conversions.
         models: names; () = all of the document that know the dimensions and have an answer to these paths.
         by: what it is broken down by, without repeats; () = channels.
+        some_answers: whether models without an answer are left out also where they are named, or are all.
 
     Raises:
         TruelineError: UNKNOWN_ATTRIBUTION_MODEL; INVALID_FIELD, a model knows channels only, or one that is named, or
@@ -131,7 +134,8 @@ def report(asking: Asking, asked: Asked, models: Sequence[str], by: Sequence[Dim
     dimensions = tuple(by) or (Dimension.CHANNEL,)
     chosen = choose_models(asked.document, models, by_touch=not knows_channels_only(dimensions))
     lines = _touch_lines(asking, asked, chosen, dimensions)
-    left_out = _add_channels(asking, asked, chosen, lines, all_named=bool(models))
+    needed = 0 if some_answers else len(chosen) if models else 1
+    left_out = _add_channels(asking, asked, chosen, lines, needed)
     chosen = {name: spec for name, spec in chosen.items() if name not in left_out}
     costs = _costs(asking, asked, dimensions)
     for key in costs or ():
@@ -203,10 +207,9 @@ def _add_channels(
     asked: Asked,
     chosen: Mapping[str, ModelSpec],
     lines: defaultdict[Key, _Line],
-    *,
-    all_named: bool,
+    needed: int,
 ) -> dict[str, str]:
-    """What channels earned by models over paths; answers which have no answer, and why: none, if all were named."""
+    """What channels earned by models over paths; tells those without an answer and why, `needed` models have one."""
     over_paths = {name: spec for name, spec in chosen.items() if not spec.formula.by_touch}
     left_out: dict[str, str] = {}
     if not over_paths:
@@ -217,7 +220,7 @@ def _add_channels(
             credit = channel_credit(spec, paths)
         except TruelineError as error:
             left_out[name] = error.message
-            if all_named or len(left_out) == len(chosen):
+            if len(chosen) - len(left_out) < needed:
                 raise
             continue
         for place, channel in enumerate(credit.channels):

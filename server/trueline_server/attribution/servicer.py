@@ -8,24 +8,14 @@ from typing import Any, TypeVar
 
 from trueline.v1 import attribution_service_pb2 as pb
 from trueline.v1 import attribution_service_pb2_grpc
-from trueline_rules.attribution_model import Selection
 
 from trueline_server.attribution.answering import Answering
-from trueline_server.attribution.asking import LONGEST_US, Asked, Asking, Question
-from trueline_server.attribution.explaining import explain
-from trueline_server.attribution.funnel import Step, funnel
 from trueline_server.attribution.journey_sending import send_journeys
 from trueline_server.attribution.long_calls import LongCalls
-from trueline_server.attribution.mapping import map_funnel_to_proto, map_journey_to_proto, map_question_from_proto
-from trueline_server.errors import invalid_field
-from trueline_server.kpis.instants import FIRST_US
 from trueline_server.transport.progress import Progress
-from trueline_server.transport.tenant import current_tenant
 
 # Statements over years of events share the machine with ingestion.
 _AT_ONCE = 2
-_WINDOW_US = 30 * 86_400_000_000
-_FEWEST_STEPS = 2
 
 _Answer = TypeVar("_Answer")
 
@@ -33,8 +23,7 @@ _Answer = TypeVar("_Answer")
 class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceServicer):
     """All calls of the service."""
 
-    def __init__(self, asking: Asking, answering: Answering, long_calls: LongCalls, progress: Progress) -> None:
-        self._asking = asking
+    def __init__(self, answering: Answering, long_calls: LongCalls, progress: Progress) -> None:
         self._answering = answering
         self._long_calls = long_calls
         self._progress = progress
@@ -49,32 +38,20 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
         return await self._answer(request, self._answering.report)
 
     async def CompareModels(self, request: pb.CompareModelsRequest, context: Any) -> pb.CompareModelsResponse:
-        """Channels by models."""
+        """A page of channels by models."""
         return await self._answer(request, self._answering.compare)
 
     async def ExplainJourney(self, request: pb.ExplainJourneyRequest, context: Any) -> pb.ExplainJourneyResponse:
-        """A conversion, touch by touch."""
-        question = Question(current_tenant(), FIRST_US, FIRST_US + 1, request.document, request.conversion)
-        found = await self._on_thread(
-            lambda: explain(self._asking, question, request.conversion_id, request.source, request.models)
-        )
-        return map_journey_to_proto(found)
+        """A conversion, and a page of its touches."""
+        return await self._on_thread(lambda: self._answering.explain(request))
 
     async def ListPaths(self, request: pb.ListPathsRequest, context: Any) -> pb.ListPathsResponse:
         """A page of paths."""
         return await self._answer(request, self._answering.paths)
 
     async def GetFunnel(self, request: pb.GetFunnelRequest, context: Any) -> pb.GetFunnelResponse:
-        """People by how far they came."""
-        question = await self._question(request.question)
-        steps = _steps(request)
-        window_us = _window_us(request)
-
-        def work() -> Any:
-            asked: Asked = self._asking.ask(question, valued=False)
-            return funnel(self._asking, asked, steps, window_us)
-
-        return map_funnel_to_proto(await self._on_thread(work))
+        """People by how far they came, and a page of channels."""
+        return await self._answer(request, self._answering.funnel)
 
     async def ListAttributionChanges(
         self, request: pb.ListAttributionChangesRequest, context: Any
@@ -104,31 +81,6 @@ class AttributionServicer(attribution_service_pb2_grpc.AttributionServiceService
         await self._progress.wait(request.question.min_position)
         return await self._on_thread(lambda: answer(request))
 
-    async def _question(self, message: pb.AttributionQuestion) -> Question:
-        await self._progress.wait(message.min_position)
-        return map_question_from_proto(message)
-
     async def _on_thread(self, work: Callable[[], _Answer]) -> _Answer:
         async with self._working:
             return await asyncio.to_thread(work)
-
-
-def _steps(request: pb.GetFunnelRequest) -> list[Step]:
-    if len(request.steps) < _FEWEST_STEPS:
-        raise invalid_field("steps", f"must be at least {_FEWEST_STEPS}; a funnel goes from one to another")
-    steps = []
-    for place, step in enumerate(request.steps):
-        if bool(step.events) == bool(step.roles):
-            raise invalid_field(f"steps[{place}]", "needs either events or roles")
-        name = step.name or ", ".join([*step.events, *step.roles])
-        steps.append(Step(name, Selection(tuple(step.events), tuple(step.roles))))
-    return steps
-
-
-def _window_us(request: pb.GetFunnelRequest) -> int:
-    if not request.HasField("window"):
-        return _WINDOW_US
-    us = request.window.ToMicroseconds()
-    if not 0 < us <= LONGEST_US:
-        raise invalid_field("window", f"must be above 0 and at most 400 days, is {us / 1_000_000:g} s")
-    return int(us)

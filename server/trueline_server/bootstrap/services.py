@@ -175,7 +175,7 @@ def _checkpoint_servicer(
 def _attribution_servicer(around: Around) -> AttributionServicer:
     asking = around.backend.attribution
     answering = Answering(asking, AnswerPages(around.backend.tokens, KeptAnswers()))
-    return AttributionServicer(asking, answering, LongCalls(asking, answering, around.operations), around.progress)
+    return AttributionServicer(answering, LongCalls(asking, answering, around.operations), around.progress)
 
 
 def _system_servicer(around: Around) -> SystemServicer:

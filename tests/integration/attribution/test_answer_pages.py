@@ -64,6 +64,13 @@ class World:
         request = pb.ListPathsRequest(question=_question(), page_size=size, page_token=token)
         return self._as_tenant(self.answering.paths, request)
 
+    def page(self, call: str, token: str = "", size: int = 2) -> Any:
+        """A page of an answer."""
+        request = type(REQUESTS[call])()
+        request.CopyFrom(REQUESTS[call])
+        request.page_size, request.page_token = size, token
+        return self._as_tenant(getattr(self.answering, call), request)
+
     def _as_tenant(self, call: Any, request: Any) -> Any:
         before = TENANT.set(self.tenant)
         try:
@@ -81,8 +88,31 @@ def _question() -> pb.AttributionQuestion:
     return pb.AttributionQuestion(document="shop", start_time=timestamp_of(START_US), end_time=timestamp_of(END_US))
 
 
+# Calls with one list of rows.
+REQUESTS: dict[str, Any] = {
+    "compare": pb.CompareModelsRequest(question=_question(), models=["first", "linear"]),
+    "explain": pb.ExplainJourneyRequest(document="shop", conversion_id="long", models=["linear"]),
+    "funnel": pb.GetFunnelRequest(
+        question=_question(),
+        steps=[pb.FunnelStepDefinition(events=["touched"]), pb.FunnelStepDefinition(events=["ordered"])],
+    ),
+}
+ROWS = {"compare": "channels", "explain": "touches", "funnel": "channels"}
+
+
 def _shop() -> list[Happening]:
     return [one for n, name in enumerate("abcde") for one in (touch(n, name, name), order(n + 1, 10 * (n + 1), name))]
+
+
+def _many() -> list[Happening]:
+    """Five channels that end in one, and a journey of five touches."""
+    long = [*(touch(10 + n, name, "long") for n, name in enumerate("abcde")), order(20, 7, "long", id="long")]
+    pairs = [
+        one
+        for n, name in enumerate("abcde")
+        for one in (touch(n, name, name), touch(n + 0.5, "z", name), order(n + 1, 1, name))
+    ]
+    return [*pairs, *long]
 
 
 @pytest.fixture
@@ -192,3 +222,69 @@ def test_a_page_ends_where_a_message_is_full(world: World, monkeypatch: pytest.M
     pages = _all(world)
     assert [len(page.rows) for page in pages] == [1] * 5
     assert [row for page in pages for row in page.rows] == whole
+
+
+@pytest.mark.parametrize("call", ROWS)
+@pytest.mark.parametrize("forgotten", [False, True], ids=["kept", "forgotten"])
+def test_every_list_comes_in_pages(warehouse: Warehouse, call: str, *, forgotten: bool) -> None:
+    """Together they are what one page has, also if events come in between; what is beside the rows is on each."""
+    world = World(warehouse, put(warehouse, _many()))
+    whole = world.page(call, size=0)
+    assert (len(getattr(whole, ROWS[call])), whole.next_page_token) == (6 if call == "compare" else 5, "")
+    pages = [world.page(call)]
+    while pages[-1].next_page_token:
+        put(world.warehouse, [touch(2, "aa", "x"), order(3, 70, "x")], world.tenant)
+        if forgotten:
+            world.restart()
+        asked = world.statements
+        pages.append(world.page(call, pages[-1].next_page_token))
+        assert forgotten or world.statements == asked
+    assert len(pages) == 3
+    assert [row for page in pages for row in getattr(page, ROWS[call])] == list(getattr(whole, ROWS[call]))
+    for page in (whole, *pages):
+        page.ClearField(ROWS[call])
+        page.ClearField("next_page_token")
+    assert all(page == whole for page in pages)
+    with pytest.raises(TruelineError, match="was made for other arguments"):
+        World(warehouse, "other").page(call, world.page(call).next_page_token)
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+@pytest.mark.parametrize("forgotten", [False, True], ids=["kept", "forgotten"])
+def test_moves_go_on_beside_paths(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, size: int, *, forgotten: bool
+) -> None:
+    """Both lists are told once, whichever is longer; the answer says whether moves go on."""
+    world = World(warehouse, put(warehouse, _many()))
+    whole = world.paths(size=100)
+    assert (len(whole.paths), len(whole.edges), whole.more_edges, whole.next_page_token) == (6, 11, False, "")
+    monkeypatch.setattr("trueline_server.attribution.answer_pages.MOST_ROWS", 2 if size < 100 else 7)
+    pages = [world.paths(size=size)]
+    while pages[-1].next_page_token:
+        if forgotten:
+            world.restart()
+        pages.append(world.paths(pages[-1].next_page_token, size=size))
+    assert [path for page in pages for path in page.paths] == list(whole.paths)
+    assert [edge for page in pages for edge in page.edges] == list(whole.edges)
+    told = 0
+    for page in pages:
+        told += len(page.edges)
+        assert page.more_edges == (told < len(whole.edges))
+        assert page.total_paths == len(whole.paths)
+
+
+def test_of_an_answer_too_large_to_keep_the_next_pages_are_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is computed again once for all the pages that there was room for, not for each."""
+    monkeypatch.setattr("trueline_server.attribution.answer_pages.PAGE_BYTES", 1)
+    expected = [row for page in _all(world) for row in page.rows]
+    whole = sum(row.ByteSize() for row in expected)
+    # Room for two rows of five, and what is beside them.
+    world.restart(most_bytes=whole + 2 * (world.report().ByteSize() - expected[0].ByteSize()))
+    asked: list[int] = []
+    pages = [world.report()]
+    while pages[-1].next_page_token:
+        asked.append(world.statements)
+        pages.append(world.report(pages[-1].next_page_token))
+    assert [row for page in pages for row in page.rows] == expected
+    computed = 1 + sum(before != after for before, after in zip(asked, [*asked[1:], world.statements], strict=True))
+    assert 1 < computed < len(pages)

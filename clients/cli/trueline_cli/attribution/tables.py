@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from trueline.attribution import AttributionReport
+
 from trueline_cli import style
 from trueline_cli.attribution.changing import cause_table, show_changes
 from trueline_cli.attribution.rows import names_of, percentage, step_counts
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
     from trueline import (
         AttributionAbout,
-        AttributionReport,
         AttributionTotals,
         ChannelPaths,
         ExplainedJourney,
@@ -39,7 +40,7 @@ def show_report(report: AttributionReport) -> None:
         _one_model(report, named, models[0])
     else:
         _several_models(report, named, models)
-    style.show("", _totals(report.about, report.totals), *_changes(report), *_left_out(report.left_out))
+    style.show("", _totals(report.about, report.totals), *_changes(report), *left_out(report))
     if report.causes:
         style.show("", cause_table(report.causes))
     if report.about.document == "default" and 0 < report.totals.conversions == report.totals.unattributed_conversions:
@@ -82,7 +83,7 @@ def show_comparison(comparison: ModelComparison) -> None:
             made.add_row(channel, model, f"{share.conversions:.2f}", percentage(share.share), difference, removal)
     head = f"{_head(comparison.about)} · difference to {comparison.baseline} in points"
     style.show(head, made if comparison.channels else "no touch led to a conversion")
-    style.show("", _totals(comparison.about, comparison.totals), *_left_out(comparison.left_out))
+    style.show("", _totals(comparison.about, comparison.totals), *left_out(comparison))
 
 
 def show_paths(paths: ChannelPaths) -> None:
@@ -176,8 +177,16 @@ def _changes(report: AttributionReport) -> list[str]:
     return [f"before: {_totals(report.about, before)}", f"came in since: {came}"]
 
 
-def _left_out(models: Mapping[str, str]) -> list[str]:
-    return [f"without {model}: {reason}" for model, reason in models.items()]
+def left_out(found: AttributionReport | ModelComparison) -> list[str]:
+    """A line for each model without an answer, now or before."""
+    before = found.left_out_before if isinstance(found, AttributionReport) else {}
+    changed = isinstance(found, AttributionReport) and found.totals_before is not None
+    lines = []
+    for model, reason in found.left_out.items():
+        had = ", which had an answer then" if changed and model not in before else ""
+        lines.append(f"without {model}{had}: {reason}")
+    new = [(model, reason) for model, reason in before.items() if model not in found.left_out]
+    return [*lines, *(f"{model} is new, it had no answer then: {reason}" for model, reason in new)]
 
 
 def _money(value: Decimal | None) -> str:

@@ -232,9 +232,11 @@ def _print(args: argparse.Namespace, found: Any, what: str) -> int:
         SHOWN[what](found)
 
     print_found(args.output, found, lambda: FLAT[what](found), show)
-    if args.output == "csv":
-        for model, reason in getattr(found, "left_out", {}).items():
-            print(f"without {model}: {reason}", file=sys.stderr)
+    if args.output == "csv" and what in {"report", "comparison"}:
+        from trueline_cli.attribution.tables import left_out
+
+        for line in left_out(found):
+            print(line, file=sys.stderr)
     if getattr(args, "chart", None):
         _draw(args.chart, found, what)
     return 0

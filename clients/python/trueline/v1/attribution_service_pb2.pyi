@@ -293,9 +293,9 @@ class ModelCredit(_message.Message):
     roi: _builtins.float
     """(value - cost) / cost; absent without a cost."""
     conversions_before: _builtins.float
-    """Conversions as they were at changed_since."""
+    """Conversions as they were at changed_since; absent without it, or where the model had no answer then."""
     value_before: _builtins.str
-    """Value as it was at changed_since; empty without it."""
+    """Value as it was at changed_since; empty without it, or where the model had no answer then."""
     def __init__(
         self,
         *,
@@ -493,6 +493,7 @@ class AttributeConversionsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     CAUSES_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_BEFORE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
     @_builtins.property
@@ -523,6 +524,12 @@ class AttributeConversionsResponse(_message.Message):
     def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftOutModel]:
         """Models without an answer to these paths, where the request names none."""
 
+    @_builtins.property
+    def left_out_before(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftOutModel]:
+        """With changed_since: models without an answer to the paths as they were then, also where the request names them. All
+        that they have now is new: their credits say nothing of before. One that is in left_out alone had an answer then.
+        """
+
     def __init__(
         self,
         *,
@@ -534,10 +541,11 @@ class AttributeConversionsResponse(_message.Message):
         next_page_token: _builtins.str = ...,
         causes: _abc.Iterable[Global___CauseTotal] | None = ...,
         left_out: _abc.Iterable[Global___LeftOutModel] | None = ...,
+        left_out_before: _abc.Iterable[Global___LeftOutModel] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "totals", b"totals", "totals_before", b"totals_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "causes", b"causes", "late_events", b"late_events", "left_out", b"left_out", "next_page_token", b"next_page_token", "rows", b"rows", "totals", b"totals", "totals_before", b"totals_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "causes", b"causes", "late_events", b"late_events", "left_out", b"left_out", "left_out_before", b"left_out_before", "next_page_token", b"next_page_token", "rows", b"rows", "totals", b"totals", "totals_before", b"totals_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -580,8 +588,14 @@ class CompareModelsRequest(_message.Message):
     QUESTION_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
     BASELINE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     baseline: _builtins.str
     """The model that others are compared with; empty = the first."""
+    page_size: _builtins.int
+    """At most this many channels; 0 = 1,000, more than 10,000 = 10,000."""
+    page_token: _builtins.str
+    """From a former answer; the other fields must be as they were."""
     @_builtins.property
     def question(self) -> Global___AttributionQuestion:
         """About which conversions."""
@@ -596,10 +610,12 @@ class CompareModelsRequest(_message.Message):
         question: Global___AttributionQuestion | None = ...,
         models: _abc.Iterable[_builtins.str] | None = ...,
         baseline: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "models", b"models", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "models", b"models", "page_size", b"page_size", "page_token", b"page_token", "question", b"question"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -692,7 +708,9 @@ Global___ChannelComparison: _TypeAlias = ChannelComparison  # noqa: Y015
 
 @_typing.final
 class CompareModelsResponse(_message.Message):
-    """CompareModelsResponse tells channels by models, those about which they differ most first."""
+    """CompareModelsResponse tells channels by models, those about which they differ most first. All but the channels is on
+    each page.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -702,8 +720,11 @@ class CompareModelsResponse(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     TOTALS_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     baseline: _builtins.str
     """The model that others are compared with."""
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
     @_builtins.property
     def about(self) -> Global___AttributionAbout:
         """What it is about."""
@@ -733,10 +754,11 @@ class CompareModelsResponse(_message.Message):
         channels: _abc.Iterable[Global___ChannelComparison] | None = ...,
         totals: Global___AttributionTotals | None = ...,
         left_out: _abc.Iterable[Global___LeftOutModel] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "totals", b"totals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "baseline", b"baseline", "channels", b"channels", "left_out", b"left_out", "models", b"models", "totals", b"totals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "baseline", b"baseline", "channels", b"channels", "left_out", b"left_out", "models", b"models", "next_page_token", b"next_page_token", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -753,6 +775,8 @@ class ExplainJourneyRequest(_message.Message):
     DOCUMENT_FIELD_NUMBER: _builtins.int
     CONVERSION_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     conversion_id: _builtins.str
     """Id of the event that is the conversion."""
     source: _builtins.str
@@ -761,6 +785,10 @@ class ExplainJourneyRequest(_message.Message):
     """Name of an AttributionModel document in force; empty = "default"."""
     conversion: _builtins.str
     """Type of conversion; empty = the document's first one."""
+    page_size: _builtins.int
+    """At most this many touches; 0 = 1,000, more than 10,000 = 10,000."""
+    page_token: _builtins.str
+    """From a former answer; the other fields must be as they were."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of models that weigh touches; empty = all of them."""
@@ -773,10 +801,12 @@ class ExplainJourneyRequest(_message.Message):
         document: _builtins.str = ...,
         conversion: _builtins.str = ...,
         models: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversion", b"conversion", "conversion_id", b"conversion_id", "document", b"document", "models", b"models", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversion", b"conversion", "conversion_id", b"conversion_id", "document", b"document", "models", b"models", "page_size", b"page_size", "page_token", b"page_token", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -870,7 +900,7 @@ Global___ExplainedTouch: _TypeAlias = ExplainedTouch  # noqa: Y015
 
 @_typing.final
 class ExplainJourneyResponse(_message.Message):
-    """ExplainJourneyResponse is a conversion, touch by touch."""
+    """ExplainJourneyResponse is a conversion, touch by touch. All but the touches is on each page."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -881,6 +911,8 @@ class ExplainJourneyResponse(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     SEGMENT_FIELD_NUMBER: _builtins.int
     TOUCHES_FIELD_NUMBER: _builtins.int
+    TOTAL_TOUCHES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     person: _builtins.str
     """Whose it is, e.g. "user:u1"."""
     stitched_by: _builtins.str
@@ -889,6 +921,10 @@ class ExplainJourneyResponse(_message.Message):
     """Its value less refunds, a decimal."""
     segment: _builtins.str
     """Its segment."""
+    total_touches: _builtins.int
+    """Touches in all."""
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
     @_builtins.property
     def about(self) -> Global___AttributionAbout:
         """What it is about; its period is the instant of the conversion."""
@@ -911,10 +947,12 @@ class ExplainJourneyResponse(_message.Message):
         value: _builtins.str = ...,
         segment: _builtins.str = ...,
         touches: _abc.Iterable[Global___ExplainedTouch] | None = ...,
+        total_touches: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "converted_at", b"converted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "converted_at", b"converted_at", "person", b"person", "segment", b"segment", "stitched_by", b"stitched_by", "touches", b"touches", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "converted_at", b"converted_at", "next_page_token", b"next_page_token", "person", b"person", "segment", b"segment", "stitched_by", b"stitched_by", "total_touches", b"total_touches", "touches", b"touches", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -933,7 +971,7 @@ class ListPathsRequest(_message.Message):
     converted_only: _builtins.bool
     """Only paths that converted."""
     page_size: _builtins.int
-    """At most this many; 0 = 100, more than 10,000 = 10,000."""
+    """At most this many paths; 0 = 100, more than 10,000 = 10,000."""
     page_token: _builtins.str
     """From a former answer; the other fields must be as they were."""
     @_builtins.property
@@ -1045,10 +1083,13 @@ class ListPathsResponse(_message.Message):
     EDGES_FIELD_NUMBER: _builtins.int
     TOTAL_PATHS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MORE_EDGES_FIELD_NUMBER: _builtins.int
     total_paths: _builtins.int
     """Distinct paths in all."""
     next_page_token: _builtins.str
-    """For the next page; empty on the last."""
+    """For the next page; empty on the last, after which there are neither paths nor moves."""
+    more_edges: _builtins.bool
+    """Whether there are moves on the next page."""
     @_builtins.property
     def about(self) -> Global___AttributionAbout:
         """What it is about."""
@@ -1059,7 +1100,9 @@ class ListPathsResponse(_message.Message):
 
     @_builtins.property
     def edges(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathEdge]:
-        """All moves; on the first page only."""
+        """Moves of all journeys by step, channel, end and next channel: on the first page as many as fit beside its paths, at
+        most 10,000; on further pages those after them, until all are told.
+        """
 
     def __init__(
         self,
@@ -1069,10 +1112,11 @@ class ListPathsResponse(_message.Message):
         edges: _abc.Iterable[Global___PathEdge] | None = ...,
         total_paths: _builtins.int = ...,
         next_page_token: _builtins.str = ...,
+        more_edges: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "edges", b"edges", "next_page_token", b"next_page_token", "paths", b"paths", "total_paths", b"total_paths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "edges", b"edges", "more_edges", b"more_edges", "next_page_token", b"next_page_token", "paths", b"paths", "total_paths", b"total_paths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1121,6 +1165,12 @@ class GetFunnelRequest(_message.Message):
     QUESTION_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many channels; 0 = 1,000, more than 10,000 = 10,000."""
+    page_token: _builtins.str
+    """From a former answer; the other fields must be as they were."""
     @_builtins.property
     def question(self) -> Global___AttributionQuestion:
         """Whose first step lies in the period; the type of conversion does not matter."""
@@ -1139,10 +1189,12 @@ class GetFunnelRequest(_message.Message):
         question: Global___AttributionQuestion | None = ...,
         steps: _abc.Iterable[Global___FunnelStepDefinition] | None = ...,
         window: _duration_pb2.Duration | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["question", b"question", "steps", b"steps", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "question", b"question", "steps", b"steps", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1212,13 +1264,16 @@ Global___FunnelChannel: _TypeAlias = FunnelChannel  # noqa: Y015
 
 @_typing.final
 class GetFunnelResponse(_message.Message):
-    """GetFunnelResponse is a funnel."""
+    """GetFunnelResponse is a funnel. All but the channels is on each page."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ABOUT_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
     @_builtins.property
     def about(self) -> Global___AttributionAbout:
         """What it is about."""
@@ -1237,10 +1292,11 @@ class GetFunnelResponse(_message.Message):
         about: Global___AttributionAbout | None = ...,
         steps: _abc.Iterable[Global___FunnelStep] | None = ...,
         channels: _abc.Iterable[Global___FunnelChannel] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "channels", b"channels", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "channels", b"channels", "next_page_token", b"next_page_token", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -35,7 +35,8 @@ class AttributionServiceStub:
     from then on; `known_at` asks what was known earlier.
 
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
-    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document),
+    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document: values of
+    conversions and refunds, in reports and comparisons also costs, in funnels nothing),
     UNPLAYED_ROLE (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
 
     All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
@@ -106,7 +107,8 @@ class AttributionServiceServicer:
     from then on; `known_at` asks what was known earlier.
 
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
-    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document),
+    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document: values of
+    conversions and refunds, in reports and comparisons also costs, in funnels nothing),
     UNPLAYED_ROLE (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
 
     All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
@@ -139,8 +141,8 @@ class AttributionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPaths(self, request, context):
-        """ListPaths tells the paths of channels that journeys took, the most frequent first, and on the first page the moves
-        between channels step by step.
+        """ListPaths tells the paths of channels that journeys took, the most frequent first, and the moves between channels
+        step by step. Paths and moves are two lists that the same pages go through.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -258,7 +260,8 @@ class AttributionService:
     from then on; `known_at` asks what was known earlier.
 
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
-    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document),
+    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document: values of
+    conversions and refunds, in reports and comparisons also costs, in funnels nothing),
     UNPLAYED_ROLE (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
 
     All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated

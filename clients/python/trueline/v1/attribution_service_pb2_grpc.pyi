@@ -36,7 +36,8 @@ class AttributionServiceStub:
     from then on; `known_at` asks what was known earlier.
 
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
-    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document),
+    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document: values of
+    conversions and refunds, in reports and comparisons also costs, in funnels nothing),
     UNPLAYED_ROLE (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
 
     All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
@@ -60,8 +61,8 @@ class AttributionServiceStub:
     Errors: UNKNOWN_CONVERSION.
     """
     ListPaths: _grpc.UnaryUnaryMultiCallable[_attribution_service_pb2.ListPathsRequest, _attribution_service_pb2.ListPathsResponse]
-    """ListPaths tells the paths of channels that journeys took, the most frequent first, and on the first page the moves
-    between channels step by step.
+    """ListPaths tells the paths of channels that journeys took, the most frequent first, and the moves between channels
+    step by step. Paths and moves are two lists that the same pages go through.
     """
     GetFunnel: _grpc.UnaryUnaryMultiCallable[_attribution_service_pb2.GetFunnelRequest, _attribution_service_pb2.GetFunnelResponse]
     """GetFunnel tells how many people came from step to step within a window, in all and by the channel of their last
@@ -101,7 +102,8 @@ class AttributionServiceAsyncStub(AttributionServiceStub):
     from then on; `known_at` asks what was known earlier.
 
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
-    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document),
+    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document: values of
+    conversions and refunds, in reports and comparisons also costs, in funnels nothing),
     UNPLAYED_ROLE (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
 
     All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
@@ -122,8 +124,8 @@ class AttributionServiceAsyncStub(AttributionServiceStub):
     Errors: UNKNOWN_CONVERSION.
     """
     ListPaths: _aio.UnaryUnaryMultiCallable[_attribution_service_pb2.ListPathsRequest, _attribution_service_pb2.ListPathsResponse]  # type: ignore[assignment]
-    """ListPaths tells the paths of channels that journeys took, the most frequent first, and on the first page the moves
-    between channels step by step.
+    """ListPaths tells the paths of channels that journeys took, the most frequent first, and the moves between channels
+    step by step. Paths and moves are two lists that the same pages go through.
     """
     GetFunnel: _aio.UnaryUnaryMultiCallable[_attribution_service_pb2.GetFunnelRequest, _attribution_service_pb2.GetFunnelResponse]  # type: ignore[assignment]
     """GetFunnel tells how many people came from step to step within a window, in all and by the channel of their last
@@ -162,7 +164,8 @@ class AttributionServiceServicer(metaclass=_abc_1.ABCMeta):
     from then on; `known_at` asks what was known earlier.
 
     A call reads the events of its period and the lookback before it, so its cost grows with them. Errors of all calls:
-    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document),
+    UNKNOWN_ATTRIBUTION_MODEL, MIXED_CURRENCIES (what is added up has a currency without a rate in the document: values of
+    conversions and refunds, in reports and comparisons also costs, in funnels nothing),
     UNPLAYED_ROLE (no event of the mapping in force is a touch or a conversion), INVALID_FIELD (a period without length).
 
     All pages of an answer are of the log position and the rules that the first one is of, whatever comes in or is activated
@@ -205,8 +208,8 @@ class AttributionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _attribution_service_pb2.ListPathsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_attribution_service_pb2.ListPathsResponse, _abc.Awaitable[_attribution_service_pb2.ListPathsResponse]]:
-        """ListPaths tells the paths of channels that journeys took, the most frequent first, and on the first page the moves
-        between channels step by step.
+        """ListPaths tells the paths of channels that journeys took, the most frequent first, and the moves between channels
+        step by step. Paths and moves are two lists that the same pages go through.
         """
 
     @_abc_1.abstractmethod
