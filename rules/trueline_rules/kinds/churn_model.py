@@ -1,4 +1,4 @@
-"""Kind ChurnModel: which facts of accounts tell who will leave, what leaving is, and what is done about it."""
+"""Kind ChurnModel: which facts and metrics tell who will leave, what leaving is, and what is done about it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from trueline_rules.churn_model import (
 )
 from trueline_rules.expressions import ExpressionError
 from trueline_rules.kinds.alert_rule import tell_expression
+from trueline_rules.kinds.churn_feature import FEATURES, check_feature, read_features, write_feature
 from trueline_rules.kinds.fact_type import FACT_NAME
 from trueline_rules.kinds.fields import EVENT_NAMES, ROLE, event_names
 from trueline_rules.kinds.kind import Kind, Known, Spec
@@ -28,8 +29,6 @@ from trueline_rules.scalars import Choice, Number, Text
 from trueline_rules.site import Path, Site
 from trueline_rules.spans import WINDOW_OF_TIME, format_span, parse_span
 
-FEATURE_TYPES = ("number", "decimal", "text", "bool")
-MOST_FEATURES = 100
 _MOST = 10_000_000
 _DEFAULTS: Mapping[str, Any] = {
     "within": "30d",
@@ -47,7 +46,10 @@ _BASIS = {"basis": Key(Choice(("measured", "assumed", "seed")), "How firm these 
 SPEC = Record(
     {
         "features": Key(
-            ListOf(FACT_NAME, most=MOST_FEATURES), "Names of facts of accounts that are learned from.", required=True
+            FEATURES,
+            "What is learned from: names of facts of accounts, or {name, from} of a metric, as inputs of a "
+            "ScoringProfile say it.",
+            required=True,
         ),
         "label": Key(
             Record(
@@ -133,11 +135,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> ChurnModel:
     shifted, drifted = (float(drift.get(key, _DEFAULTS[key])) for key in ("shifted", "drifted"))
     if shifted >= drifted:
         site.problem(("spec", "drift"), f"must have shifted below drifted, has {shifted:g} and {drifted:g}")
-    for place, name in enumerate(spec["features"]):
-        if name == label.get("fact"):
-            site.problem(("spec", "features", place), f"is {quoted(name)}, the label; a feature must not tell it")
-        if name == PROBABILITY:
-            site.problem(("spec", "features", place), f"is {quoted(name)}, which is what is foreseen; rename the fact")
+    features = read_features(spec["features"], label.get("fact", ""), site)
     segments = tuple(
         Segment(one["name"], one["when"], one["intervention"], one.get("basis", "")) for one in spec.get("segments", ())
     )
@@ -148,7 +146,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> ChurnModel:
     parts = {"label": label, "minimum": minimum, "drift": drift, "otherwise": otherwise}
     return ChurnModel(
         metadata=metadata,
-        features=tuple(spec["features"]),
+        features=features,
         label=_label(label, site),
         least_accounts=int(minimum.get("accounts", _DEFAULTS["accounts"])),
         least_of_each_class=int(minimum.get("of_each_class", _DEFAULTS["of_each_class"])),
@@ -175,7 +173,7 @@ def dump(model: ChurnModel) -> dict[str, Any]:
     if of is not None:
         told = {"events": list(of.events)} if of.events else {"roles": list(of.roles)}
     spec: dict[str, Any] = {
-        "features": list(model.features),
+        "features": [write_feature(one) for one in model.features],
         "label": with_basis("label", told | {"within": format_span(label.within_us)}),
         "minimum": with_basis(
             "minimum", {"accounts": model.least_accounts, "of_each_class": model.least_of_each_class}
@@ -192,8 +190,8 @@ def dump(model: ChurnModel) -> dict[str, Any]:
 
 
 def check(model: ChurnModel, site: Site, known: Known) -> None:
-    """Note facts that nothing defines or that cannot be learned from, and conditions that do not compile."""
-    checked = [_check_fact(name, place, site, known) for place, name in enumerate(model.features)]
+    """Note features that nothing defines or that cannot be learned from, and conditions that do not compile."""
+    checked = [check_feature(one, ("spec", "features", place), site, known) for place, one in enumerate(model.features)]
     label = model.label
     if label.fact:
         found = known.fact_types.get(label.fact)
@@ -226,25 +224,6 @@ def check(model: ChurnModel, site: Site, known: Known) -> None:
             site.problem((*where, "when"), told)
 
 
-def _check_fact(name: str, place: int, site: Site, known: Known) -> bool:
-    path: Path = ("spec", "features", place)
-    names = known.names.get("FactType", frozenset())
-    if name not in names:
-        site.problem(path, f"is {quoted(name)}, but there is no FactType of that name{hint(name, names)}")
-        return False
-    found = known.fact_types.get(name)
-    if found is None:
-        # It is broken, which is told already.
-        return False
-    if found.subject != SUBJECT:
-        site.problem(path, f"is {quoted(name)}, a fact of {found.subject}; features are facts of {SUBJECT}")
-        return False
-    if found.type not in FEATURE_TYPES:
-        site.problem(path, f"is {quoted(name)}, a {found.type}; features are {', '.join(FEATURE_TYPES)}")
-        return False
-    return True
-
-
 def _label(written: Spec, site: Site) -> ChurnLabel:
     within_us = parse_span(written.get("within", _DEFAULTS["within"])).us
     if "fact" in written:
@@ -261,7 +240,7 @@ def _written(one: FallbackRule | Segment, written: dict[str, Any]) -> dict[str, 
 
 KIND = Kind(
     "ChurnModel",
-    "Which facts of accounts tell who will leave, what leaving is, and what is done about it.",
+    "Which facts and metrics of accounts tell who will leave, what leaving is, and what is done about it.",
     SPEC,
     build,
     dump,

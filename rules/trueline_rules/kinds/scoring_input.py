@@ -5,21 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from trueline_rules.alert_model import FactSource
 from trueline_rules.alert_rules import declared
-from trueline_rules.alerting.aggregates import Agg
 from trueline_rules.expressions import FactType
-from trueline_rules.kinds.alert_rule import SOURCES, read_source, write_source
+from trueline_rules.kinds.account_source import is_account_source, read_account_source, write_account_source
 from trueline_rules.kinds.kind import Known, Spec
 from trueline_rules.kinds.scoring_shapes import FALLING, RISING
-from trueline_rules.model import Aggregation, Metric
 from trueline_rules.names import hint, quoted
 from trueline_rules.scoring_model import InputType, OnMissing, ScoringInput, Subject
 from trueline_rules.site import Path, Site
 
-ACCOUNT_LABEL = "account_id"
-# What the windows of an account's metric may come to.
-TAKEN = (Agg.LAST, Agg.AVG, Agg.MAX, Agg.MIN, Agg.SUM, Agg.COUNT)
 _FITTING = {
     InputType.NUMBER: (FactType.NUMBER, FactType.DECIMAL),
     InputType.TEXT: (FactType.TEXT,),
@@ -54,7 +48,7 @@ def read_input(name: str, written: Spec, subject: Subject, path: Path, site: Sit
         on_missing=OnMissing(on_missing) if isinstance(on_missing, str) else OnMissing.DEFAULT,
         default=float(default) if isinstance(default, int) and not isinstance(default, bool) else default,
         basis=written.get("basis", ""),
-        source=_source(written["from"], (*path, "from"), site) if "from" in written else None,
+        source=read_account_source(written["from"], (*path, "from"), site) if "from" in written else None,
     )
     if default is not None:
         wrong = _wrong_default(made)
@@ -76,56 +70,19 @@ def write_input(one: ScoringInput) -> dict[str, Any]:
     if one.on_missing is OnMissing.DEFAULT:
         written["on_missing"] = {"default": one.default}
     if one.source is not None:
-        written["from"] = {"fact": one.source.name} if one.source.kind == "fact" else write_source(one.source)
+        written["from"] = write_account_source(one.source)
     return {key: value for key, value in written.items() if value != ""}
 
 
 def check_source(one: ScoringInput, path: Path, site: Site, known: Known) -> None:
     """Note a source that nothing defines, is not of accounts, or has values of another type."""
     source = one.source
-    if source is None:
+    if source is None or not is_account_source(source, (*path, "from", source.kind), site, known):
         return
-    kind = SOURCES[source.kind]
-    names = known.names.get(kind, frozenset())
-    if source.name not in names:
-        told = f"is {quoted(source.name)}, but there is no {kind} of that name{hint(source.name, names)}"
-    elif source.name not in (known.metrics if source.kind == "metric" else known.fact_types):
-        # It is broken, which is told already.
-        return
-    elif source.kind == "metric" and (wrong := _unread(source, known.metrics[source.name])):
-        told = f"is {quoted(source.name)}, {wrong}"
-    elif source.kind == "fact" and known.fact_types[source.name].subject != "account":
-        told = f"is {quoted(source.name)}, a fact of the subject {known.fact_types[source.name].subject}, not account"
-    elif (found := declared(one.name, source, known.fact_types).type) not in _FITTING[one.type]:
+    found = declared(one.name, source, known.fact_types).type
+    if found not in _FITTING[one.type]:
         told = f"is {quoted(source.name)}, whose values are of the type {found}; {_WRITTEN_AS[one.type]} needs "
-        told += " or ".join(_FITTING[one.type])
-    else:
-        return
-    site.problem((*path, "from", source.kind), told)
-
-
-def _unread(source: FactSource, metric: Metric) -> str:
-    """Why windows of a metric cannot be computed for each account; "" if they can."""
-    if metric.window.text != metric.step.text:
-        return f"whose windows of {metric.window.text} overlap; take one whose windows do not"
-    if metric.aggregation is Aggregation.QUANTILE:
-        return "a quantile; take another aggregation"
-    if source.operand.agg not in TAKEN:
-        return f"of which {source.operand.agg} is taken; take {', '.join(TAKEN)}"
-    return ""
-
-
-def _source(written: Spec, path: Path, site: Site) -> FactSource:
-    if "fact" in written:
-        for key in ("agg", "over", "by"):
-            if key in written:
-                site.problem((*path, key), "goes with a metric; of a fact the last value is taken", key=True)
-        return read_source({"fact": written["fact"]}, path, site)
-    by = written.get("by", (ACCOUNT_LABEL,))
-    by = (by,) if isinstance(by, str) else by
-    if tuple(by) != (ACCOUNT_LABEL,):
-        site.problem((*path, "by"), f"must be {ACCOUNT_LABEL}, is {quoted(', '.join(by))}")
-    return read_source({**written, "by": (ACCOUNT_LABEL,)}, path, site)
+        site.problem((*path, "from", source.kind), told + " or ".join(_FITTING[one.type]))
 
 
 def _points(written: Spec, path: Path, site: Site) -> tuple[tuple[float, float], ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from trueline_rules.alerting.aggregates import Agg
-from trueline_rules.kinds.alert_rule import CONDITION, LABEL
+from trueline_rules.kinds.account_source import ACCOUNT_SOURCE
+from trueline_rules.kinds.alert_rule import CONDITION
 from trueline_rules.kinds.fact_type import FACT_NAME
 from trueline_rules.kinds.fields import DOCUMENT_NAME
 from trueline_rules.records import Either, Key, ListOf, OneOf, Record, map_of
@@ -61,16 +61,6 @@ class FlagScores:
         }
 
 
-SOURCE = Record(
-    {
-        "fact": Key(DOCUMENT_NAME, "Name of a FactType of accounts; its last value."),
-        "metric": Key(DOCUMENT_NAME, "Name of a Metric; its windows are computed for each account, grouped or not."),
-        "agg": Key(Choice(tuple(Agg)), "What the windows of the metric come to.", default="last"),
-        "over": Key(WINDOW_OF_TIME, "Length of the time that ends at the instant judged."),
-        "by": Key(Either(LABEL, ListOf(LABEL, most=1)), "Whose windows they are: account_id."),
-    },
-    rules=(OneOf(("fact", "metric")),),
-)
 BASIS = Choice(BASES)
 INPUT = Record(
     {
@@ -87,7 +77,7 @@ INPUT = Record(
             "the range) or falling.",
             default=RISING,
         ),
-        "weight": Key(Number(above=0, most=1), "Its weight; those of a dimension add up to 1.", required=True),
+        "weight": Key(Number(least=LEAST_WEIGHT, most=1), "Its weight; those of a dimension add up to 1.", required=True),
         "on_missing": Key(
             Either(
                 Choice((OnMissing.DROP, OnMissing.REQUIRED)),
@@ -97,7 +87,7 @@ INPUT = Record(
             default="drop",
         ),
         "basis": Key(BASIS, "How firm weight and curve are."),
-        "from": Key(SOURCE, "Of accounts: where its value is from."),
+        "from": Key(ACCOUNT_SOURCE, "Of accounts: where its value is from."),
     },
     rules=(OneOf(("range", "values", "flags")),),
 )

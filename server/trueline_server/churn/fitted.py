@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ class Profile:
         feature: its name.
         bins, shares: ranges or texts, and the share of the accounts in each.
         way: how its numbers were written in the table, see Numbers; "" = plainly, or it was no table.
+        meaning: where its value was from, see ChurnFeature; "" = a table.
 
     """
 
@@ -31,6 +32,7 @@ class Profile:
     bins: Bins
     shares: tuple[float, ...]
     way: str = ""
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ class FittedModel:
     def features(self) -> tuple[str, ...]:
         """Names of the features."""
         return tuple(profile.feature for profile in self.profiles)
+
+    def meaning(self, meanings: Mapping[str, str]) -> FittedModel:
+        """The same model that tells where the values of its features were from, by feature."""
+        return replace(self, profiles=tuple(replace(one, meaning=meanings[one.feature]) for one in self.profiles))
 
     def columns(self, accounts: Accounts) -> Mapping[str, Column]:
         """The columns that it reads; one that is not there is missing."""
@@ -127,7 +133,13 @@ def read_model(content: bytes) -> FittedModel:
         intercept=read["intercept"],
         effects=tuple(_read_effect(effect) for effect in read["effects"]),
         profiles=tuple(
-            Profile(one["feature"], _read_bins(one["bins"]), tuple(one["shares"]), one.get("way", ""))
+            Profile(
+                one["feature"],
+                _read_bins(one["bins"]),
+                tuple(one["shares"]),
+                one.get("way", ""),
+                one.get("meaning", ""),
+            )
             for one in read["profiles"]
         ),
         score_edges=tuple(read["score"]["edges"]),
@@ -137,7 +149,8 @@ def read_model(content: bytes) -> FittedModel:
 
 def _write_profile(profile: Profile) -> dict[str, Any]:
     written = {"feature": profile.feature, "bins": _write_bins(profile.bins), "shares": profile.shares}
-    return written | ({"way": profile.way} if profile.way else {})
+    more = {"way": profile.way, "meaning": profile.meaning}
+    return written | {key: value for key, value in more.items() if value}
 
 
 def _write_bins(bins: Bins) -> dict[str, Any]:

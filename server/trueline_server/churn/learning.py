@@ -1,4 +1,4 @@
-"""What a model learns from facts: accounts as they were a horizon ago, and who of them left since. No protobuf."""
+"""What a model learns from: accounts as they were a horizon ago, and who of them left since. No protobuf."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from trueline_rules.churn_model import ChurnModel
 from trueline_rules.model import RuleSet
 
+from trueline_server.churn.account_features import leaving_events
 from trueline_server.churn.columns import Accounts, Column, Flags, Numbers, Texts
 from trueline_server.churn.model import Report
-from trueline_server.churn.population import ChurnPopulation, leaving_events
+from trueline_server.churn.population import ChurnPopulation
 from trueline_server.errors import TruelineError
 
 NEEDED = ("sklearn", "threadpoolctl")
@@ -45,9 +46,9 @@ def require_learning() -> None:
 
 
 def lesson_of(population: ChurnPopulation, tenant: str, rules: RuleSet, document: ChurnModel, at_us: int) -> Lesson:
-    """What can be learned from facts that were observed by `at_us` (µs since 1970, UTC).
+    """What can be learned from what was known by `at_us` (µs since 1970, UTC).
 
-    Features are as they were the document's horizon before; what was observed later tells only who left.
+    Facts and metrics are as they were the document's horizon before; what came later tells only who left.
 
     Raises:
         TruelineError: UNPLAYED_ROLE, if no event plays the roles by which accounts leave.
@@ -64,7 +65,7 @@ def lesson_of(population: ChurnPopulation, tenant: str, rules: RuleSet, document
         )
     before_us = at_us - document.label.within_us
     parts = list(population.parts(tenant, rules, document, before_us))
-    accounts = _together(parts, document.features)
+    accounts = _together(parts, document.names)
     left = population.left_between(tenant, rules, document, before_us, at_us)
     return Lesson(accounts, np.array([one in left for one in accounts.ids], dtype=np.bool_), before_us, at_us)
 

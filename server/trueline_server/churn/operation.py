@@ -75,9 +75,9 @@ class ChurnTraining:
         if request.HasField("at"):
             self._service.past(microseconds_of(request.at, "at"))
         for place, name in enumerate(request.keep):
-            if name not in document.features:
+            if name not in document.names:
                 told = f"is '{name}', which is no feature of {document.metadata.name}; it has"
-                raise invalid_field(f"keep[{place}]", f"{told}: {', '.join(document.features)}")
+                raise invalid_field(f"keep[{place}]", f"{told}: {', '.join(document.names)}")
 
     def run(self, work: Work) -> bytes:
         """Do one; see Runner."""
@@ -130,7 +130,10 @@ class ChurnTraining:
         table: Labelled | None,
         lesson: Lesson | None,
     ) -> tuple[KeptModel, bool]:
-        content = write_model(found.model)
+        model = found.model
+        if lesson is not None:
+            model = model.meaning({one.name: one.meaning for one in document.features})
+        content = write_model(model)
         message = map_report_to_proto(
             found.report,
             form=found.model.form,
@@ -141,7 +144,7 @@ class ChurnTraining:
         if lesson is not None:
             message.features_at.CopyFrom(timestamp_of(lesson.features_us))
             message.labels_until.CopyFrom(timestamp_of(lesson.labels_us))
-        strange = [name for name in found.model.features if name not in document.features]
+        strange = [name for name in found.model.features if name not in document.names]
         check = failed_check(found.report)
         if not check and strange:
             named = ", ".join(strange[:_SHOWN]) + (", …" if len(strange) > _SHOWN else "")

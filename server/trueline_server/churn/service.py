@@ -1,4 +1,4 @@
-"""The use case of churn: models that are kept, and what they foresee of accounts by their facts. No protobuf."""
+"""The use case of churn: models that are kept, and what they foresee of accounts. No protobuf."""
 
 from __future__ import annotations
 
@@ -131,12 +131,15 @@ class ChurnService:
                 tried = [] if kept is not None else list_models(connection, tenant, name)
             if tried:
                 why = f"the last model is not used: {tried[0].failed_check}"
-        if kept is None:
+        fitted = None if kept is None else _read(kept.content)
+        if fitted is not None and not model and (changed := _changed(fitted, known.document)):
+            fitted, why = None, f"the last model is not used: {changed}; train it again"
+        if kept is None or fitted is None:
             return Foresight(known.document, known.rules.fact_types, why=why)
-        return Foresight(known.document, known.rules.fact_types, _read(kept.content), kept.id)
+        return Foresight(known.document, known.rules.fact_types, fitted, kept.id)
 
     def outlook(self, tenant: str, account_id: str, *, document: str = "", at_us: int | None = None) -> Outlook | None:
-        """What is foreseen of one account by its facts at an instant (None = now); None if nothing is known of it.
+        """What is foreseen of one account as it was at an instant (None = now); None if nothing is known of it.
 
         Raises:
             TruelineError: UNKNOWN_CHURN_MODEL.
@@ -148,25 +151,26 @@ class ChurnService:
     def outlooks(
         self, tenant: str, account_ids: Sequence[str], foresight: Foresight, *, at_us: int | None = None
     ) -> dict[str, Outlook]:
-        """What is foreseen of accounts by their facts at an instant (None = now); those without any are left out."""
-        features = foresight.document.features
-        rows = self._facts.as_of(
-            tenant,
-            SUBJECT,
-            self._clock() if at_us is None else at_us,
-            names=features,
-            ids=account_ids,
-            most=len(features) * len(account_ids),
-        )
-        facts: dict[str, dict[str, object]] = {}
+        """What is foreseen of accounts as they were at an instant (None = now); unknown ones are left out."""
+        document, at = foresight.document, self._clock() if at_us is None else at_us
+        sources = {one.name: one.source.name for one in document.features if one.source.kind == "fact"}
+        most = len(sources) * len(account_ids)
+        names = tuple(sources.values())
+        rows = self._facts.as_of(tenant, SUBJECT, at, names=names, ids=account_ids, most=most) if most else []
+        observed: dict[str, dict[str, object]] = {}
         for row in rows:
             if row.value is not None:
                 value = float(row.value) if isinstance(row.value, Decimal) else row.value
-                facts.setdefault(row.subject_id, {})[row.name] = value
-        ids = [one for one in dict.fromkeys(account_ids) if one in facts]
-        known = [facts[one] for one in ids]
-        accounts = accounts_of(ids, known, features)
-        return dict(zip(ids, foresight.outlooks(accounts, known), strict=True))
+                observed.setdefault(row.subject_id, {})[row.name] = value
+        metrics = self._population.metrics_of(tenant, self._rules(tenant), document, account_ids, at)
+        facts: dict[str, dict[str, object]] = {}
+        for account in dict.fromkeys(account_ids):
+            known = observed.get(account, {})
+            values = {name: known[source] for name, source in sources.items() if source in known}
+            if values or metrics.get(account):
+                facts[account] = values | metrics.get(account, {})
+        accounts = accounts_of(tuple(facts), tuple(facts.values()), document.names)
+        return dict(zip(facts, foresight.outlooks(accounts, tuple(facts.values())), strict=True))
 
     def judged(self, tenant: str, foresight: Foresight, *, at_us: int | None = None) -> Iterator[Judged]:
         """What is foreseen of all accounts, judged in the warehouse, in parts of bounded size and in no order.
@@ -191,7 +195,7 @@ class ChurnService:
         accounts: Accounts | None = None,
         go_on: Callable[[], None] = lambda: None,
     ) -> DriftCount:
-        """Accounts counted by the bins of a model: those given, or all by their facts at an instant (None = now).
+        """Accounts counted by the bins of a model: those given, or all as they were at an instant (None = now).
 
         Raises:
             TruelineError: UNKNOWN_CHURN_MODEL, without a model; INVALID_FIELD, without any account.
@@ -212,6 +216,17 @@ class ChurnService:
         if not count.accounts:
             raise invalid_field("table" if accounts is not None else "at", "has no account to compare")
         return count
+
+
+def _changed(model: FittedModel, document: ChurnModel) -> str:
+    """Which feature of a model means something else in the document by now, for people; "" = none."""
+    now = {one.name: one.meaning for one in document.features}
+    for profile in model.profiles:
+        if profile.feature not in now:
+            return f"it learned from {profile.feature}, which is no feature by now"
+        if profile.meaning and profile.meaning != now[profile.feature]:
+            return f"it learned {profile.feature} from {profile.meaning}, which is now {now[profile.feature]}"
+    return ""
 
 
 def accounts_of(ids: Sequence[str], facts: Sequence[Facts], features: Sequence[str]) -> Accounts:

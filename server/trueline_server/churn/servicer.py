@@ -124,11 +124,11 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
             raise invalid_field("id", f"is '{request.id}', which is no column of the table")
         ids = row_ids(columns[request.id] if request.id else None, rows)
         document = self._service.known(tenant, request.document)
-        types = {name: document.rules.fact_types[name].type for name in foresight.document.features}
+        types = {one.name: one.kind(document.rules.fact_types) for one in foresight.document.features}
         facts = facts_of_rows(columns, types, rows)
         absent: list[str] = []
         if foresight.model is None:
-            accounts = accounts_of(ids, facts, foresight.document.features)
+            accounts = accounts_of(ids, facts, foresight.document.names)
         else:
             accounts = read_rows(columns, foresight.model, ids)
             absent = [name for name in foresight.model.features if name not in columns]

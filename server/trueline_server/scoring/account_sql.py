@@ -39,10 +39,11 @@ def scored_sql(question: AccountQuestion, foresight: Foresight | None) -> tuple[
 
     Columns as `score_columns`: account_id; persona, "" = not known; score, NaN = none; health, the place of the class
     in `classes_of`; coverage; d0, d1, … of the dimensions, NaN = none; churn, the probability, NaN = nothing tells it.
-    The features of `foresight` are the other facts of the question.
+    The features of `foresight` are the other values of the question.
     """
     profile = question.profile
     source, parameters = question.to_sql()
+    source = _defaulted(source, question)
     values = ", ".join(f"{_value(one)} AS v{one.place}" for one in profile.inputs)
     scores = ", ".join(f"{_score(one)} AS s{one.place}" for one in profile.inputs)
     dimensions = ", ".join(_dimension_parts(profile))
@@ -145,10 +146,20 @@ def _missing_required(profile: CompiledProfile) -> str:
     return " OR ".join(f"isNull(v{place})" for place in required) or "0"
 
 
+def _defaulted(source: str, question: AccountQuestion) -> str:
+    """The same rows; other values have their defaults where an account has events, but none that they look at."""
+    defaults = [
+        f"if(isNull(c{place}) AND active, {one.default!r}, c{place}) AS c{place}"
+        for place, one in enumerate(question.others)
+        if one.default is not None
+    ]
+    return f"SELECT * REPLACE ({', '.join(defaults)}) FROM ({source})" if defaults else source
+
+
 def _churn(question: AccountQuestion, foresight: Foresight | None) -> str:
     if foresight is None:
         return _NULL
-    columns = {name: f"c{place}" for place, name in enumerate(question.others)}
+    columns = {one.name: f"c{place}" for place, one in enumerate(question.others)}
     known = " OR ".join(f"isNotNull({column})" for column in columns.values())
     return f"if({known}, toFloat64({foresight.probability_sql(columns)}), NULL)"
 

@@ -1,7 +1,7 @@
 """What is known of accounts at an instant, as one statement: facts, metrics over events, and who has any. Pure.
 
 Rows have account_id, `persona` (Nullable(String)), `active` (whether it had any event), x0, x1, … for the inputs of the
-profile and c0, c1, … for other facts: Nullable(Float64), flags 1 and 0, or Nullable(String). An account without any
+profile and c0, c1, … for other values: Nullable(Float64), flags 1 and 0, or Nullable(String). An account without any
 value and without any event has no row.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from trueline_rules.churn_model import ChurnFeature
 from trueline_rules.model import RuleSet
 from trueline_rules.scoring_model import InputType
 from trueline_stores.warehouse.tables import EVENTS, FACTS
@@ -63,7 +64,7 @@ class AccountQuestion:
         profile: of them, of accounts.
         at_us: the instant (µs since 1970, UTC).
         accounts: which.
-        others: further facts that are read, in the order of c0, c1, ….
+        others: further values that are read, in the order of c0, c1, ….
         observed: whether o0, o1, … tell when each input's fact was observed (µs; NULL = it is none).
 
     """
@@ -73,7 +74,7 @@ class AccountQuestion:
     profile: CompiledProfile
     at_us: int
     accounts: Accounts = field(default_factory=Accounts)
-    others: tuple[str, ...] = ()
+    others: tuple[ChurnFeature, ...] = ()
     observed: bool = False
 
     def to_sql(self) -> tuple[str, dict[str, Any]]:
@@ -98,6 +99,8 @@ class AccountQuestion:
             for one in self.profile.inputs
             if one.input.source is not None and one.input.source.kind == "metric"
         }
+        others = enumerate(self.others)
+        sources |= {f"c{place}": one.source for place, one in others if one.source.kind == "metric"}
         accounts = self.accounts.where("account_id")
         made = metric_columns(self.rules, sources, accounts, self.at_us, bound)
         straight = [f"{sql} AS {name}" for name, sql in made.straight.items()]
@@ -112,10 +115,10 @@ class AccountQuestion:
             for one in self.profile.inputs
             if one.input.source is not None and one.input.source.kind == "fact"
         }
-        types = self.rules.fact_types
-        for place, name in enumerate(self.others):
-            kind = {"text": _TEXT, "bool": _FLAG}.get(types[name].type, _NUMBER)
-            wanted[f"c{place}"] = name, kind
+        for place, other in enumerate(self.others):
+            if other.source.kind == "fact":
+                kind = {"text": _TEXT, "bool": _FLAG}.get(other.kind(self.rules.fact_types), _NUMBER)
+                wanted[f"c{place}"] = other.source.name, kind
         wanted["p"] = self.profile.profile.persona_fact, _TEXT
         names = sorted({name for name, _ in wanted.values()})
         fact_names = bound.add("fact_names", "Array(String)", names)

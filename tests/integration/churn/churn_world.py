@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from trueline.v1 import churn_service_pb2 as pb
 from trueline_rules.churn_model import ChurnModel
 from trueline_rules.loader import load_texts
@@ -61,12 +62,13 @@ class ChurnWorld:
     rules: RuleSet = field(default_factory=rules_of)
     now_us: int = NOW_US
     revision: int = 0
+    sent: int = 0
 
     def __post_init__(self) -> None:
         self.state = StateDatabase.sqlite(self.folder / "state.sqlite3")
         self.facts = FactStore(self.warehouse)
         # A part holds a few accounts only, so that several are read.
-        self.population = ChurnPopulation(self.warehouse, rows_at_once=400)
+        self.population = ChurnPopulation(self.warehouse, rows_at_once=400, accounts_at_once=50)
         self.service = ChurnService(self.state, lambda _: self.rules, self.facts, self.population, lambda: self.now_us)
         store = OperationStore(self.state, lambda: self.now_us, keep_days=1)
         self.operations = Operations(store, lambda: self.now_us)
@@ -92,6 +94,24 @@ class ChurnWorld:
             for name, value in facts.items()
         ]
         self.facts.write(self.tenant, rows, self.revision)
+
+    def send(self, events: Sequence[tuple[str, str, int, float | None]]) -> None:
+        """Store events: account, name, when (µs since 1970, UTC), value."""
+        first = self.sent
+        self.sent += len(events)
+        accounts, names, times, values = zip(*events, strict=True)
+        columns = {
+            "tenant": [self.tenant] * len(events),
+            "source": ["shop"] * len(events),
+            "id": [f"e-{number}" for number in range(first, self.sent)],
+            "name": list(names),
+            "account_id": list(accounts),
+            "user_id": [f"{account}-user-{number % 3}" for number, account in enumerate(accounts)],
+            "occurred_at": pa.array(times, pa.timestamp("us", tz="UTC")),
+            "value": pa.array([None if one is None else Decimal(str(one)) for one in values], pa.decimal128(38, 9)),
+            "position": pa.array(range(first + 1, self.sent + 1), pa.uint64()),
+        }
+        self.warehouse.insert("events", pa.table(columns))
 
     def train(self, **more: object) -> pb.TrainChurnModelResult:
         """Train, and wait for what comes of it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,13 +14,16 @@ from hypothesis import strategies as st
 from trueline.v1 import scoring_service_pb2 as pb
 from trueline_rules.loader import load_texts
 from trueline_server.churn.outlook import Foresight, Outlook
+from trueline_server.churn.population import ChurnPopulation
+from trueline_server.churn.service import ChurnService
 from trueline_server.errors import TruelineError
 from trueline_server.scoring.account_batch import HealthStream, send_healths
 from trueline_server.scoring.account_health import health_of
+from trueline_stores.state.database import StateDatabase
 from trueline_stores.warehouse.streaming import Block
 
 from tests.integration.churn.churn_world import rules_of as churn_rules
-from tests.integration.scoring.health_world import NOW_US, HealthWorld, rules_of
+from tests.integration.scoring.health_world import DAY_US, NOW_US, PROFILE, HealthWorld, rules_of
 
 WELL = {"tickets": 0.0, "state": "good", "price": 99.0, "yearly": True}
 UNWELL = {"tickets": 7.0, "state": "poor", "price": 1.0, "yearly": False}
@@ -134,10 +139,44 @@ def test_churn_is_that_of_the_plain_rule(world: HealthWorld) -> None:
         from trueline_server.churn.service import accounts_of
 
         values = known[account]
-        return foresight.outlooks(accounts_of([account], [values], document.features), [values])[0]  # type: ignore[attr-defined]
+        return foresight.outlooks(accounts_of([account], [values], document.names), [values])[0]  # type: ignore[attr-defined]
 
     assert found == {account: alone(account).probability for account in known}
     assert (found["tiny"], found["free"], found["large"]) == (0.4, 0.2, 0.1)
+
+
+def test_churn_by_metrics_is_that_of_the_churn_service(world: HealthWorld, tmp_path: Path) -> None:
+    """Beside the health, with defaults and what is missing: the same as of each account, and as of all, by itself."""
+    model = (
+        "---\napiVersion: trueline/v1\nkind: ChurnModel\nmetadata: {name: accounts}\nspec:\n"
+        "  features:\n    - tickets\n"
+        "    - {name: seen_10d, from: {metric: seen_daily, over: 10d, agg: sum}, on_missing: {default: 0}}\n"
+        "    - {name: paid, from: {metric: paid_daily, over: 30d, agg: avg}}\n"
+        "    - {name: people, from: {metric: users_weekly, over: 30d, agg: max}, on_missing: {default: -1}}\n"
+        "  label: {events: [closed]}\n"
+        "  fallback:\n"
+        "    - {when: paid > 10 and people < 0, probability: 0.01}\n"
+        "    - {when: seen_10d == 0, probability: 0.9}\n"
+        "    - {when: seen_10d < 3, probability: 0.5}\n"
+        "    - {when: tickets > 3, probability: 0.3}\n"
+    )
+    world.rules = rules_of(PROFILE + model)
+    ago = NOW_US - DAY_US - 1
+    world.send([{"account": "seen", "name": "seen", "at_us": ago, "user": f"u{number}"} for number in range(5)])
+    world.send([{"account": "once", "name": "seen", "at_us": ago}, {"account": "pays", "name": "paid", "at_us": ago}])
+    world.send([{"account": "pays", "name": "paid", "at_us": ago, "value": Decimal(20)}])
+    world.send([{"account": "old", "name": "other", "at_us": ago - 99 * DAY_US}])
+    world.put("known", tickets=4.0)
+    population = ChurnPopulation(world.warehouse)
+    state = StateDatabase.sqlite(tmp_path / "state.sqlite3")
+    churn = ChurnService(state, lambda _: world.rules, world.facts, population, lambda: world.now_us)
+    foresight = churn.foresight(world.tenant)
+    expected = {"seen": 0.05, "once": 0.5, "pays": 0.01, "old": 0.9, "known": 0.3}
+    found = {str(row["account_id"]): row["churn"] for row in world.all(foresight)}
+    alone = churn.outlooks(world.tenant, list(expected), foresight)
+    assert found == expected
+    assert {account: one.probability for account, one in alone.items()} == expected
+    state.close()
 
 
 @given(st.data())
