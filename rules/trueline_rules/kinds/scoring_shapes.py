@@ -77,7 +77,7 @@ INPUT = Record(
             "the range) or falling.",
             default=RISING,
         ),
-        "weight": Key(Number(least=LEAST_WEIGHT, most=1), "Its weight; those of a dimension add up to 1.", required=True),
+        "weight": Key(Number(above=0, most=1), "Its weight; those of a dimension add up to 1.", required=True),
         "on_missing": Key(
             Either(
                 Choice((OnMissing.DROP, OnMissing.REQUIRED)),
