@@ -62,6 +62,38 @@ def test_a_prediction_adds_up_to_its_probability(shared_server: ServerProcess) -
     assert {effect.value for effect in other.outlook.effects if effect.name == "since"} == {str(days - 29)}
 
 
+def test_a_table_of_other_columns_is_refused_and_what_it_lacks_is_told(shared_server: ServerProcess) -> None:
+    """Without any feature all rows would be foreseen alike; with some, each row says how much of it is known."""
+    other = {"Since": ["11.12.2025"], "monthly fee": ["12,5"], "Plan": ["a"]}
+    told = (
+        "table has no column of any feature: wanted are {}; there are Since, monthly fee, Plan; "
+        "rename 'Since' to 'since', .*'Plan' to 'plan'"
+    )
+    with TruelineClient(shared_server.address) as client:
+        begun = client.train_churn_model(table=_customers(), label="Churn", id="customerID")
+        trained = client.wait_operation(begun.name, timeout=120.0).result
+        assert isinstance(trained, ChurnTraining)
+        assert trained.model is not None
+        model = trained.model.summary.id
+        for call in (client.predict_churn, client.check_churn_drift):
+            with pytest.raises(InvalidRequestError, match=told.format("since, fee, plan")):
+                call(table=other, model_id=model)
+        # The plain rule of the pack's document looks at its own features.
+        with pytest.raises(InvalidRequestError, match=r"wanted are plan, tenure_days, .*; rename 'Plan' to 'plan'"):
+            client.predict_churn(table=other)
+        ruled = client.predict_churn(table={"plan": ["a", None], "tenure_days": ["5", "6"]})
+        some = client.predict_churn(
+            table={"since": ["11.12.2025", None], "fee": [None, None], "more": ["1", "2"]}, model_id=model
+        )
+        whole = client.predict_churn(table={"since": ["1.1.2025"], "fee": ["9,5"], "plan": ["b"]}, model_id=model)
+
+    assert [one.coverage for one in some.predictions] == pytest.approx([1 / 3, 0.0])
+    assert some.absent_features == ("fee", "plan")
+    assert (whole.predictions[0].coverage, whole.absent_features) == (1.0, ())
+    assert [one.coverage for one in ruled.predictions] == pytest.approx([2 / 9, 1 / 9])
+    assert len(ruled.absent_features) == 7
+
+
 def test_what_cannot_be_learned_or_foreseen_is_refused(shared_server: ServerProcess) -> None:
     """Errors name the field, the value and the way out; one class only is no error, but insufficient data."""
     table = _customers(300)

@@ -224,16 +224,20 @@ class ChurnOutlook:
 
 @dataclass(frozen=True, slots=True)
 class ChurnPrediction:
-    """What is foreseen of an account; with all effects the base adds up to the log-odds of the probability."""
+    """What is foreseen of an account; with all effects the base adds up to the log-odds of the probability.
+
+    `coverage` is the share of the features that are known of it, 0 to 1.
+    """
 
     id: str
     outlook: ChurnOutlook
     base_log_odds: float
+    coverage: float
 
 
 @dataclass(frozen=True, slots=True)
 class ChurnPredictions:
-    """What is foreseen; accounts of which nothing is known, and features that no row had, are named."""
+    """What is foreseen; accounts of which nothing is known, and features of which no row has a value, are named."""
 
     predictions: tuple[ChurnPrediction, ...]
     unknown_ids: tuple[str, ...]
@@ -332,7 +336,7 @@ def outlook(message: scoring_service_pb2.ChurnOutlook) -> ChurnOutlook:
 def predictions(message: pb.PredictChurnResponse) -> ChurnPredictions:
     """What is foreseen."""
     return ChurnPredictions(
-        tuple(ChurnPrediction(one.id, outlook(one.outlook), one.base_log_odds) for one in message.predictions),
+        tuple(_plain(ChurnPrediction, one, outlook=outlook(one.outlook)) for one in message.predictions),
         tuple(message.unknown_ids),
         tuple(message.absent_features),
     )

@@ -101,7 +101,10 @@ def map_insufficient_to_proto(found: Insufficient) -> pb.InsufficientChurnData:
 def map_prediction_to_proto(account: str, outlook: Outlook, most_effects: int) -> pb.ChurnPrediction:
     """What is foreseen of an account; most_effects 0 = all."""
     return pb.ChurnPrediction(
-        id=account, outlook=map_outlook_to_proto(outlook, most_effects), base_log_odds=outlook.base
+        id=account,
+        outlook=map_outlook_to_proto(outlook, most_effects),
+        base_log_odds=outlook.base,
+        coverage=outlook.coverage,
     )
 
 

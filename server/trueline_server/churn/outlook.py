@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from trueline_rules.alert_model import FactType
 from trueline_rules.churn_model import PROBABILITY, ChurnModel, compile_churn, facts_of
 from trueline_rules.expressions import Expression
@@ -40,6 +41,7 @@ class Outlook:
         effects: the largest first; with `base` they add up to the log-odds of the probability. None with a rule.
         base: log-odds of the average account.
         reason: why a rule answered, and which one held; "" with a model.
+        coverage: share of the features that are known of it, 0 to 1.
 
     """
 
@@ -52,6 +54,7 @@ class Outlook:
     effects: tuple[Reason, ...]
     base: float
     reason: str
+    coverage: float
 
 
 class Foresight:
@@ -89,6 +92,11 @@ class Foresight:
         """ "model" or "rule"."""
         return RULE if self.model is None else MODEL
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of what is looked at: the model's, or with a rule the document's."""
+        return self.document.names if self.model is None else self.model.features
+
     def outlooks(self, accounts: Accounts, facts: Sequence[Facts]) -> list[Outlook]:
         """What is foreseen of accounts, in their order.
 
@@ -101,6 +109,7 @@ class Foresight:
             return [self._by_rule(one) for one in facts]
         probabilities = self.model.probabilities(accounts)
         columns, added = self.model.columns(accounts), self.model.explained(accounts)
+        coverages = 1 - np.mean([column.missing for column in columns.values()], axis=0)
         found = []
         for row, known in enumerate(facts):
             probability = float(probabilities[row])
@@ -112,7 +121,7 @@ class Foresight:
                 for effect, one in zip(self.model.effects, map(float, added[row]), strict=True)
             ]
             reasons.sort(key=lambda reason: (-abs(reason.log_odds), reason.name))
-            found.append(self._outlook(probability, place, tuple(reasons), self.model.intercept, ""))
+            found.append(self._outlook(probability, place, tuple(reasons), float(coverages[row])))
         return found
 
     def probability_sql(self, columns: Mapping[str, str]) -> str:
@@ -138,14 +147,16 @@ class Foresight:
         else:
             probability, held = self.document.otherwise, "none of the plain rules holds"
         place = self._segment(facts, probability)
-        return self._outlook(probability, place, (), 0.0, f"{self.why}; {held}" if self.why else held)
+        names = self.document.names
+        coverage = sum(facts.get(name) is not None for name in names) / len(names)
+        return self._outlook(probability, place, (), coverage, f"{self.why}; {held}" if self.why else held)
 
     def _segment(self, facts: Facts, probability: float) -> int:
         known = {**facts, PROBABILITY: probability}
         return next((place for place, one in enumerate(self._segments, 1) if one.evaluate(known)), 0)
 
     def _outlook(
-        self, probability: float, place: int, effects: tuple[Reason, ...], base: float, reason: str
+        self, probability: float, place: int, effects: tuple[Reason, ...], coverage: float, reason: str = ""
     ) -> Outlook:
         segment = self.document.segments[place - 1] if place else None
         return Outlook(
@@ -156,6 +167,7 @@ class Foresight:
             segment="" if segment is None else segment.name,
             intervention="" if segment is None else segment.intervention,
             effects=effects,
-            base=base,
+            base=0.0 if self.model is None else self.model.intercept,
             reason=reason,
+            coverage=coverage,
         )

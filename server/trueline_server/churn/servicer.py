@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from trueline.v1 import churn_service_pb2 as pb
@@ -18,8 +19,9 @@ from trueline_server.churn.mapping import (
 )
 from trueline_server.churn.operation import ChurnTraining
 from trueline_server.churn.outlook import Foresight
+from trueline_server.churn.reading import Raw, TableError
 from trueline_server.churn.service import ChurnService, accounts_of
-from trueline_server.churn.tables import facts_of_rows, read_rows, row_ids
+from trueline_server.churn.tables import facts_of_rows, read_rows, require_features, row_ids, unknown_features
 from trueline_server.errors import invalid_field
 from trueline_server.operations.mapping import map_operation_to_proto
 from trueline_server.transport.tenant import current_tenant
@@ -90,6 +92,7 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
             if request.HasField("table") and foresight.model is not None:
                 columns = map_table_from_proto(request.table)
                 rows = len(next(iter(columns.values())))
+                _require_features(columns, foresight)
                 accounts = read_rows(columns, foresight.model, row_ids(None, rows))
             count = self._service.drift(tenant, foresight, at_us=at_us, accounts=accounts)
             document = foresight.document
@@ -122,21 +125,27 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
             raise invalid_field("table", f"has {rows:,} rows, at most {_MOST_ROWS:,} are answered; send several calls")
         if request.id and request.id not in columns:
             raise invalid_field("id", f"is '{request.id}', which is no column of the table")
+        _require_features(columns, foresight)
         ids = row_ids(columns[request.id] if request.id else None, rows)
         document = self._service.known(tenant, request.document)
         types = {one.name: one.kind(document.rules.fact_types) for one in foresight.document.features}
         facts = facts_of_rows(columns, types, rows)
-        absent: list[str] = []
         if foresight.model is None:
             accounts = accounts_of(ids, facts, foresight.document.names)
         else:
             accounts = read_rows(columns, foresight.model, ids)
-            absent = [name for name in foresight.model.features if name not in columns]
         outlooks = foresight.outlooks(accounts, facts)
         return pb.PredictChurnResponse(
             predictions=[
                 map_prediction_to_proto(one, outlook, request.most_effects)
                 for one, outlook in zip(ids, outlooks, strict=True)
             ],
-            absent_features=absent,
+            absent_features=unknown_features(accounts, foresight.features),
         )
+
+
+def _require_features(columns: Mapping[str, Raw], foresight: Foresight) -> None:
+    try:
+        require_features(columns, foresight.features)
+    except TableError as error:
+        raise invalid_field(error.field, error.description) from error

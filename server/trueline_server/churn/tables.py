@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from trueline_rules.names import nearest
 
 from trueline_server.churn.columns import Accounts, Column, Flags, Numbers, Texts, absent
 from trueline_server.churn.effects import NumberBins
@@ -94,7 +95,7 @@ def read_alike(columns: Mapping[str, Raw], labelled: Labelled, *, churned: str =
     needed = (labelled.label, *labelled.accounts.columns)
     lacking = next((name for name in needed if name not in columns), None)
     if lacking is not None:
-        raise TableError("test", f"has no column '{lacking}'; there are {', '.join(list(columns)[:_NAMED])}")
+        raise TableError("test", f"has no column '{lacking}'; there are {_listed(tuple(columns))}")
     labels, known, told = read_labels(labelled.label, columns[labelled.label], churned=churned)
     rows = np.flatnonzero(known)
     read = {
@@ -129,6 +130,26 @@ def read_rows(columns: Mapping[str, Raw], model: FittedModel, ids: Sequence[str]
     return Accounts(tuple(ids), found)
 
 
+def require_features(columns: Mapping[str, Raw], features: Sequence[str]) -> None:
+    """See that a table has any of the features: without one, all of its rows would be foreseen alike.
+
+    Raises:
+        TableError: it has none; with what it has, and what may be meant.
+
+    """
+    if any(name in columns for name in features):
+        return
+    told = f"has no column of any feature: wanted are {_listed(features)}; there are {_listed(tuple(columns))}"
+    meant = {near: name for name in features if (near := nearest(name, columns)) is not None}
+    renamed = ", ".join(f"'{near}' to '{name}'" for near, name in list(meant.items())[:_NAMED])
+    raise TableError("table", f"{told}; rename {renamed}" if renamed else told)
+
+
+def unknown_features(accounts: Accounts, features: Sequence[str]) -> list[str]:
+    """Features that no account has a value of."""
+    return [name for name in features if bool(accounts.columns[name].missing.all())]
+
+
 def facts_of_rows(columns: Mapping[str, Raw], types: Mapping[str, str], rows: int) -> list[dict[str, object]]:
     """Rows of a table as conditions read them: the columns that are facts, by the types of the facts."""
     found: list[dict[str, object]] = [{} for _ in range(rows)]
@@ -157,4 +178,10 @@ def _typed(value: str, kind: str) -> object:
 
 
 def _no_column(name: str, columns: Mapping[str, Raw]) -> str:
-    return f"is '{name}', which is no column; there are {', '.join(list(columns)[:_NAMED])}"
+    near = nearest(name, columns)
+    meant = f"; did you mean '{near}'?" if near is not None else ""
+    return f"is '{name}', which is no column; there are {_listed(tuple(columns))}{meant}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")

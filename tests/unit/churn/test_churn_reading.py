@@ -10,7 +10,19 @@ from trueline_server.churn.fitting.training import train
 from trueline_server.churn.model import Trained
 from trueline_server.churn.reading import TableError, read_column, read_labels, read_like
 from trueline_server.churn.screening import screen
-from trueline_server.churn.tables import Labelled, read_alike, read_labelled, read_rows
+from trueline_server.churn.tables import Labelled, read_alike, read_labelled, read_rows, require_features
+
+
+def test_a_table_needs_a_column_of_some_feature() -> None:
+    """One is enough; without any, what is wanted, what is there and what may be meant is told."""
+    require_features({"tenure": ["1"], "other": ["2"]}, ("tenure", "plan"))
+    with pytest.raises(TableError) as caught:
+        require_features({"Tenure": ["1"], "x": ["2"]}, ("tenure", "plan"))
+    assert str(caught.value) == (
+        "table has no column of any feature: wanted are tenure, plan; there are Tenure, x; rename 'Tenure' to 'tenure'"
+    )
+    with pytest.raises(TableError, match=r"wanted are tenure; there are x$"):
+        require_features({"x": ["2"]}, ("tenure",))
 
 
 @pytest.mark.parametrize(

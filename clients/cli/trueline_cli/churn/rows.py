@@ -9,9 +9,9 @@ Rows = tuple[Sequence[str], Iterable[Sequence[object]]]
 
 
 def _predictions(found: Any) -> Rows:
-    header = ("account", "probability", "method", "model", "segment", "intervention")
+    header = ("account", "probability", "coverage", "method", "model", "segment", "intervention")
     return header, [
-        (one.id, o.probability, o.method, o.model_id, o.segment, o.intervention)
+        (one.id, o.probability, one.coverage, o.method, o.model_id, o.segment, o.intervention)
         for one in found.predictions
         for o in [one.outlook]
     ]

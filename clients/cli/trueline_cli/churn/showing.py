@@ -139,16 +139,18 @@ def show_models(models: Sequence[ChurnModelSummary]) -> None:
 
 
 def show_predictions(found: ChurnPredictions) -> None:
-    """A line for each account, the likeliest to leave first, with what makes it so."""
-    made = style.table("account", "leaves", "segment", "why", right=("leaves",), fold=("why",), cut={"account": 22})
+    """A line for each account, the likeliest to leave first, with how much is known of it and what makes it so."""
+    columns = ("account", "leaves", "known", "segment", "why")
+    made = style.table(*columns, right=("leaves", "known"), fold=("why",), cut={"account": 22})
     for one in sorted(found.predictions, key=lambda one: -one.outlook.probability):
         why = "; ".join(f"{e.name} {e.value} {e.log_odds:+.2f}" for e in one.outlook.effects[:_EFFECTS])
-        made.add_row(one.id, _share(one.outlook.probability), one.outlook.segment, why or one.outlook.reason)
+        known, leaves = f"{one.coverage * 100:.0f} %", _share(one.outlook.probability)
+        made.add_row(one.id, leaves, known, one.outlook.segment, why or one.outlook.reason)
     style.show(made if found.predictions else "nothing is known of these accounts")
     if found.unknown_ids:
         style.show(f"nothing is known of: {', '.join(found.unknown_ids)}")
     if found.absent_features:
-        style.show(f"no row has: {', '.join(found.absent_features)}")
+        style.show(f"no row has a value of: {', '.join(found.absent_features)}")
 
 
 def show_segments(found: ChurnSegments) -> None:

@@ -185,7 +185,8 @@ def _predict(args: argparse.Namespace) -> int:
     found = ChurnPredictions(
         tuple(one for page in pages for one in page.predictions),
         tuple(one for page in pages for one in page.unknown_ids),
-        pages[0].absent_features,
+        # A feature that some part of a long table has is not absent.
+        tuple(name for name in pages[0].absent_features if all(name in page.absent_features for page in pages)),
     )
     return _print(args, found, "predictions")
 

@@ -148,7 +148,7 @@ class TrainChurnModelRequest(_message.Message):
 
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """Learn from facts with what was known by then: features a horizon before, labels up to it. Absent = now."""
+        """Learn from facts and metrics with what was known by then: features a horizon before, labels up to it. Absent = now."""
 
     def __init__(
         self,
@@ -838,7 +838,7 @@ class PredictChurnRequest(_message.Message):
     """So many effects of each account; 0 = all."""
     @_builtins.property
     def account_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Accounts, by their facts. Either these or a table."""
+        """Accounts, by their facts and metrics. Either these or a table."""
 
     @_builtins.property
     def table(self) -> Global___ChurnTable:
@@ -846,7 +846,7 @@ class PredictChurnRequest(_message.Message):
 
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """Facts as they were then; absent = now."""
+        """Facts and metrics as they were then; absent = now."""
 
     def __init__(
         self,
@@ -876,10 +876,13 @@ class ChurnPrediction(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     OUTLOOK_FIELD_NUMBER: _builtins.int
     BASE_LOG_ODDS_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The account, or the row."""
     base_log_odds: _builtins.float
     """Log-odds of the average account: with all effects they add up to those of the probability."""
+    coverage: _builtins.float
+    """Share of the features that are known of it, 0 to 1: of those of the model, or of the document with a rule."""
     @_builtins.property
     def outlook(self) -> _scoring_service_pb2.ChurnOutlook:
         """How likely it is to leave, and why."""
@@ -890,10 +893,11 @@ class ChurnPrediction(_message.Message):
         id: _builtins.str = ...,
         outlook: _scoring_service_pb2.ChurnOutlook | None = ...,
         base_log_odds: _builtins.float = ...,
+        coverage: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["outlook", b"outlook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_log_odds", b"base_log_odds", "id", b"id", "outlook", b"outlook"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_log_odds", b"base_log_odds", "coverage", b"coverage", "id", b"id", "outlook", b"outlook"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -918,7 +922,7 @@ class PredictChurnResponse(_message.Message):
 
     @_builtins.property
     def absent_features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Features of the model that no row had."""
+        """Features of which the table has no column, or no value; a table that has no column of any is refused."""
 
     def __init__(
         self,
@@ -951,11 +955,11 @@ class CheckChurnDriftRequest(_message.Message):
     """Id of a model; empty = the active one."""
     @_builtins.property
     def table(self) -> Global___ChurnTable:
-        """Rows of a table; absent = the facts of all accounts."""
+        """Rows of a table; absent = the facts and metrics of all accounts."""
 
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """Facts as they were then; absent = now."""
+        """Facts and metrics as they were then; absent = now."""
 
     def __init__(
         self,
@@ -1070,7 +1074,7 @@ class ListChurnSegmentsRequest(_message.Message):
     """Id of a model; empty = the active one, or the rule of the document."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """Facts as they were then; absent = now."""
+        """Facts and metrics as they were then; absent = now."""
 
     def __init__(
         self,

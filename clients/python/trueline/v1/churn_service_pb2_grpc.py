@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class ChurnServiceStub:
     """ChurnService learns from accounts that left and accounts that stayed, by documents of kind ChurnModel in force. A
-    document says which facts of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
+    document says which facts and metrics of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
     rule answers while there is too little to learn from, and which segments get which intervention.
 
     A model is data: a sum of tables of log-odds, one for each feature or pair of features, so that each probability is
@@ -77,7 +77,7 @@ class ChurnServiceStub:
 
 class ChurnServiceServicer:
     """ChurnService learns from accounts that left and accounts that stayed, by documents of kind ChurnModel in force. A
-    document says which facts of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
+    document says which facts and metrics of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
     rule answers while there is too little to learn from, and which segments get which intervention.
 
     A model is data: a sum of tables of log-odds, one for each feature or pair of features, so that each probability is
@@ -88,8 +88,8 @@ class ChurnServiceServicer:
     """
 
     def TrainChurnModel(self, request, context):
-        """TrainChurnModel begins to train a model: from facts as they were a horizon ago and what became of the accounts
-        since, or from a table in the request. It answers an operation (see OperationService), whose response is a
+        """TrainChurnModel begins to train a model: from facts and metrics as they were a horizon ago and what became of the
+        accounts since, or from a table in the request. It answers an operation (see OperationService), whose response is a
         TrainChurnModelResult; one for a tenant runs at once.
         Errors: MISSING_EXTRA, if the server has no scikit-learn; TOO_MANY_OPERATIONS.
         """
@@ -112,7 +112,7 @@ class ChurnServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PredictChurn(self, request, context):
-        """PredictChurn tells how likely accounts are to leave, by their facts or by rows of a table, and why.
+        """PredictChurn tells how likely accounts are to leave, by facts and metrics or by rows of a table, and why.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,7 +175,7 @@ def add_ChurnServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ChurnService:
     """ChurnService learns from accounts that left and accounts that stayed, by documents of kind ChurnModel in force. A
-    document says which facts of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
+    document says which facts and metrics of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
     rule answers while there is too little to learn from, and which segments get which intervention.
 
     A model is data: a sum of tables of log-odds, one for each feature or pair of features, so that each probability is

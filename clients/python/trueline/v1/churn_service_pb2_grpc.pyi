@@ -28,7 +28,7 @@ GRPC_VERSION: str
 
 class ChurnServiceStub:
     """ChurnService learns from accounts that left and accounts that stayed, by documents of kind ChurnModel in force. A
-    document says which facts of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
+    document says which facts and metrics of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
     rule answers while there is too little to learn from, and which segments get which intervention.
 
     A model is data: a sum of tables of log-odds, one for each feature or pair of features, so that each probability is
@@ -43,8 +43,8 @@ class ChurnServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ChurnServiceAsyncStub: ...
     TrainChurnModel: _grpc.UnaryUnaryMultiCallable[_churn_service_pb2.TrainChurnModelRequest, _churn_service_pb2.TrainChurnModelResponse]
-    """TrainChurnModel begins to train a model: from facts as they were a horizon ago and what became of the accounts
-    since, or from a table in the request. It answers an operation (see OperationService), whose response is a
+    """TrainChurnModel begins to train a model: from facts and metrics as they were a horizon ago and what became of the
+    accounts since, or from a table in the request. It answers an operation (see OperationService), whose response is a
     TrainChurnModelResult; one for a tenant runs at once.
     Errors: MISSING_EXTRA, if the server has no scikit-learn; TOO_MANY_OPERATIONS.
     """
@@ -53,7 +53,7 @@ class ChurnServiceStub:
     ListChurnModels: _grpc.UnaryUnaryMultiCallable[_churn_service_pb2.ListChurnModelsRequest, _churn_service_pb2.ListChurnModelsResponse]
     """ListChurnModels tells the models that are kept, the newest first."""
     PredictChurn: _grpc.UnaryUnaryMultiCallable[_churn_service_pb2.PredictChurnRequest, _churn_service_pb2.PredictChurnResponse]
-    """PredictChurn tells how likely accounts are to leave, by their facts or by rows of a table, and why."""
+    """PredictChurn tells how likely accounts are to leave, by facts and metrics or by rows of a table, and why."""
     CheckChurnDrift: _grpc.UnaryUnaryMultiCallable[_churn_service_pb2.CheckChurnDriftRequest, _churn_service_pb2.CheckChurnDriftResponse]
     """CheckChurnDrift compares the accounts of now, or of a table, with those that a model learned from."""
     ListChurnSegments: _grpc.UnaryUnaryMultiCallable[_churn_service_pb2.ListChurnSegmentsRequest, _churn_service_pb2.ListChurnSegmentsResponse]
@@ -62,7 +62,7 @@ class ChurnServiceStub:
 @_typing.type_check_only
 class ChurnServiceAsyncStub(ChurnServiceStub):
     """ChurnService learns from accounts that left and accounts that stayed, by documents of kind ChurnModel in force. A
-    document says which facts of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
+    document says which facts and metrics of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
     rule answers while there is too little to learn from, and which segments get which intervention.
 
     A model is data: a sum of tables of log-odds, one for each feature or pair of features, so that each probability is
@@ -74,8 +74,8 @@ class ChurnServiceAsyncStub(ChurnServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     TrainChurnModel: _aio.UnaryUnaryMultiCallable[_churn_service_pb2.TrainChurnModelRequest, _churn_service_pb2.TrainChurnModelResponse]  # type: ignore[assignment]
-    """TrainChurnModel begins to train a model: from facts as they were a horizon ago and what became of the accounts
-    since, or from a table in the request. It answers an operation (see OperationService), whose response is a
+    """TrainChurnModel begins to train a model: from facts and metrics as they were a horizon ago and what became of the
+    accounts since, or from a table in the request. It answers an operation (see OperationService), whose response is a
     TrainChurnModelResult; one for a tenant runs at once.
     Errors: MISSING_EXTRA, if the server has no scikit-learn; TOO_MANY_OPERATIONS.
     """
@@ -84,7 +84,7 @@ class ChurnServiceAsyncStub(ChurnServiceStub):
     ListChurnModels: _aio.UnaryUnaryMultiCallable[_churn_service_pb2.ListChurnModelsRequest, _churn_service_pb2.ListChurnModelsResponse]  # type: ignore[assignment]
     """ListChurnModels tells the models that are kept, the newest first."""
     PredictChurn: _aio.UnaryUnaryMultiCallable[_churn_service_pb2.PredictChurnRequest, _churn_service_pb2.PredictChurnResponse]  # type: ignore[assignment]
-    """PredictChurn tells how likely accounts are to leave, by their facts or by rows of a table, and why."""
+    """PredictChurn tells how likely accounts are to leave, by facts and metrics or by rows of a table, and why."""
     CheckChurnDrift: _aio.UnaryUnaryMultiCallable[_churn_service_pb2.CheckChurnDriftRequest, _churn_service_pb2.CheckChurnDriftResponse]  # type: ignore[assignment]
     """CheckChurnDrift compares the accounts of now, or of a table, with those that a model learned from."""
     ListChurnSegments: _aio.UnaryUnaryMultiCallable[_churn_service_pb2.ListChurnSegmentsRequest, _churn_service_pb2.ListChurnSegmentsResponse]  # type: ignore[assignment]
@@ -92,7 +92,7 @@ class ChurnServiceAsyncStub(ChurnServiceStub):
 
 class ChurnServiceServicer(metaclass=_abc_1.ABCMeta):
     """ChurnService learns from accounts that left and accounts that stayed, by documents of kind ChurnModel in force. A
-    document says which facts of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
+    document says which facts and metrics of accounts are looked at, what leaving is and how far ahead it is foreseen, which plain
     rule answers while there is too little to learn from, and which segments get which intervention.
 
     A model is data: a sum of tables of log-odds, one for each feature or pair of features, so that each probability is
@@ -108,8 +108,8 @@ class ChurnServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _churn_service_pb2.TrainChurnModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_churn_service_pb2.TrainChurnModelResponse, _abc.Awaitable[_churn_service_pb2.TrainChurnModelResponse]]:
-        """TrainChurnModel begins to train a model: from facts as they were a horizon ago and what became of the accounts
-        since, or from a table in the request. It answers an operation (see OperationService), whose response is a
+        """TrainChurnModel begins to train a model: from facts and metrics as they were a horizon ago and what became of the
+        accounts since, or from a table in the request. It answers an operation (see OperationService), whose response is a
         TrainChurnModelResult; one for a tenant runs at once.
         Errors: MISSING_EXTRA, if the server has no scikit-learn; TOO_MANY_OPERATIONS.
         """
@@ -136,7 +136,7 @@ class ChurnServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _churn_service_pb2.PredictChurnRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_churn_service_pb2.PredictChurnResponse, _abc.Awaitable[_churn_service_pb2.PredictChurnResponse]]:
-        """PredictChurn tells how likely accounts are to leave, by their facts or by rows of a table, and why."""
+        """PredictChurn tells how likely accounts are to leave, by facts and metrics or by rows of a table, and why."""
 
     @_abc_1.abstractmethod
     def CheckChurnDrift(
