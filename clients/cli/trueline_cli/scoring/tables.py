@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BAR = 20
 _NAME = 30
+_LARGE = 10.0
 # Sums of scores are not exact.
 _ROUNDING = 1e-6
 
@@ -101,7 +102,12 @@ def _missing(change: OrderChange, *, certain: bool) -> str:
     told = f"{change.gap:.1f} below {change.above}{unsure}; "
     if not change.input:
         return told + "no input alone makes up for it"
-    return told + f"level with {change.input} at {change.to:.6g} (now {change.now})"
+    return told + f"level with {change.input} at {_about(change.to)} (now {change.now})"
+
+
+def _about(value: float) -> str:
+    """A value of an input as people read it; --output json and csv have all digits. Small ones are shares or ratios."""
+    return f"{value:.1f}" if abs(value) >= _LARGE else f"{value:.3g}"
 
 
 def show_roadmap(found: Roadmap) -> None:
