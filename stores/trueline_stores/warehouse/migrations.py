@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from trueline_stores.errors import SchemaTooNewError
 from trueline_stores.warehouse.statements import (
     AddColumns,
+    AddIndex,
+    BuildIndex,
     ChangeSettings,
     CreateDatabase,
     CreateTable,
@@ -63,6 +65,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(5, "counts of the shadow", (AddColumns(DECISION_COUNTS, ("shadowed", "different")),)),
     Migration(6, "settings of points, members and clocks", tuple(map(ChangeSettings, (POINTS, MEMBERS, CLOCKS)))),
     Migration(7, "health of accounts", (CreateTable(ACCOUNT_HEALTH),)),
+    Migration(8, "events by account", (AddIndex(EVENTS, "by_account"), BuildIndex(EVENTS, "by_account"))),
 )
 
 

@@ -76,6 +76,35 @@ class AddColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class AddIndex:
+    """A table that was created without one of its skipping indexes gets it; parts written from then on have it."""
+
+    table: Table
+    name: str
+
+    def to_sql(self) -> Sql:
+        """The statement."""
+        (index,) = (one for one in self.table.indexes if one.startswith(f"{self.name} "))
+        return f"ALTER TABLE {self.table.full_name} ADD INDEX IF NOT EXISTS {index}", {}
+
+
+@dataclass(frozen=True, slots=True)
+class BuildIndex:
+    """Parts that were written before a skipping index was added get it, too.
+
+    In the background: the statement does not wait, a restart goes on where it was, and reads are right meanwhile, for
+    they skip nothing of a part without the index.
+    """
+
+    table: Table
+    name: str
+
+    def to_sql(self) -> Sql:
+        """The statement."""
+        return f"ALTER TABLE {self.table.full_name} MATERIALIZE INDEX {self.name} SETTINGS mutations_sync = 0", {}
+
+
+@dataclass(frozen=True, slots=True)
 class SetTtl:
     """Rows of a table are deleted so many days after an instant in them; 0 = never."""
 

@@ -67,7 +67,10 @@ class Table:
 # funnels and panes want. The position comes last: it makes the order total, so equal times have one order everywhere.
 # No partitions: an import spans years, and a block over several partitions would be several parts, not one atomic one.
 # The writer looks up positions after a restart, and positions ascend with the parts, so a minmax index skips all but
-# the newest parts. Rows expire by acceptance, not by occurrence: an import of old history is kept as long as any other.
+# the newest parts. One account's events are few, but lie anywhere: a bloom filter for each granule tells where not. It
+# has 1.2 bytes an event, and an insert takes a twentieth more processor time; a projection by account would take a
+# fifth more, and ten times the space. A finer filter would itself be more to read than the granules that it spares.
+# Rows expire by acceptance, not by occurrence: an import of old history is kept as long as any other.
 # What one insert writes is a compact part: of its fifty files a wide one would sync each.
 EVENTS = Table(
     name="events",
@@ -93,7 +96,10 @@ EVENTS = Table(
     ),
     engine="MergeTree",
     order_by=("tenant", "name", "occurred_at", "position"),
-    indexes=("by_position position TYPE minmax GRANULARITY 1",),
+    indexes=(
+        "by_position position TYPE minmax GRANULARITY 1",
+        "by_account account_id TYPE bloom_filter(0.01) GRANULARITY 1",
+    ),
     settings=("min_bytes_for_wide_part = 67108864", _MERGED_BY_TENS),
     expires_by="accepted_at",
     expires_after="events_ttl_days",

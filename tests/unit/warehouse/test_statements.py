@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from trueline_stores.warehouse.statements import (
+    AddIndex,
+    BuildIndex,
     ChangeSettings,
     CreateDatabase,
     CreateTable,
@@ -43,7 +45,8 @@ CASES: dict[str, tuple[Statement, str, dict[str, object]]] = {
         "  flags Map(LowCardinality(String), Bool),\n"
         "  position UInt64,\n"
         "  watermark DateTime64(6, 'UTC'),\n"
-        "  INDEX by_position position TYPE minmax GRANULARITY 1\n"
+        "  INDEX by_position position TYPE minmax GRANULARITY 1,\n"
+        "  INDEX by_account account_id TYPE bloom_filter(0.01) GRANULARITY 1\n"
         ") ENGINE = MergeTree\n"
         "ORDER BY (tenant, name, occurred_at, position)\n"
         "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, "
@@ -69,6 +72,17 @@ CASES: dict[str, tuple[Statement, str, dict[str, object]]] = {
         ChangeSettings(EVENTS),
         "ALTER TABLE trueline.events MODIFY SETTING "
         "min_bytes_for_wide_part = 67108864, min_parts_to_merge_at_once = 10",
+        {},
+    ),
+    "index": (
+        AddIndex(EVENTS, "by_account"),
+        "ALTER TABLE trueline.events ADD INDEX IF NOT EXISTS "
+        "by_account account_id TYPE bloom_filter(0.01) GRANULARITY 1",
+        {},
+    ),
+    "index_of_what_is_there": (
+        BuildIndex(EVENTS, "by_account"),
+        "ALTER TABLE trueline.events MATERIALIZE INDEX by_account SETTINGS mutations_sync = 0",
         {},
     ),
     "ttl": (
