@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -13,7 +14,7 @@ from trueline_server.errors import TruelineError
 
 # (path of the field, what is wrong with it)
 Violation = tuple[str, str]
-_Check = Callable[[Message, str], Iterator[Violation]]
+_Check = Callable[[Message], Iterable[Violation]]
 
 # Ingestion checks what lies inside a batch, event by event, and refuses bad ones singly.
 _CHECKED_ELSEWHERE = frozenset(
@@ -27,12 +28,12 @@ class FieldRules:
     """The compiled rules of all message types met so far. Types are few, so nothing is ever dropped."""
 
     def __init__(self) -> None:
-        self._checks: dict[str, tuple[_Check, ...]] = {}
+        self._checks: dict[type[Message], tuple[_Check, ...]] = {}
 
-    def violations(self, message: Message, prefix: str = "") -> Iterator[Violation]:
+    def violations(self, message: Message) -> Iterator[Violation]:
         """Every broken rule of a message and of the messages in it, in the order of the fields' numbers."""
-        for check in self._compiled(message.DESCRIPTOR):
-            yield from check(message, prefix)
+        for check in self._compiled(message):
+            yield from check(message)
 
     def check(self, request: Message) -> None:
         """Refuse a request that breaks a rule.
@@ -41,7 +42,7 @@ class FieldRules:
             TruelineError: INVALID_ARGUMENT INVALID_FIELD with all violations (at most 20).
 
         """
-        found = [violation for violation, _ in zip(self.violations(request), range(_MOST_VIOLATIONS), strict=False)]
+        found = list(islice(self.violations(request), _MOST_VIOLATIONS))
         if found:
             field, description = found[0]
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
@@ -53,11 +54,10 @@ class FieldRules:
                 violations=found,
             )
 
-    def _compiled(self, descriptor: Any) -> tuple[_Check, ...]:
-        checks = self._checks.get(descriptor.full_name)
+    def _compiled(self, message: Message) -> tuple[_Check, ...]:
+        checks = self._checks.get(type(message))
         if checks is None:
-            checks = tuple(self._compile(descriptor))
-            self._checks[descriptor.full_name] = checks
+            checks = self._checks[type(message)] = tuple(self._compile(message.DESCRIPTOR))
         return checks
 
     def _compile(self, descriptor: Any) -> Iterator[_Check]:
@@ -89,22 +89,28 @@ def _has_rules(descriptor: Any, above: frozenset[str]) -> bool:
 
 
 def _into(field: FieldDescriptor, rules: FieldRules) -> _Check:
+    """Paths are made where something is wrong only, for nearly always nothing is."""
     name = field.name
+
+    def entries(message: Message) -> Iterator[Violation]:
+        values = getattr(message, name)
+        for key in sorted(values):
+            for path, told in rules.violations(values[key]):
+                yield f"{name}[{key}].{path}", told
+
+    def elements(message: Message) -> Iterator[Violation]:
+        for index, inner in enumerate(getattr(message, name)):
+            for path, told in rules.violations(inner):
+                yield f"{name}[{index}].{path}", told
+
+    def one(message: Message) -> Iterator[Violation]:
+        if message.HasField(name):
+            for path, told in rules.violations(getattr(message, name)):
+                yield f"{name}.{path}", told
+
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        return lambda message, prefix: (
-            violation
-            for key in sorted(getattr(message, name))
-            for violation in rules.violations(getattr(message, name)[key], f"{prefix}{name}[{key}].")
-        )
-    if field.is_repeated:
-        return lambda message, prefix: (
-            violation
-            for index, inner in enumerate(getattr(message, name))
-            for violation in rules.violations(inner, f"{prefix}{name}[{index}].")
-        )
-    return lambda message, prefix: (
-        rules.violations(getattr(message, name), f"{prefix}{name}.") if message.HasField(name) else iter(())
-    )
+        return entries
+    return elements if field.is_repeated else one
 
 
 def _own_checks(field: FieldDescriptor, rules: constraints_pb2.FieldRules) -> Iterator[_Check]:
@@ -122,16 +128,11 @@ def _own_checks(field: FieldDescriptor, rules: constraints_pb2.FieldRules) -> It
 
 def _required(field: FieldDescriptor) -> _Check:
     name = field.name
+    broken = ((name, "is required"),)
 
-    def check(message: Message, prefix: str) -> Iterator[Violation]:
-        if field.is_repeated:
-            missing = not len(getattr(message, name))
-        elif field.has_presence:
-            missing = not message.HasField(name)
-        else:
-            missing = not getattr(message, name)
-        if missing:
-            yield f"{prefix}{name}", "is required"
+    def check(message: Message) -> Iterable[Violation]:
+        there = message.HasField(name) if field.has_presence else getattr(message, name)
+        return () if there else broken
 
     return check
 
@@ -139,42 +140,48 @@ def _required(field: FieldDescriptor) -> _Check:
 def _max_items(field: FieldDescriptor, limit: int) -> _Check:
     name = field.name
 
-    def check(message: Message, prefix: str) -> Iterator[Violation]:
+    def check(message: Message) -> Iterable[Violation]:
         count = len(getattr(message, name))
-        if count > limit:
-            yield f"{prefix}{name}", f"has {count} elements; at most {limit} are allowed"
+        return () if count <= limit else ((name, f"has {count} elements; at most {limit} are allowed"),)
 
     return check
 
 
 def _max_bytes(field: FieldDescriptor, limit: int) -> _Check:
-    def check(message: Message, prefix: str) -> Iterator[Violation]:
-        for path, text in _elements(field, message, prefix):
-            size = len(text.encode() if isinstance(text, str) else text)
-            if size > limit:
-                yield path, f"is {size} bytes long; at most {limit} are allowed"
+    def wrong(text: str | bytes) -> str:
+        # A character is at most four bytes, so most texts need not be encoded.
+        if len(text) * 4 <= limit:
+            return ""
+        size = len(text.encode() if isinstance(text, str) else text)
+        return "" if size <= limit else f"is {size} bytes long; at most {limit} are allowed"
 
-    return check
+    return _each(field, wrong)
 
 
 def _within(field: FieldDescriptor, low: float | None, high: float | None) -> _Check:
     bounds = (("at least", low), ("at most", high))
     wanted = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
 
-    def check(message: Message, prefix: str) -> Iterator[Violation]:
-        for path, number in _elements(field, message, prefix):
-            # Written so that NaN, which compares false with everything, is outside.
-            inside = (low is None or number >= low) and (high is None or number <= high)
-            if not inside:
-                yield path, f"is {number}; it must be {wanted}"
+    def wrong(number: float) -> str:
+        # Written so that NaN, which compares false with everything, is outside.
+        inside = (low is None or number >= low) and (high is None or number <= high)
+        return "" if inside else f"is {number}; it must be {wanted}"
 
-    return check
+    return _each(field, wrong)
 
 
-def _elements(field: FieldDescriptor, message: Message, prefix: str) -> Iterator[tuple[str, Any]]:
-    """The values of a field with their paths; an optional field that is unset has none."""
-    name = field.name
-    if field.is_repeated:
-        yield from ((f"{prefix}{name}[{index}]", value) for index, value in enumerate(getattr(message, name)))
-    elif not field.has_presence or message.HasField(name):
-        yield f"{prefix}{name}", getattr(message, name)
+def _each(field: FieldDescriptor, wrong: Callable[[Any], str]) -> _Check:
+    """Look at the values of a field; an optional field that is unset has none."""
+    name, optional = field.name, field.has_presence
+
+    def one(message: Message) -> Iterable[Violation]:
+        told = "" if optional and not message.HasField(name) else wrong(getattr(message, name))
+        return ((name, told),) if told else ()
+
+    def elements(message: Message) -> Iterator[Violation]:
+        for index, value in enumerate(getattr(message, name)):
+            told = wrong(value)
+            if told:
+                yield f"{name}[{index}]", told
+
+    return elements if field.is_repeated else one
