@@ -9,6 +9,8 @@ from enum import StrEnum
 from trueline_rules.alert_model import FactSource
 from trueline_rules.model import Metadata
 
+# A weighted mean of scores with smaller weights alone would lose digits, down to none.
+LEAST_WEIGHT = 1e-6
 # The persona of everybody for whom a profile of accounts has no weights of their own.
 EVERYBODY_ELSE = "default"
 ASSUMED = "assumed"
@@ -48,7 +50,7 @@ class ScoringInput:
     Attributes:
         name: one input of a profile has it.
         type: of its values.
-        weight: in its dimension, above 0; those of a dimension add up to 1.
+        weight: in its dimension, LEAST_WEIGHT or more; those of a dimension add up to 1.
         description: in words.
         unit: of a number; "" = none.
         range: least and greatest value of a number; (0, 0) of others.
@@ -93,7 +95,7 @@ class ScoringPersona:
 
     Attributes:
         name: "default" of a profile of accounts stands for everybody else.
-        weights: dimension -> weight, of all dimensions in their order; from 0, they add up to 1.
+        weights: dimension -> weight, of all dimensions in their order; 0 or from LEAST_WEIGHT, they add up to 1.
         description: in words.
         basis: of the weights: one of BASES; "" = nobody says.
 
@@ -163,4 +165,7 @@ class ScoringProfile:
 
     def band_of(self, score: float) -> str:
         """Name of the band that a score lies in."""
-        return next(name for name, start in self.bands.items() if score >= start)
+        for name, start in self.bands.items():
+            if score >= start:
+                return name
+        raise AssertionError("the lowest band starts at 0")

@@ -17,6 +17,7 @@ from trueline_rules.names import hint, quoted
 from trueline_rules.scoring_conditions import OWN_NAMES, condition_facts
 from trueline_rules.scoring_model import (
     EVERYBODY_ELSE,
+    LEAST_WEIGHT,
     Advice,
     ScoringDimension,
     ScoringPersona,
@@ -142,6 +143,12 @@ def _persona_weights(
     if missing and not unknown:
         named = ", ".join(missing)
         site.problem(path, f"lacks {named}; write 0 for a dimension that does not count", key=True)
+    for one, weight in weights.items():
+        if 0 < weight < LEAST_WEIGHT:
+            told = (
+                f"is {weight:g}, too little to compute with; write 0 if it does not count, or {LEAST_WEIGHT:g} or more"
+            )
+            site.problem((*path, one), told)
     if not missing and not unknown:
         _check_sum(weights.values(), "", path, site)
     return {one: weights[one] for one in known if one in weights}

@@ -13,7 +13,7 @@ from trueline_rules.kinds.fact_type import FACT_NAME
 from trueline_rules.kinds.fields import DOCUMENT_NAME
 from trueline_rules.records import Either, Key, ListOf, OneOf, Record, map_of
 from trueline_rules.scalars import Choice, Number, Scalar, Text
-from trueline_rules.scoring_model import BASES, EVERYBODY_ELSE, OnMissing, Subject
+from trueline_rules.scoring_model import BASES, EVERYBODY_ELSE, LEAST_WEIGHT, OnMissing, Subject
 from trueline_rules.site import BAD, BOOLEAN, MAP, TEXT, Path, Site, show_node
 from trueline_rules.spans import WINDOW_OF_TIME
 
@@ -77,7 +77,9 @@ INPUT = Record(
             "the range) or falling.",
             default=RISING,
         ),
-        "weight": Key(Number(above=0, most=1), "Its weight; those of a dimension add up to 1.", required=True),
+        "weight": Key(
+            Number(least=LEAST_WEIGHT, most=1), "Its weight; those of a dimension add up to 1.", required=True
+        ),
         "on_missing": Key(
             Either(
                 Choice((OnMissing.DROP, OnMissing.REQUIRED)),

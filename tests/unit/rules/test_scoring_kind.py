@@ -186,6 +186,13 @@ def test_conditions_read_inputs_scores_and_whom_it_is_for() -> None:
         ),
         pytest.param(
             "{fun: 1, care: 0}",
+            "{fun: 0.9999999, care: 0.0000001}",
+            "18:45 spec.personas.child.weights.care is 1e-07, too little to compute with; write 0 if it does not "
+            "count, or 1e-06 or more",
+            id="weight next to nothing",
+        ),
+        pytest.param(
+            "{fun: 1, care: 0}",
             "{fun: 1}",
             "18:13 spec.personas.child.weights lacks care; write 0 for a dimension that does not count",
             id="dimension that is not weighed",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from trueline_rules.loader import load_rules
 from trueline_rules.model import Metadata, RuleSet
 from trueline_rules.scoring_model import (
+    LEAST_WEIGHT,
     InputType,
     ScoringDimension,
     ScoringInput,
@@ -72,7 +73,9 @@ def profiles(draw: st.DrawFn) -> CompiledProfile:
         for number in range(draw(st.integers(1, 4)))
     }
     personas = {
-        f"p{number}": ScoringPersona(f"p{number}", {name: draw(st.floats(0, 1)) for name in dimensions})
+        f"p{number}": ScoringPersona(
+            f"p{number}", {name: draw(st.just(0.0) | st.floats(LEAST_WEIGHT, 1)) for name in dimensions}
+        )
         for number in range(draw(st.integers(1, 3)))
     }
     bands = {"good": 60.0, "bad": 0.0}
