@@ -33,7 +33,7 @@ class Advising:
         for dimension, score in zip(profile.dimensions, scores.dimensions, strict=True):
             self._see(dimension.name, score.ends)
         # Conditions about inputs and dimensions alone come out the same for every persona.
-        self._common = {one: self._held(one) for one in profile.advice}
+        self._common: dict[CompiledAdvice, Held | None] = {}
 
     def hold(self, persona: CompiledPersona, overall: OverallScore) -> tuple[list[Held], list[Held]]:
         """Concerns and recommendations that hold for a persona, in the order of the profile."""
@@ -43,16 +43,25 @@ class Advising:
         return self._judge(persona.concerns), self._judge(persona.recommendations)
 
     def _judge(self, advice: Sequence[CompiledAdvice]) -> list[Held]:
-        common = self._common
-        judged = [self._held(one) if one.persona_dependent else common[one] for one in advice]
-        return [held for held in judged if held is not None]
+        common, seen = self._common, self._seen
+        judged = []
+        for one in advice:
+            if one.persona_dependent:
+                if one.condition.evaluate(seen):
+                    judged.append(self._worded(one))
+                continue
+            if one not in common:
+                common[one] = self._worded(one) if one.condition.evaluate(seen) else None
+            held = common[one]
+            if held is not None:
+                judged.append(held)
+        return judged
 
-    def _held(self, one: CompiledAdvice) -> Held | None:
-        condition = one.condition
-        if not condition.evaluate(self._seen):
-            return None
-        saw = ", ".join([f"{name} is {self._shown(name)}" for name in condition.facts])
-        return Held(one, f"{condition.text}: {saw}")
+    def _worded(self, one: CompiledAdvice) -> Held:
+        text, names = one.condition.text, one.condition.facts
+        if len(names) == 1:
+            return Held(one, f"{text}: {names[0]} is {self._shown(names[0])}")
+        return Held(one, f"{text}: {', '.join([f'{name} is {self._shown(name)}' for name in names])}")
 
     def _see(self, name: str, ends: Ends | None) -> None:
         if ends is None:

@@ -6,6 +6,7 @@ one takes several times as long as the arithmetic, so what a profile says is wri
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from struct import Struct
 
@@ -25,7 +26,7 @@ _TWO = Struct("<BdBd").pack
 _THREE = Struct("<BdBdBd").pack
 _POINT = Struct("<BBBdBdBd").pack
 _RANGE = Struct("<BBBdBd").pack
-_FIRST, _SECOND, _THIRD, _FOURTH = (number << 3 | _DOUBLE for number in (1, 2, 3, 4))
+_FIRST, _SECOND, _THIRD, _FOURTH, _EIGHTH = (number << 3 | _DOUBLE for number in (1, 2, 3, 4, 8))
 
 
 def number_field(number: int, value: float) -> bytes:
@@ -64,7 +65,7 @@ class FeatureEncoder:
             for one in (*persona.concerns, *persona.recommendations)
         }
         self._personas = {name: text_field(1, name) for name in profile.personas}
-        self._weights: dict[tuple[str, tuple[bool, ...]], bytes] = {}
+        self._shares: dict[tuple[bool, ...], Mapping[str, bytes]] = {}
         self._origin = f"default of the profile {profile.profile.metadata.name}"
 
     def encode(self, feature: FeatureScore) -> bytes:
@@ -74,9 +75,11 @@ class FeatureEncoder:
         for encoder, score in zip(self._dimensions, scores.dimensions, strict=True):
             parts.append(bytes_field(3, encoder.encode(feature, score, self._origin)))
         known = tuple([one.ends is not None for one in scores.dimensions])
-        views = list(feature.views())
+        shares = self._shares_of(known)
         held: dict[int, bytes] = {}
-        parts += [bytes_field(4, self._view(view, known, held)) for view in views]
+        # Told apart by place in memory, so all are there until the last is written.
+        views = list(feature.views())
+        parts += [bytes_field(4, self._view(view, shares, held)) for view in views]
         overall = scores.overall
         if overall is not None:
             parts.append(_ends_field(5, overall))
@@ -86,38 +89,43 @@ class FeatureEncoder:
                 parts.append(text_field(7, name))
         return b"".join(parts)
 
-    def _view(self, view: PersonaView, known: tuple[bool, ...], written: dict[int, bytes]) -> bytes:
+    def _view(self, view: PersonaView, shares: Mapping[str, bytes], written: dict[int, bytes]) -> bytes:
         """The bytes of a PersonaScore."""
-        persona, overall = view.persona, view.overall
+        persona, (ends, _, coverage), concerns, recommendations, sensitivities = view
         parts = [self._personas[persona.name]]
-        if overall.ends is not None:
-            parts.append(_ends_field(2, overall.ends))
-            parts.append(self._bands[self._profile.band(overall.ends)])
-        parts.append(number_field(3, overall.coverage))
-        parts.append(self._shares(persona, known))
-        parts += [self._held(6, held, written) for held in view.concerns]
-        parts += [self._held(7, held, written) for held in view.recommendations]
+        if ends is not None:
+            parts.append(_ends_field(2, ends))
+            parts.append(self._bands[self._profile.band(ends)])
+        parts.append(_NUMBER(_THIRD, coverage))
+        parts.append(shares[persona.name])
+        if concerns:
+            parts += [self._held(6, held, written) for held in concerns]
+        if recommendations:
+            parts += [self._held(7, held, written) for held in recommendations]
         heads = self._sensitivities
         parts += [
             heads[place] + _THREE(_SECOND, to_best, _THIRD, to_worst, _FOURTH, per_unit)
-            for _, place, to_best, to_worst, per_unit in view.sensitivities
+            for _, place, to_best, to_worst, per_unit in sensitivities
         ]
         return b"".join(parts)
 
-    def _shares(self, persona: CompiledPersona, known: tuple[bool, ...]) -> bytes:
-        """What dimensions weigh, which depends on no number but on which of them have a score."""
-        key = (persona.name, known)
-        written = self._weights.get(key)
+    def _shares_of(self, known: tuple[bool, ...]) -> Mapping[str, bytes]:
+        """What dimensions weigh for each persona: it depends on no number, but on which of them have a score."""
+        written = self._shares.get(known)
         if written is None:
-            pairs = list(zip(persona.weights, known, strict=True))
-            total = sum(weight for weight, there in pairs if there)
-            shares = [weight / total if there and total else 0.0 for weight, there in pairs]
-            fields = (
-                bytes_field(5, text_field(1, name) + _TWO(_SECOND, weight, _THIRD, share))
-                for name, weight, share in zip(self._names, persona.weights, shares, strict=True)
-            )
-            written = self._weights[key] = b"".join(fields)
+            written = self._shares[known] = {
+                name: self._write_shares(persona, known) for name, persona in self._profile.personas.items()
+            }
         return written
+
+    def _write_shares(self, persona: CompiledPersona, known: tuple[bool, ...]) -> bytes:
+        pairs = list(zip(persona.weights, known, strict=True))
+        total = sum(weight for weight, there in pairs if there)
+        shares = [weight / total if there and total else 0.0 for weight, there in pairs]
+        return b"".join(
+            bytes_field(5, text_field(1, name) + _TWO(_SECOND, weight, _THIRD, share))
+            for name, weight, share in zip(self._names, persona.weights, shares, strict=True)
+        )
 
     def _held(self, number: int, held: Held, written: dict[int, bytes]) -> bytes:
         """The bytes of a Concern or a Recommendation, which have the same fields; many hold for several personas."""
@@ -146,30 +154,38 @@ class _DimensionEncoder:
         parts = [self._head, number_field(4, score.coverage)]
         if score.ends is not None:
             parts.append(_ends_field(3, score.ends))
-        parts += [one.encode(feature, score.weight, origin) for one in self._inputs]
+        ends = feature.scores.inputs
+        for one in self._inputs:
+            found = ends[one.place]
+            parts.append(one.dropped if found is None else one.encode(feature, found, score.weight, origin))
         return b"".join(parts)
 
 
 class _InputEncoder:
-    """Writes how an input came to its score, as field 5 of its dimension."""
+    """Writes how an input came to its score, as field 5 of its dimension.
+
+    Attributes:
+        place: of the input in the profile.
+        dropped: what is written where it is not known.
+
+    """
 
     def __init__(self, compiled: CompiledInput) -> None:
         one = compiled.input
-        self._compiled = compiled
+        self._input = one
+        self._weight = compiled.weight
+        self.place = compiled.place
         self._name = text_field(1, one.name)
         assumed = bytes((9 << 3 | _VARINT, 1)) if one.basis == ASSUMED else b""
         self._tail = number_field(7, one.weight) + assumed
-        self._dropped = bytes_field(5, self._name + _source(pb.INPUT_SOURCE_DROPPED) + self._tail)
+        self.dropped = bytes_field(5, self._name + _source(pb.INPUT_SOURCE_DROPPED) + self._tail)
 
-    def encode(self, feature: FeatureScore, known: float, origin: str) -> bytes:
+    def encode(self, feature: FeatureScore, ends: Ends, known: float, origin: str) -> bytes:
         """The bytes of an InputScore; `known` is the weight of what is known in its dimension."""
-        one = self._compiled
-        ends = feature.scores.inputs[one.place]
-        if ends is None:
-            return self._dropped
-        value = text_field(2, show_value(one.input, feature.values.known[one.place]))
-        source = _GIVEN if one.place not in feature.values.defaulted else _DEFAULT + text_field(4, origin)
-        share = number_field(8, one.weight / known)
+        place, values = self.place, feature.values
+        value = text_field(2, show_value(self._input, values.known[place]))
+        source = _DEFAULT + text_field(4, origin) if place in values.defaulted else _GIVEN
+        share = _NUMBER(_EIGHTH, self._weight / known)
         return bytes_field(5, b"".join((self._name, value, source, _ends_field(6, ends), share, self._tail)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from trueline_server.scoring.advising import Advising, Held
@@ -23,8 +22,7 @@ class PersonaView(NamedTuple):
     sensitivities: list[Sensitivity]
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureScore:
+class FeatureScore(NamedTuple):
     """A feature that was scored.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from trueline_rules.names import hint, quoted
 from trueline_rules.scoring_model import InputType, OnMissing, ScoringInput
@@ -16,8 +16,7 @@ Given = float | str | bool | Interval | None
 _MOST_VIOLATIONS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(NamedTuple):
     """Values of the inputs of a profile, in their order.
 
     Attributes:

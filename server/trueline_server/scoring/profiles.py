@@ -128,7 +128,6 @@ class CompiledProfile:
         by_name: the same by name.
         dimensions: in the order of the profile.
         personas: by name.
-        advice: concerns and recommendations that are the same for everybody whom they are for.
 
     """
 
@@ -138,7 +137,6 @@ class CompiledProfile:
     by_name: Mapping[str, CompiledInput]
     dimensions: tuple[CompiledDimension, ...]
     personas: Mapping[str, CompiledPersona]
-    advice: tuple[CompiledAdvice, ...]
 
     def band(self, ends: Ends | None) -> str:
         """Name of the band that a score lies in; "" if it lies in several or there is no score."""
@@ -201,7 +199,6 @@ def compile_profile(profile: ScoringProfile, revision: str) -> CompiledProfile:
         by_name={one.name: one for one in inputs},
         dimensions=tuple(dimensions),
         personas=personas,
-        advice=tuple(one for one in (*concerns, *recommendations) if not one.persona_dependent),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trueline_server.scoring.profiles import CompiledInput, CompiledPersona, CompiledProfile, Interval, Known
+from trueline_server.scoring.profiles import CompiledInput, CompiledPersona, CompiledProfile, Ends, Interval, Known
 from trueline_server.scoring.scores import DimensionScore, OverallScore, Scores
 
 # What an input could change of the score of its dimension: its place in the profile; what is won if it is as good as
@@ -19,7 +19,7 @@ Sensitivity = tuple[float, int, float, float, float]
 def leverages(profile: CompiledProfile, values: Sequence[Known | None], scores: Scores) -> list[list[Leverage]]:
     """What each input could change of its dimension, from the middle of its range; by dimension."""
     return [
-        [_leverage(one, values[one.place], scores.inputs[one.place], score) for one in dimension.inputs]
+        _leverages(dimension.inputs, values, scores.inputs, score)
         for dimension, score in zip(profile.dimensions, scores.dimensions, strict=True)
     ]
 
@@ -31,8 +31,7 @@ def sensitivities(
     levers: Sequence[Sequence[Leverage]],
 ) -> list[Sensitivity]:
     """What each input could change for a persona, the largest first; none of those in dimensions without weight."""
-    middle = overall.middle
-    if middle is None:
+    if overall.ends is None:
         return []
     known = overall.weight
     found: list[Sensitivity] = []
@@ -46,6 +45,7 @@ def sensitivities(
             ]
         else:
             # The dimension would come in beside the others.
+            middle = (overall.ends[0] + overall.ends[1]) / 2
             part = weight / (known + weight)
             found += [
                 (-part * (best - worst), place, part * (best - middle), part * (middle - worst), 0.0)
@@ -55,19 +55,26 @@ def sensitivities(
     return found
 
 
-def _leverage(
-    one: CompiledInput, value: Known | None, ends: tuple[float, float] | None, dimension: DimensionScore
-) -> Leverage:
-    weight, middle = one.weight, dimension.middle
-    if middle is None:
-        return one.place, one.best, one.worst, 0.0
-    if ends is None:
-        # It would come in beside those that are known.
-        part = weight / (dimension.weight + weight)
-        return one.place, part * (one.best - middle), part * (middle - one.worst), 0.0
-    share = weight / dimension.weight
-    now = (ends[0] + ends[1]) / 2
-    slope = 0.0
-    if one.curve is not None:
-        slope = one.curve.slope(value.middle if isinstance(value, Interval) else value)  # type: ignore[arg-type]
-    return one.place, share * (one.best - now), share * (now - one.worst), share * slope
+def _leverages(
+    inputs: Sequence[CompiledInput],
+    values: Sequence[Known | None],
+    scores: Sequence[Ends | None],
+    dimension: DimensionScore,
+) -> list[Leverage]:
+    if dimension.ends is None:
+        return [(one.place, one.best, one.worst, 0.0) for one in inputs]
+    middle = (dimension.ends[0] + dimension.ends[1]) / 2
+    known, found = dimension.weight, []
+    for one in inputs:
+        place, weight, slope = one.place, one.weight, 0.0
+        ends = scores[place]
+        if ends is None:
+            # It would come in beside those that are known.
+            share, now = weight / (known + weight), middle
+        else:
+            share, now = weight / known, (ends[0] + ends[1]) / 2
+            if one.curve is not None:
+                value = values[place]
+                slope = one.curve.slope(value.middle if type(value) is Interval else value)  # type: ignore[arg-type]
+        found.append((place, share * (one.best - now), share * (now - one.worst), share * slope))
+    return found
