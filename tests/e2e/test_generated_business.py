@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from trueline import Band, TruelineClient
+from trueline import Band, ChurnTraining, TruelineClient
 
 from benchmarks.server_process import ServerProcess
 
@@ -52,6 +53,31 @@ def test_board_with_all_kpis(server: ServerProcess) -> None:
     assert state.events == EVENTS
 
 
+def test_who_closes_the_account_is_learned_from_what_users_do(server: ServerProcess) -> None:
+    """The pack's second model needs no fact: it learns from metrics, ranks well, and who is quiet is likely to go."""
+    _, summary, errors = _generate(server)
+    assert errors == ""
+    with TruelineClient(server.address) as client:
+        client.status(min_position=summary["position"], timeout=60.0)
+        end = datetime.fromisoformat(END)
+        begun = client.train_churn_model(document="closures", at=end)
+        trained = client.wait_operation(begun.name, timeout=120.0).result
+        segments = client.list_churn_segments(document="closures", at=end)
+
+    assert isinstance(trained, ChurnTraining)
+    assert trained.model is not None
+    assert trained.model.summary.active, trained.model.summary.failed_check
+    assert trained.model.features_at == end - timedelta(days=30)
+    assert 0.75 < trained.model.validated.auc < 0.98
+    activity = next(shape for shape in trained.model.shapes if shape.name == "active_days_30d")
+    assert activity.importance > 0.3
+    assert activity.log_odds[0] > 0 > activity.log_odds[-1]
+    found = {one.name: one for one in segments.segments}
+    assert segments.method == "model"
+    assert found["never_arrived"].accounts > 20
+    assert found["never_arrived"].mean_probability > 4 * found[""].mean_probability
+
+
 def test_again_is_all_duplicates(server: ServerProcess) -> None:
     """The same seed and end again change nothing: every event is there already."""
     _generate(server)
@@ -91,10 +117,10 @@ def test_held_back(tmp_path: Path) -> None:
 
 
 def test_no_server() -> None:
-    """Without a server the command ends with status 1 and says how to start one."""
+    """Without a server the command ends with status 3 and says how to start one."""
     command = [sys.executable, "-m", "trueline_cli", "generate", "--events", "1000", "--address", "127.0.0.1:9"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "trueline up" in done.stderr
     assert not Path("127.0.0.1:9").exists()

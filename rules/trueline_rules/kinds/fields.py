@@ -27,6 +27,7 @@ STANDARD_ROLES = frozenset(
         "suggestion",
         "subscription",
         "cancellation",
+        "closure",
         "touch",
         "conversion",
         "sponsor_deal_due",

@@ -66,6 +66,8 @@ def _draw_active(rng: np.random.Generator, people: People, midnight_us: int, unt
     known = int(np.searchsorted(people.signed_up_us, midnight_us))
     age_days = (midnight_us + b.DAY_US // 2 - people.signed_up_us[:known]) / b.DAY_US
     factor = b.WEEKDAY_FACTORS[(midnight_us // b.DAY_US + 3) % 7] * b.share_of_day(until_us)
+    ahead = np.clip((people.left_us[:known] - midnight_us) / (b.FADING_DAYS * b.DAY_US), 0.0, 1.0)
+    factor = factor * (b.FADED + (1.0 - b.FADED) * ahead**2)
     comes = rng.random(known) < b.activity_chance(age_days) * people.vigour[:known] * factor
     comes &= people.left_us[:known] >= midnight_us + b.DAY_US
     return np.flatnonzero(comes).astype(np.int32)

@@ -19,6 +19,7 @@ SIGNED_UP, LOGGED_IN, WORKFLOW, SUGGESTION, SUBSCRIBED, UNSUBSCRIBED, PAID, REFU
 # Those of sponsors, who are no users.
 DEAL_STARTED, DEAL_DUE, DEAL_RENEWED, DEAL_ENDED, CAMPAIGN_SPENT, CAMPAIGN_CONVERTED, CAMPAIGN_FINISHED = range(11, 18)
 TOUCHED = 18
+CLOSED = 19
 NAMES = (
     "user_signed_up",
     "user_logged_in",
@@ -39,6 +40,7 @@ NAMES = (
     "campaign_converted",
     "campaign_finished",
     "campaign_touched",
+    "account_closed",
 )
 
 PERSONAS = ("solo_podcaster", "producer", "agency", "brand", "data_marketer")
@@ -85,6 +87,9 @@ TRIAL_DAYS = (2.0, 14.0)
 LEAVING_ACTIVATED = 0.035
 LEAVING_OTHERS = 0.075
 UNSUBSCRIBING = 0.02
+# Whoever leaves comes less and less often in so many days before, down to this share of the usual chance.
+FADING_DAYS = 60.0
+FADED = 0.05
 REFUND_SHARE = 0.02
 
 # Chance to be active on a day of age a (days): ACTIVE_LATER + ACTIVE_EARLY * exp(-a / ACTIVE_FADE_DAYS).

@@ -80,6 +80,7 @@ def draw_lifecycle(rng: np.random.Generator, people: People, *, start_us: int, e
         moments(b.WORKFLOW, people.activated_us, rows, detail=(rng.random(len(rows)) * 1000).astype(np.int32)),
         moments(b.SUBSCRIBED, people.subscribed_us, rows),
         moments(b.UNSUBSCRIBED, people.unsubscribed_us, rows),
+        _closings(people),
         moments(b.INVITED, people.invited_us[invited], people.inviter[invited]),
         moments(b.ACCEPTED, joined + MINUTE_US, rows[invited], detail=people.inviter[invited]),
         _draw_idle_invites(rng, people, joined),
@@ -89,6 +90,16 @@ def draw_lifecycle(rng: np.random.Generator, people: People, *, start_us: int, e
     everything = join(parts)
     inside = np.flatnonzero((everything.at_us >= start_us) & (everything.at_us < end_us))
     return everything.take(inside).in_order()
+
+
+def _closings(people: People) -> Moments:
+    """An account is closed by its last user, a minute after leaving."""
+    last = np.zeros(len(people), dtype=np.int64)
+    np.maximum.at(last, people.account, people.left_us)
+    of_last = np.flatnonzero(people.left_us == last[people.account])
+    _, first = np.unique(people.account[of_last], return_index=True)
+    users = of_last[first].astype(np.int32)
+    return moments(b.CLOSED, people.left_us[users] + MINUTE_US, users)
 
 
 def _draw_idle_invites(rng: np.random.Generator, people: People, joined_us: b.Longs) -> Moments:

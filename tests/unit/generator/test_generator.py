@@ -128,6 +128,10 @@ class _Business:
             self.spent[month] += float(event["value"])  # type: ignore[arg-type]
             return
         assert isinstance(user, str)
+        if name == "account_closed":
+            # Whoever leaves was there, but does nothing by it.
+            assert user in self.joined
+            return
         if name == "user_signed_up":
             assert user not in self.joined
             self.joined[user] = at
@@ -170,6 +174,33 @@ def test_believable_business() -> None:
     assert 2.5 < arpu / churn / acquisition < 5.0
     assert 0.05 < business.money[may] / business.money[april] - 1 < 0.20
     assert 0.25 < invitees / len(business.inviters[may]) < 0.55
+
+
+def test_accounts_fade_before_they_are_closed() -> None:
+    """Each is closed once, by its last user, who does nothing after; those that will be closed within a month have had
+    half as many days of activity in the month before as those that stay, or fewer.
+    """
+    events = [one for one in _table(100_000).to_pylist() if one["user_id"] and one["name"] != "campaign_touched"]
+    closed = {one["account_id"]: one for one in events if one["name"] == "account_closed"}
+    then = END - timedelta(days=30)
+    days: defaultdict[str, set[date]] = defaultdict(set)
+    for one in events:
+        account, at = one["account_id"], one["occurred_at"]
+        if account in closed and one["name"] not in ("account_closed", "payment_refunded"):
+            assert at < closed[account]["occurred_at"]
+        if then - timedelta(days=30) < at <= then:
+            days[account].add(at.date())
+    joined = {one["account_id"] for one in events if one["occurred_at"] <= then - timedelta(days=30)}
+    joined -= {account for account, one in closed.items() if one["occurred_at"] <= then}
+    leaving = joined & closed.keys()
+    active = {
+        kind: sum(len(days[account]) for account in some) / len(some)
+        for kind, some in (("leaving", leaving), ("staying", joined - leaving))
+    }
+
+    assert len(closed) == sum(one["name"] == "account_closed" for one in events)
+    assert 0.02 < len(leaving) / len(joined) < 0.12
+    assert active["leaving"] < active["staying"] / 2
 
 
 def test_deals_of_sponsors_run_for_terms() -> None:
