@@ -6,6 +6,7 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -57,9 +58,10 @@ def test_a_prediction_adds_up_to_its_probability(shared_server: ServerProcess) -
     log_odds = one.base_log_odds + sum(effect.log_odds for effect in one.outlook.effects)
     assert one.outlook.probability == pytest.approx(1 / (1 + math.exp(-log_odds)), abs=1e-9)
     seen = {effect.name: effect.value for effect in one.outlook.effects}
-    days = (date(2025, 12, 11) - date(1970, 1, 1)).days
-    assert {name: seen[name] for name in ("since", "fee")} == {"since": str(days), "fee": "1234.5"}
-    assert {effect.value for effect in other.outlook.effects if effect.name == "since"} == {str(days - 29)}
+    assert {name: seen[name] for name in ("since", "fee")} == {"since": "2025-12-11", "fee": "1234.5"}
+    assert {effect.value for effect in other.outlook.effects if effect.name == "since"} == {"2025-11-12"}
+    since = next(shape for shape in trained.model.shapes if shape.name == "since")
+    assert re.fullmatch(r"(below )?2025-\d\d-\d\d", since.bins[0])
 
 
 def test_a_table_of_other_columns_is_refused_and_what_it_lacks_is_told(shared_server: ServerProcess) -> None:

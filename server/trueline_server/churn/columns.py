@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +16,10 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Codes: TypeAlias = npt.NDArray[np.int32]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 MISSING = -1
+# Dates become days since then; see `reading` for how they are written.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_S = 86_400
+ISO, ISO_DAY = "ISO 8601", "ISO 8601 day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Numbers:
     def shown(self, row: int) -> str:
         """A value for people; "" = missing."""
         value = float(self.values[row])
-        return "" if np.isnan(value) else f"{value:.10g}"
+        return "" if np.isnan(value) else number_shown(value, self.way, digits=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,24 @@ class Texts:
 
 
 Column: TypeAlias = Numbers | Texts
+
+
+def number_shown(value: float, way: str, *, digits: int = 6, edge: bool = False) -> str:
+    """A number for people: where numbers were written as dates, the date; `edge` = a border between bins."""
+    plain = f"{value:.{digits}g}"
+    if way == ISO:
+        return _instant(value, plain).removesuffix(" 00:00")
+    if way != ISO_DAY and not way.startswith("%"):
+        return plain
+    # Of whole days, those below an edge between two are those before the later one.
+    return _instant(math.ceil(value) if edge else math.floor(value), plain).removesuffix(" 00:00")
+
+
+def _instant(days: float, otherwise: str) -> str:
+    try:
+        return f"{EPOCH + timedelta(days=days):%Y-%m-%d %H:%M}"
+    except OverflowError:
+        return otherwise
 
 
 def numbers(values: Sequence[float | None], way: str = "") -> Numbers:

@@ -8,8 +8,8 @@ from enum import StrEnum
 import numpy as np
 
 from trueline_server.churn.columns import Accounts, Floats
-from trueline_server.churn.effects import Bins, NumberBins
-from trueline_server.churn.fitted import FittedModel
+from trueline_server.churn.effects import NumberBins
+from trueline_server.churn.fitted import FittedModel, Profile
 
 SCORE = "score"
 # A bin of nobody counts as one of so small a share, so that one account in it is no infinite distance.
@@ -71,12 +71,11 @@ class DriftCount:
         """What differs, the greatest PSI first; there must be accounts."""
         limits = (shifted, drifted)
         found = [
-            _compare(profile.feature, profile.bins, np.array(profile.shares), counts / self.accounts, limits)
+            _compare(profile, counts / self.accounts, limits)
             for profile, counts in zip(self._model.profiles, self._counts, strict=True)
         ]
-        then = np.array([*self._model.score_shares, 0.0])
-        now = np.append(self._scores / self.accounts, 0.0)
-        found.append(_compare(SCORE, NumberBins(self._model.score_edges), then, now, limits))
+        score = Profile(SCORE, NumberBins(self._model.score_edges), (*self._model.score_shares, 0.0))
+        found.append(_compare(score, np.append(self._scores / self.accounts, 0.0), limits))
         return tuple(sorted(found, key=lambda drift: (-drift.psi, drift.feature)))
 
 
@@ -93,11 +92,13 @@ def worst(drifts: tuple[Drift, ...]) -> Verdict:
     return max((drift.verdict for drift in drifts), key=order.index, default=Verdict.STABLE)
 
 
-def _compare(feature: str, bins: Bins, then: Floats, now: Floats, limits: tuple[float, float]) -> Drift:
+def _compare(profile: Profile, now: Floats, limits: tuple[float, float]) -> Drift:
+    bins, then = profile.bins, np.array(profile.shares)
     found = psi(then, now)
     apart = now - then
     ordered = np.abs(np.cumsum(apart)).max() if isinstance(bins, NumberBins) else np.abs(apart).sum() / 2
     shifted, drifted = limits
     verdict = Verdict.DRIFTED if found >= drifted else Verdict.SHIFTED if found >= shifted else Verdict.STABLE
     most = int(np.abs(apart).argmax())
-    return Drift(feature, found, float(ordered), verdict, bins.labels()[most], float(then[most]), float(now[most]))
+    moved = bins.labels(profile.way)[most]
+    return Drift(profile.feature, found, float(ordered), verdict, moved, float(then[most]), float(now[most]))

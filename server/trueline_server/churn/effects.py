@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trueline_server.churn.columns import MISSING, Column, Floats, Numbers, Texts
+from trueline_server.churn.columns import MISSING, Column, Floats, Numbers, Texts, number_shown
 
 Places: TypeAlias = npt.NDArray[np.intp]
 # A model knows so many texts of a feature, each of at least so many accounts; the others are one bin.
@@ -41,9 +41,9 @@ class NumberBins:
         found = np.searchsorted(np.array(self.edges), column.values, side="right")
         return np.where(column.missing, self.size - 1, found)
 
-    def labels(self) -> tuple[str, ...]:
-        """Each bin for people."""
-        edges = [f"{edge:.6g}" for edge in self.edges]
+    def labels(self, way: str = "") -> tuple[str, ...]:
+        """Each bin for people; `way` is how the numbers were written, see Numbers."""
+        edges = [number_shown(edge, way, edge=True) for edge in self.edges]
         if not edges:
             return ("any", "missing")
         inner = [f"{low} to {high}" for low, high in itertools.pairwise(edges)]
@@ -72,8 +72,8 @@ class LevelBins:
         assert MISSING == -1
         return places[column.codes]
 
-    def labels(self) -> tuple[str, ...]:
-        """Each bin for people."""
+    def labels(self, _way: str = "") -> tuple[str, ...]:
+        """Each bin for people; texts are as they are."""
         return (*self.levels, "other", "missing")
 
 

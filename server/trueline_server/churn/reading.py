@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from trueline_server.churn.columns import Column, Flags, Numbers, numbers, texts
+from trueline_server.churn.columns import DAY_S, EPOCH, ISO, ISO_DAY, Column, Flags, Numbers, numbers, texts
 
 Raw = Sequence[str | None]
 
@@ -20,9 +20,6 @@ _DRESSED = re.compile(r"[-+]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s?
 _DECIMAL_COMMA = re.compile(r"[-+]?[$€£]?\s?(?:\d{1,3}(?:[.\s]\d{3})+|\d+)(?:,\d+)?\s?[%$€£]?")
 _FORMATS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %d, %Y", "%d %b %Y", "%d-%b-%Y")
 _LEADING_ZERO = re.compile(r"0\d+")
-_ISO = "ISO 8601"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_S = 86_400
 # What a label says of somebody who left, and of somebody who stayed; in lower case.
 LEFT = frozenset(
     {
@@ -41,7 +38,7 @@ _LABEL_NAMES = (
     "churn flag", "churn status", "customer status", "left", "cancelled", "canceled", "target churn", "has churned",
 )  # fmt: skip
 _ID_NAMES = ("customerid", "customer id", "account id", "user id", "client id", "clientnum", "id")
-_SHOWN = 5
+_SHOWN, _NAMED = 5, 12
 
 
 class TableError(ValueError):
@@ -51,6 +48,11 @@ class TableError(ValueError):
         super().__init__(f"{field} {description}")
         self.field = field
         self.description = description
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names for a message."""
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
 def plain_name(name: str) -> str:
@@ -138,6 +140,12 @@ def _decimal_comma(text: str) -> float:
     return float(re.sub(r"[$€£.%\s]", "", text).replace(",", "."))
 
 
+def _iso_day(text: str) -> float:
+    if len(text) != len("1970-01-01"):
+        raise ValueError(text)
+    return _iso_days(text)
+
+
 def _iso_days(text: str) -> float:
     if len(text) < len("1970-01-01"):
         raise ValueError(text)
@@ -149,10 +157,12 @@ def _days_by(form: str) -> Callable[[str], float]:
 
 
 def _days(at: datetime) -> float:
-    return ((at.replace(tzinfo=UTC) if at.tzinfo is None else at) - _EPOCH).total_seconds() / _DAY_S
+    return ((at.replace(tzinfo=UTC) if at.tzinfo is None else at) - EPOCH).total_seconds() / DAY_S
 
 
-_DATES: Mapping[str, Callable[[str], float]] = {_ISO: _iso_days} | {form: _days_by(form) for form in _FORMATS}
+_DATES: Mapping[str, Callable[[str], float]] = {ISO_DAY: _iso_day, ISO: _iso_days} | {
+    form: _days_by(form) for form in _FORMATS
+}
 # How numbers are written that are not plain: what reads them, and what people are told. The first that reads all is it.
 _WAYS: Mapping[str, tuple[Callable[[str], float], str]] = {
     "thousands comma": (_dressed, "read as numbers"),
@@ -173,8 +183,10 @@ def find_label(names: Sequence[str]) -> str:
     found = [name for name in names if plain_name(name) in _LABEL_NAMES]
     if len(found) == 1:
         return found[0]
-    told = f"could be {', '.join(found)}" if found else "is not given, and no column has the name of one"
-    raise TableError("label", f"{told}; say which column tells who left")
+    if found:
+        raise TableError("label", f"could be {', '.join(found)}; say which column tells who left")
+    told = "is not given, and no column has the name of one; say which column tells who left; there are"
+    raise TableError("label", f"{told} {listed(names)}")
 
 
 def find_id(columns: Mapping[str, Raw]) -> str:
@@ -215,5 +227,6 @@ def read_labels(name: str, values: Raw, *, churned: str = "") -> tuple[Flags, Fl
     if not known.all():
         notes.append(f"{int((~known).sum())} rows without a label were left out")
     if len(found - meant) > 1:
-        notes.append(f"of {name}, {' and '.join(sorted(found - meant))} count as stayed")
+        *others, last = sorted(found - meant)
+        notes.append(f"{', '.join(others)} and {last} count as stayed")
     return np.isin(stripped, sorted(meant)), known, notes

@@ -21,7 +21,14 @@ from trueline_server.churn.operation import ChurnTraining
 from trueline_server.churn.outlook import Foresight
 from trueline_server.churn.reading import Raw, TableError
 from trueline_server.churn.service import ChurnService, accounts_of
-from trueline_server.churn.tables import facts_of_rows, read_rows, require_features, row_ids, unknown_features
+from trueline_server.churn.tables import (
+    facts_of_rows,
+    no_column,
+    read_rows,
+    require_features,
+    row_ids,
+    unknown_features,
+)
 from trueline_server.errors import invalid_field
 from trueline_server.operations.mapping import map_operation_to_proto
 from trueline_server.transport.tenant import current_tenant
@@ -124,7 +131,7 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
         if rows > _MOST_ROWS:
             raise invalid_field("table", f"has {rows:,} rows, at most {_MOST_ROWS:,} are answered; send several calls")
         if request.id and request.id not in columns:
-            raise invalid_field("id", f"is '{request.id}', which is no column of the table")
+            raise invalid_field("id", no_column(request.id, columns))
         _require_features(columns, foresight)
         ids = row_ids(columns[request.id] if request.id else None, rows)
         document = self._service.known(tenant, request.document)

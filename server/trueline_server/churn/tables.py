@@ -19,14 +19,13 @@ from trueline_server.churn.reading import (
     blank,
     find_id,
     find_label,
+    listed,
     plain_number,
     read_column,
     read_labels,
     read_like,
 )
 from trueline_server.churn.screening import Note
-
-_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def read_labelled(
     """
     for field, name in (("label", label), ("id", id), *(("keep", one) for one in keep)):
         if name and name not in columns:
-            raise TableError(field, _no_column(name, columns))
+            raise TableError(field, no_column(name, columns))
     label = label or find_label(tuple(columns))
     id = id or find_id({name: values for name, values in columns.items() if name != label})  # noqa: A001
     labels, known, told = read_labels(label, columns[label], churned=churned)
@@ -95,7 +94,7 @@ def read_alike(columns: Mapping[str, Raw], labelled: Labelled, *, churned: str =
     needed = (labelled.label, *labelled.accounts.columns)
     lacking = next((name for name in needed if name not in columns), None)
     if lacking is not None:
-        raise TableError("test", f"has no column '{lacking}'; there are {_listed(tuple(columns))}")
+        raise TableError("test", f"has no column '{lacking}'; there are {listed(tuple(columns))}")
     labels, known, told = read_labels(labelled.label, columns[labelled.label], churned=churned)
     rows = np.flatnonzero(known)
     read = {
@@ -139,9 +138,9 @@ def require_features(columns: Mapping[str, Raw], features: Sequence[str]) -> Non
     """
     if any(name in columns for name in features):
         return
-    told = f"has no column of any feature: wanted are {_listed(features)}; there are {_listed(tuple(columns))}"
+    told = f"has no column of any feature: wanted are {listed(features)}; there are {listed(tuple(columns))}"
     meant = {near: name for name in features if (near := nearest(name, columns)) is not None}
-    renamed = ", ".join(f"'{near}' to '{name}'" for near, name in list(meant.items())[:_NAMED])
+    renamed = ", ".join(f"'{near}' to '{name}'" for near, name in meant.items())
     raise TableError("table", f"{told}; rename {renamed}" if renamed else told)
 
 
@@ -177,11 +176,8 @@ def _typed(value: str, kind: str) -> object:
     return plain_number(value)
 
 
-def _no_column(name: str, columns: Mapping[str, Raw]) -> str:
+def no_column(name: str, columns: Mapping[str, Raw]) -> str:
+    """What is said of a column that is not there."""
     near = nearest(name, columns)
     meant = f"; did you mean '{near}'?" if near is not None else ""
-    return f"is '{name}', which is no column; there are {_listed(tuple(columns))}{meant}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return f"is '{name}', which is no column; there are {listed(tuple(columns))}{meant}"

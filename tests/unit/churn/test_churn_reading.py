@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from trueline_server.churn.columns import Numbers, Texts, numbers, texts
+from trueline_server.churn.effects import NumberBins
 from trueline_server.churn.fitted import read_model, write_model
 from trueline_server.churn.fitting.training import train
 from trueline_server.churn.model import Trained
@@ -23,6 +24,19 @@ def test_a_table_needs_a_column_of_some_feature() -> None:
     )
     with pytest.raises(TableError, match=r"wanted are tenure; there are x$"):
         require_features({"x": ["2"]}, ("tenure",))
+
+
+def test_days_are_shown_as_dates() -> None:
+    """Also the borders of bins: of whole days the next one, of instants with the time of day."""
+    days, _ = read_column(["2024-02-03", "2024-02-04"])
+    times, _ = read_column(["2024-02-03T06:30", "2024-02-04"])
+    assert [days.shown(0), times.shown(0), times.shown(1)] == ["2024-02-03", "2024-02-03 06:30", "2024-02-04"]
+    assert isinstance(days, Numbers)
+    assert isinstance(times, Numbers)
+    edges = NumberBins((float(days.values.mean()),))
+    assert edges.labels(days.way) == ("below 2024-02-04", "2024-02-04 and more", "missing")
+    assert edges.labels(times.way) == ("below 2024-02-03 12:00", "2024-02-03 12:00 and more", "missing")
+    assert NumberBins((1e9,)).labels(days.way)[0] == "below 1e+09"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +68,7 @@ def test_labels_that_say_nothing_must_be_explained() -> None:
         read_labels("Status", ["a", "b"], churned="c")
     labels, _, notes = read_labels("Customer Status", ["Churned", "Stayed", "Joined"])
     assert list(labels) == [True, False, False]
-    assert notes == ["of Customer Status, Joined and Stayed count as stayed"]
+    assert notes == ["Joined and Stayed count as stayed"]
 
 
 def test_columns_are_read_as_what_all_of_their_values_are() -> None:
@@ -178,11 +192,11 @@ def test_a_model_reads_rows_as_it_learned_them() -> None:
     model = read_model(write_model(trained.model))
     rows = read_rows({"since": ["02/03/2024"], "fee": ["1.234"]}, model, ["a"])
     # 3 February, as 28 is no month.
-    assert [rows.columns[name].shown(0) for name in ("since", "fee")] == ["19756", "1234"]
+    assert [rows.columns[name].shown(0) for name in ("since", "fee")] == ["2024-02-03", "1234"]
 
     test = {"tenure": ["7"], "since": ["02/03/2024"], "fee": ["1.234"], "Churn": ["Yes"]}
     other = read_alike(test, found)
-    assert [other.accounts.columns[name].shown(0) for name in ("since", "fee")] == ["19756", "1234"]
+    assert [other.accounts.columns[name].shown(0) for name in ("since", "fee")] == ["2024-02-03", "1234"]
     assert list(other.labels) == [True]
     with pytest.raises(TableError, match="test has no column 'fee'; there are tenure, since, Churn"):
         read_alike({name: test[name] for name in ("tenure", "since", "Churn")}, found)

@@ -129,7 +129,7 @@ def show_models(models: Sequence[ChurnModelSummary]) -> None:
     made = style.table("model", "document", "trained", "form", "AUC", "held out", "", right=("AUC", "held out"))
     for one in models:
         held = style.NOTHING if one.held_out_auc is None else f"{one.held_out_auc:.3f}"
-        state = "active" if one.active else "refused" if one.failed_check else ""
+        state = "active" if one.active else "unused" if one.failed_check else ""
         trained = style.moment(one.trained_at, short=True)
         made.add_row(one.id, _short(one.document, 10), trained[5:], _short(one.form, 8), f"{one.auc:.3f}", held, state)
     style.show(made if models else "no model is kept; trueline churn train")
@@ -146,7 +146,8 @@ def show_predictions(found: ChurnPredictions) -> None:
         why = "; ".join(f"{e.name} {e.value} {e.log_odds:+.2f}" for e in one.outlook.effects[:_EFFECTS])
         known, leaves = f"{one.coverage * 100:.0f} %", _share(one.outlook.probability)
         made.add_row(one.id, leaves, known, one.outlook.segment, why or one.outlook.reason)
-    style.show(made if found.predictions else "nothing is known of these accounts")
+    if found.predictions:
+        style.show(made)
     if found.unknown_ids:
         style.show(f"nothing is known of: {', '.join(found.unknown_ids)}")
     if found.absent_features:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from trueline_server.churn.columns import Accounts, Column, Floats, Numbers
+from trueline_server.churn.columns import Accounts, Column, Floats, Numbers, number_shown
 from trueline_server.churn.effects import Bins, Effect, Line, NumberBins, PairTable, Table
 from trueline_server.churn.fitted import FittedModel, Profile
 from trueline_server.churn.fitting.binning import bins_of, shares_of
@@ -106,8 +106,11 @@ def _short(value: float) -> float:
 
 def _profile(name: str, column: Column) -> Profile:
     bins = bins_of(column, _PROFILE_BINS)
-    way = column.way if isinstance(column, Numbers) else ""
-    return Profile(name, bins, tuple(float(share) for share in shares_of(bins, column)), way)
+    return Profile(name, bins, tuple(float(share) for share in shares_of(bins, column)), _way(column))
+
+
+def _way(column: Column) -> str:
+    return column.way if isinstance(column, Numbers) else ""
 
 
 def _shape(effect: Effect, importance: float, columns: Mapping[str, Column]) -> Shape:
@@ -115,7 +118,7 @@ def _shape(effect: Effect, importance: float, columns: Mapping[str, Column]) -> 
         case Line():
             return _line_shape(effect, importance, columns[effect.feature])
         case Table():
-            labels, values = effect.bins.labels(), effect.values
+            labels, values = effect.bins.labels(_way(columns[effect.feature])), effect.values
             shares = shares_of(effect.bins, columns[effect.feature])
             kept = [place for place, share in enumerate(shares) if share > 0]
             return Shape(
@@ -135,7 +138,7 @@ def _line_shape(effect: Line, importance: float, column: Column) -> Shape:
     found = effect.add({effect.feature: Numbers(np.append(points, np.nan))})
     bins: Bins = NumberBins(tuple(float(edge) for edge in (points[1:] + points[:-1]) / 2))
     shares = shares_of(bins, column)
-    labels = [f"{point:.6g}" for point in points]
+    labels = [number_shown(float(point), _way(column)) for point in points]
     gaps = shares[-1] > 0
     return Shape(
         effect.name,
@@ -154,7 +157,7 @@ def _pair_shape(effect: PairTable, importance: float, columns: Mapping[str, Colu
     values = np.array(effect.values)
     order = np.argsort(-(counts * np.abs(values)), axis=None, kind="stable")[:_MOST_CELLS]
     cells = [divmod(int(cell), effect.bins[1].size) for cell in order if counts.flat[cell] > 0]
-    labels = [one.labels() for one in effect.bins]
+    labels = [of.labels(_way(columns[name])) for of, name in zip(effect.bins, effect.features, strict=True)]
     return Shape(
         effect.name,
         importance,
