@@ -131,7 +131,9 @@ def test_the_generated_business_has_every_class_and_reads_well(server: ServerPro
     assert max(map(len, told.splitlines())) <= 80
     for part in ("Activity", "workflows_30d", "since then", "Support: –"):  # noqa: RUF001
         assert part in told
-    assert "nobody: insufficient_data, –" in _cli(server, "health", "nobody")  # noqa: RUF001
+    told = _cli(server, "health", "nobody")
+    assert "nobody: insufficient_data, no score; 0 % of it is known" in told
+    assert "no score: it has no event, and no fact that the profile reads" in told
     assert "share" in _cli(server, "health", "--counts")
 
 

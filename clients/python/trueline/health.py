@@ -35,18 +35,19 @@ class AccountHealth:
 
     Attributes:
         account_id: which one.
-        score: 0 to 100; None if nothing is known.
+        score: 0 to 100; None if too little is known.
         health: class, e.g. "healthy"; "insufficient_data" if too little is known.
         coverage: weight of what is known in all, 0 to 1.
         persona: "" = not known.
-        dimensions: by name.
-        weights: by dimension.
-        score_before, health_before: as it was at `before_time`.
+        dimensions: by name; those of which anything is known have a score in every class.
+        weights: by dimension; none has a share where there is no score.
+        score_before, health_before: as it was at `before_time`; None if too little was known.
         moves: what moved since, the largest first; none where there is no score at one of the instants.
         recommendations: what to do, the most urgent first.
         churn: how likely it is to leave; None where nothing tells it.
         at: the instant that is told.
         dimensions_without_inputs: those of which nothing is known.
+        missing: why there is no score; "" if there is one.
 
     """
 
@@ -67,6 +68,7 @@ class AccountHealth:
     profile: str
     rule_revision: str
     dimensions_without_inputs: tuple[str, ...]
+    missing: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class ScoredAccount:
     """How one of many accounts is.
 
     Attributes:
-        score: 0 to 100; None if nothing is known.
+        score: 0 to 100; None if too little is known.
         dimensions: scores by name; None = nothing is known.
         churn_probability: None where nothing tells it.
 

@@ -62,6 +62,7 @@ def health(answer: pb.ScoreAccountHealthResponse) -> AccountHealth:
         profile=answer.profile,
         rule_revision=answer.rule_revision,
         dimensions_without_inputs=tuple(answer.dimensions_without_inputs),
+        missing=answer.missing,
     )
 
 

@@ -43,8 +43,9 @@ class Health:
         values: of its inputs.
         persona: as its fact says; "" = not known.
         weighed: the persona whose weights count.
-        scores: for that persona alone.
+        scores: for that persona alone; without an overall score where too little is known.
         name: of the class.
+        missing: why there is no score, for people; "" if there is one.
         recommendations: that hold, the most urgent first.
 
     """
@@ -54,6 +55,7 @@ class Health:
     weighed: CompiledPersona
     scores: Scores
     name: str
+    missing: str
     recommendations: Sequence[Held]
 
     @property
@@ -68,9 +70,13 @@ def health_of(profile: CompiledProfile, row: AccountRow) -> Health:
     persona = row.get("persona") or ""
     weighed = profile.personas.get(persona, profile.personas[EVERYBODY_ELSE])
     scores = score_values(profile, values.known, [weighed])
-    overall = scores.personas[0]
-    held = Advising(profile, values.known, scores).hold(weighed, overall)[1] if row else []
-    return Health(values, persona, weighed, scores, _class(profile, values, overall), held)
+    missing = _missing(profile, values, scores.personas[0], row)
+    if missing:
+        # A score of the little that is known would pass for one of the account.
+        scores = scores._replace(personas=(OverallScore(None, 0.0, scores.personas[0].coverage),))
+    held = Advising(profile, values.known, scores).hold(weighed, scores.personas[0])[1] if row else []
+    ends = scores.personas[0].ends
+    return Health(values, persona, weighed, scores, INSUFFICIENT if ends is None else profile.band(ends), missing, held)
 
 
 def take_values(profile: CompiledProfile, row: AccountRow) -> AccountValues:
@@ -114,10 +120,15 @@ def _has_default(one: CompiledInput, row: AccountRow) -> bool:
     return bool(row.get("active")) or not metric
 
 
-def _class(profile: CompiledProfile, values: AccountValues, overall: OverallScore) -> str:
-    lacking = any(
-        one.input.on_missing is OnMissing.REQUIRED and values.known[one.place] is None for one in profile.inputs
-    )
-    if lacking or overall.ends is None or overall.coverage < profile.profile.minimum_coverage:
-        return INSUFFICIENT
-    return profile.band(overall.ends)
+def _missing(profile: CompiledProfile, values: AccountValues, overall: OverallScore, row: AccountRow) -> str:
+    """Why there is no score, for people; "" if there is one."""
+    if not row:
+        return "it has no event, and no fact that the profile reads"
+    required = [one for one in profile.inputs if one.input.on_missing is OnMissing.REQUIRED]
+    lacking = [one.name for one in required if values.known[one.place] is None]
+    if lacking:
+        return f"{', '.join(lacking)} must be known"
+    least = profile.profile.minimum_coverage
+    if overall.coverage < least:
+        return f"coverage is {overall.coverage:.4g}, below the minimum of {least:.4g}"
+    return "" if overall.ends is not None else "what is known of it has no weight"

@@ -45,6 +45,7 @@ def map_health_to_proto(
             for one in now.recommendations
         ],
         profile=profile.profile.metadata.name,
+        missing=now.missing,
         dimensions_without_inputs=[one.name for one, _, score in weights if score.ends is None],
     )
 

@@ -37,7 +37,7 @@ def score_columns(profile: CompiledProfile) -> tuple[str, ...]:
 def scored_sql(question: AccountQuestion, foresight: Foresight | None) -> tuple[str, dict[str, Any]]:
     """Accounts with their scores, in no order, and the parameters.
 
-    Columns as `score_columns`: account_id; persona, "" = not known; score, NaN = none; health, the place of the class
+    Columns as `score_columns`: account_id; persona, "" = not known; score, NaN = too little is known; health, the place of the class
     in `classes_of`; coverage; d0, d1, … of the dimensions, NaN = none; churn, the probability, NaN = nothing tells it.
     The features of `foresight` are the other values of the question.
     """
@@ -54,8 +54,9 @@ def scored_sql(question: AccountQuestion, foresight: Foresight | None) -> tuple[
         f"SELECT account_id, persona, churn, {_missing_required(profile)} AS lacking, {scores}, {weights} FROM ",
         f"SELECT account_id, persona, churn, lacking, {_columns('w', profile)}, {dimensions} FROM ",
         f"SELECT account_id, persona, churn, lacking, {_columns('d', profile)}, {_overall(profile)} FROM ",
-        f"SELECT account_id, persona, ifNull(score, nan) AS score, {_class(profile)} AS health, coverage, {told}, "
-        "ifNull(churn, nan) AS churn FROM ",
+        f"SELECT account_id, persona, churn, {_columns('d', profile)}, coverage, mean, {_class(profile)} AS health FROM ",
+        f"SELECT account_id, persona, if(health = {len(profile.profile.bands)}, nan, assumeNotNull(mean)) AS score, "
+        f"health, coverage, {told}, ifNull(churn, nan) AS churn FROM ",
     ]
     statement = source
     for step in steps:
@@ -128,16 +129,16 @@ def _overall(profile: CompiledProfile) -> str:
         total = f"({total} + if(isNull(d{place}), 0., w{place} * assumeNotNull(d{place})))"
         known = f"({known} + if(isNull(d{place}), 0., w{place}))"
         coverage = f"({coverage} + w{place} * g{place})"
-    score = f"if(known = 0, NULL, least({total} / known, 100.))"
-    return f"{known} AS known, least({coverage}, 1.) AS coverage, {score} AS score"
+    mean = f"if(known = 0, NULL, least({total} / known, 100.))"
+    return f"{known} AS known, least({coverage}, 1.) AS coverage, {mean} AS mean"
 
 
 def _class(profile: CompiledProfile) -> str:
     unknown = len(profile.profile.bands)
-    bands = [f"score >= {float(start)!r}, {place}" for place, start in enumerate(profile.profile.bands.values())]
+    bands = [f"mean >= {float(start)!r}, {place}" for place, start in enumerate(profile.profile.bands.values())]
     least = float(profile.profile.minimum_coverage)
     return (
-        f"toUInt8(multiIf(lacking OR isNull(score) OR coverage < {least!r}, {unknown}, {', '.join(bands)}, {unknown}))"
+        f"toUInt8(multiIf(lacking OR isNull(mean) OR coverage < {least!r}, {unknown}, {', '.join(bands)}, {unknown}))"
     )
 
 

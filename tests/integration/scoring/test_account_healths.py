@@ -12,7 +12,7 @@ from trueline.v1 import scoring_service_pb2 as pb
 from trueline_server.errors import TruelineError
 from trueline_stores.warehouse.client import Warehouse
 
-from tests.integration.scoring.health_world import DAY_US, NOW_US, HealthWorld
+from tests.integration.scoring.health_world import DAY_US, NOW_US, PROFILE, HealthWorld, rules_of
 
 _ACCOUNTS = ("a", "b", "ä", "b 1", "z'\\")
 _FACT = st.one_of(
@@ -112,13 +112,51 @@ def test_an_account_without_events_is_not_bad_but_unknown(world: HealthWorld) ->
     answer = world.score("facts_only")
     assert (answer.health, list(answer.dimensions_without_inputs)) == ("insufficient_data", ["activity", "money"])
     assert answer.coverage == pytest.approx(0.2)
-    assert answer.score.value == pytest.approx(100)
     world.send([{"account": "old", "name": "other", "at_us": NOW_US - 300 * DAY_US}])
     answer = world.score("old")
     assert answer.dimensions[0].inputs[0].source == pb.INPUT_SOURCE_DEFAULT
     assert answer.dimensions[0].inputs[0].origin == "default; count of metric seen_daily over 10 days has no value"
     assert [one.name for one in answer.recommendations] == ["call"]
     assert answer.recommendations[0].reason == "days == 0: days is 0"
+
+
+def test_of_too_little_there_is_no_score(world: HealthWorld) -> None:
+    """Nor a share of one, nor a move; the dimensions that are known are told, and why there is no more than they."""
+    world.put("a", NOW_US - 8 * DAY_US, tickets=0.0, state="good")
+    world.put("a", NOW_US - DAY_US, state=None)
+    answer = world.score("a")
+    assert (answer.health, answer.health_before) == ("insufficient_data", "insufficient_data")
+    assert answer.missing == "coverage is 0.14, below the minimum of 0.3"
+    assert (answer.HasField("score"), answer.HasField("score_before"), list(answer.moves)) == (False, False, [])
+    assert [one.share for one in answer.weights] == [0, 0, 0]
+    support = answer.dimensions[2]
+    assert (support.score.value, support.coverage) == (100, pytest.approx(0.7))
+    (told,) = world.all()
+    assert (told["health"], told["score"], told["d2"]) == ("insufficient_data", None, 100)
+    world.put("a", price=Decimal(99), yearly=True)
+    answer = world.score("a")
+    assert (answer.health, answer.missing) == ("insufficient_data", "coverage is 0.29, below the minimum of 0.3")
+    world.put("a", state="good")
+    answer = world.score("a")
+    assert (answer.health, answer.missing, answer.HasField("score")) == ("healthy", "", True)
+    assert (answer.HasField("score_before"), list(answer.moves)) == (False, [])
+
+
+def test_why_there_is_no_score(world: HealthWorld) -> None:
+    """An input that the profile requires is named; conditions see no score where there is none."""
+    world.rules = rules_of(
+        PROFILE.replace("on_missing: {default: 1}", "on_missing: required").replace(
+            "when: days == 0, text: Call.", "when: overall >= 0, text: Call."
+        )
+    )
+    assert world.score("nobody").missing == "it has no event, and no fact that the profile reads"
+    world.put("a", price=Decimal(99), yearly=True)
+    world.send([{"account": "a", "name": "seen", "at_us": NOW_US - 1}])
+    answer = world.score("a")
+    assert (answer.health, answer.missing) == ("insufficient_data", "tickets must be known")
+    assert list(answer.recommendations) == []
+    world.put("a", tickets=1.0)
+    assert [one.name for one in world.score("a").recommendations] == ["call"]
 
 
 def test_values_out_of_their_range_count_as_its_end(world: HealthWorld) -> None:
@@ -138,6 +176,7 @@ def test_values_out_of_their_range_count_as_its_end(world: HealthWorld) -> None:
 
 def test_what_moved_adds_up(world: HealthWorld) -> None:
     """Against a week ago, and against any other time; an instant of the past is told as it was then."""
+    world.rules = rules_of(PROFILE.replace("minimum_coverage: 0.3", "minimum_coverage: 0.2"))
     world.put("a", NOW_US - 20 * DAY_US, tickets=0.0, yearly=True, persona="default")
     world.send([{"account": "a", "name": "seen", "at_us": NOW_US - day * DAY_US - 1} for day in range(8, 30)])
     world.put("a", NOW_US - DAY_US, tickets=6.0, persona="agency")

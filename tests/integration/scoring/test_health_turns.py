@@ -139,6 +139,24 @@ def test_a_score_that_moves_within_its_class_is_kept_and_not_told(
     assert log.told() == []
 
 
+def test_of_too_little_no_score_is_told_or_kept(world: HealthWorld, watch: HealthWatch, log: Log) -> None:
+    """Neither in the event nor as a fact: the one that there was is absent from then on."""
+    watch.look(world.tenant)
+    before = _facts(world)["good", "health_score"]
+    world.now_us += DAY_US
+    world.put("good", yearly=None)
+    assert watch.look(world.tenant) == 1
+    (event,) = log.events.values()
+    assert event.properties == {"profile": "account_health", "from": "healthy", "to": "insufficient_data"}
+    facts = _facts(world)
+    assert (facts["good", "health"], facts.get(("good", "health_score"))) == ("insufficient_data", None)
+    assert facts["poor", "health_score"] is not None
+    world.now_us += DAY_US
+    world.put("good", yearly=True)
+    watch.look(world.tenant)
+    assert [one.properties.get("score") for one in log.events.values()] == [None, before]
+
+
 def test_a_changed_profile_is_a_first_look(world: HealthWorld, watch: HealthWatch, log: Log) -> None:
     """Accounts have not turned because somebody moved a band; what people read changes nothing."""
     watch.look(world.tenant)

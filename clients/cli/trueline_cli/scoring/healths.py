@@ -37,8 +37,11 @@ def show_health(health: AccountHealth, bands: Iterable[str], *, explained: bool)
     colour = colours(bands)
     head = Text(f"{health.account_id}: ")
     head.append(health.health, style=colour.get(health.health, ""))
-    head.append(f", {_score(health.score)} of 100; {percent(health.coverage)} of it is known")
+    told = f", {health.score:.1f} of 100" if health.score is not None else ", no score"
+    head.append(f"{told}; {percent(health.coverage)} of it is known")
     style.show(head)
+    if health.missing:
+        style.show(f"no score: {health.missing}")
     if health.persona:
         style.show(f"persona: {health.persona}")
     style.show(f"at {style.moment(health.at)}, by {health.profile}", "")
@@ -136,7 +139,7 @@ def _origin(one: InputScore) -> str:
 def _show_moves(health: AccountHealth, colour: Mapping[str, str], *, explained: bool) -> None:
     head = Text(f"{style.moment(health.before_time)}: ")
     head.append(health.health_before, style=colour.get(health.health_before, ""))
-    head.append(f", {_score(health.score_before)}")
+    head.append(", no score" if health.score_before is None else f", {health.score_before:.1f}")
     if health.score is not None and health.score_before is not None:
         head.append(f"; since then {health.score - health.score_before:+.1f}")
     style.show("", head)

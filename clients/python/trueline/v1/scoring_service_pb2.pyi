@@ -1475,10 +1475,13 @@ class ScoreAccountHealthResponse(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     RULE_REVISION_FIELD_NUMBER: _builtins.int
     DIMENSIONS_WITHOUT_INPUTS_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     health: _builtins.str
-    """Class by the bands of the profile, e.g. "healthy"; "insufficient_data" if too little is known."""
+    """Class by the bands of the profile, e.g. "healthy"; "insufficient_data" if `coverage` is below the minimum of the
+    profile, or an input that it requires is not known.
+    """
     coverage: _builtins.float
     """Weight of what is known in all, 0 to 1."""
     persona: _builtins.str
@@ -1489,21 +1492,23 @@ class ScoreAccountHealthResponse(_message.Message):
     """The profile."""
     rule_revision: _builtins.str
     """Revision of the rule set that it is from."""
+    missing: _builtins.str
+    """Why there is no score, for people; empty if there is one."""
     @_builtins.property
     def score(self) -> Global___ScoreRange:
-        """Weighted mean of the dimensions; absent if nothing is known."""
+        """Weighted mean of the dimensions; absent in the class "insufficient_data", whatever dimensions are known."""
 
     @_builtins.property
     def dimensions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DimensionScore]:
-        """Dimensions."""
+        """Dimensions; those of which anything is known have a score in every class."""
 
     @_builtins.property
     def weights(self) -> _containers.RepeatedCompositeFieldContainer[Global___DimensionWeight]:
-        """Weights of dimensions."""
+        """Weights of dimensions; none has a share where there is no score."""
 
     @_builtins.property
     def score_before(self) -> Global___ScoreRange:
-        """As it was before."""
+        """As it was before; absent if the class was "insufficient_data"."""
 
     @_builtins.property
     def before_time(self) -> _timestamp_pb2.Timestamp:
@@ -1511,7 +1516,7 @@ class ScoreAccountHealthResponse(_message.Message):
 
     @_builtins.property
     def moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputMove]:
-        """What moved, the largest first."""
+        """What moved, the largest first; none where there is no score at one of the instants."""
 
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
@@ -1549,10 +1554,11 @@ class ScoreAccountHealthResponse(_message.Message):
         profile: _builtins.str = ...,
         rule_revision: _builtins.str = ...,
         dimensions_without_inputs: _abc.Iterable[_builtins.str] | None = ...,
+        missing: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "before_time", b"before_time", "churn", b"churn", "score", b"score", "score_before", b"score_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "at", b"at", "before_time", b"before_time", "churn", b"churn", "coverage", b"coverage", "dimensions", b"dimensions", "dimensions_without_inputs", b"dimensions_without_inputs", "health", b"health", "health_before", b"health_before", "moves", b"moves", "persona", b"persona", "profile", b"profile", "recommendations", b"recommendations", "rule_revision", b"rule_revision", "score", b"score", "score_before", b"score_before", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "at", b"at", "before_time", b"before_time", "churn", b"churn", "coverage", b"coverage", "dimensions", b"dimensions", "dimensions_without_inputs", b"dimensions_without_inputs", "health", b"health", "health_before", b"health_before", "missing", b"missing", "moves", b"moves", "persona", b"persona", "profile", b"profile", "recommendations", b"recommendations", "rule_revision", b"rule_revision", "score", b"score", "score_before", b"score_before", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1668,7 +1674,7 @@ class AccountHealth(_message.Message):
     account_id: _builtins.str
     """The account."""
     score: _builtins.float
-    """The score, 0 to 100; absent if nothing is known."""
+    """The score, 0 to 100; absent in the class "insufficient_data"."""
     health: _builtins.str
     """Class."""
     coverage: _builtins.float

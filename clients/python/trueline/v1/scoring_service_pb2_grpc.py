@@ -116,7 +116,7 @@ class ScoringServiceServicer:
 
     def ScoreAccountHealth(self, request, context):
         """ScoreAccountHealth tells how an account is, from its facts and metrics, what moved since, and what to do about it.
-        An account of which nothing is known is told as such; it is no error.
+        An account of which nothing or too little is known is told as such; it is no error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

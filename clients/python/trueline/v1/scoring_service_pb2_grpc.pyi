@@ -55,7 +55,7 @@ class ScoringServiceStub:
     """
     ScoreAccountHealth: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.ScoreAccountHealthRequest, _scoring_service_pb2.ScoreAccountHealthResponse]
     """ScoreAccountHealth tells how an account is, from its facts and metrics, what moved since, and what to do about it.
-    An account of which nothing is known is told as such; it is no error.
+    An account of which nothing or too little is known is told as such; it is no error.
     """
     BatchScoreAccountHealth: _grpc.UnaryStreamMultiCallable[_scoring_service_pb2.BatchScoreAccountHealthRequest, _scoring_service_pb2.BatchScoreAccountHealthResponse]
     """BatchScoreAccountHealth tells how all accounts are, in one statement in the warehouse: the counts by class first, then
@@ -89,7 +89,7 @@ class ScoringServiceAsyncStub(ScoringServiceStub):
     """
     ScoreAccountHealth: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.ScoreAccountHealthRequest, _scoring_service_pb2.ScoreAccountHealthResponse]  # type: ignore[assignment]
     """ScoreAccountHealth tells how an account is, from its facts and metrics, what moved since, and what to do about it.
-    An account of which nothing is known is told as such; it is no error.
+    An account of which nothing or too little is known is told as such; it is no error.
     """
     BatchScoreAccountHealth: _aio.UnaryStreamMultiCallable[_scoring_service_pb2.BatchScoreAccountHealthRequest, _scoring_service_pb2.BatchScoreAccountHealthResponse]  # type: ignore[assignment]
     """BatchScoreAccountHealth tells how all accounts are, in one statement in the warehouse: the counts by class first, then
@@ -150,7 +150,7 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scoring_service_pb2.ScoreAccountHealthResponse, _abc.Awaitable[_scoring_service_pb2.ScoreAccountHealthResponse]]:
         """ScoreAccountHealth tells how an account is, from its facts and metrics, what moved since, and what to do about it.
-        An account of which nothing is known is told as such; it is no error.
+        An account of which nothing or too little is known is told as such; it is no error.
         """
 
     @_abc_1.abstractmethod
