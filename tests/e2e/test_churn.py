@@ -64,7 +64,9 @@ def test_a_prediction_adds_up_to_its_probability(shared_server: ServerProcess) -
     assert re.fullmatch(r"(below )?2025-\d\d-\d\d", since.bins[0])
 
 
-def test_a_table_of_other_columns_is_refused_and_what_it_lacks_is_told(shared_server: ServerProcess) -> None:
+def test_a_table_of_other_columns_is_refused_and_what_it_lacks_is_told(
+    shared_server: ServerProcess, tmp_path: Path
+) -> None:
     """Without any feature all rows would be foreseen alike; with some, each row says how much of it is known."""
     other = {"Since": ["11.12.2025"], "monthly fee": ["12,5"], "Plan": ["a"]}
     told = (
@@ -89,6 +91,11 @@ def test_a_table_of_other_columns_is_refused_and_what_it_lacks_is_told(shared_se
         )
         whole = client.predict_churn(table={"since": ["1.1.2025"], "fee": ["9,5"], "plan": ["b"]}, model_id=model)
 
+    renamed = {name.title() if name == "plan" else name: values for name, values in _customers(3).items()}
+    status, shown = _run(shared_server, "predict", "--table", _write(tmp_path / "new.csv", renamed), "--model", model)
+    assert status == 0
+    assert "trueline churn: the table has no value of 'plan'; did you mean its column 'Plan'?" in shown
+    assert " 67 % " in shown
     assert [one.coverage for one in some.predictions] == pytest.approx([1 / 3, 0.0])
     assert some.absent_features == ("fee", "plan")
     assert (whole.predictions[0].coverage, whole.absent_features) == (1.0, ())

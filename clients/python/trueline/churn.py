@@ -124,7 +124,7 @@ class ChurnModelSummary:
     Attributes:
         active: whether it answers for its document.
         failed_check: what stands against it; "" = nothing.
-        source: "facts" or "table".
+        source: "facts" (and metrics) or "table".
         form: "logistic", "additive" or "pairwise".
         auc: cross-validated.
         held_out_auc: None if there were too few accounts to hold some out.

@@ -36,17 +36,17 @@ class ChurnMethods:
         request_id: str = "",
         timeout: float | None = None,
     ) -> Operation:
-        """Begin to train a model, from facts or from a table; the operation's result is a ChurnTraining.
+        """Begin to train a model, from facts and metrics or from a table; the operation's result is a ChurnTraining.
 
         Args:
             document: what a model is of.
-            table: learn from it and not from facts.
+            table: learn from it, and from no facts and metrics.
             label: its column that tells who left; "" = by its name.
             id: its column with the ids; "" = by its name, or none.
             churned: the label's value that means that they left; "" = by what such values usually are.
             keep: columns that stay even if they alone tell who left, or look like ids.
             seed: of all that is drawn.
-            at: learn from facts with what was known by then; None = now.
+            at: learn with what was known by then; None = now.
             request_id: begins the same work once.
             timeout: seconds.
 
@@ -88,7 +88,7 @@ class ChurnMethods:
         most_effects: int = 0,
         timeout: float | None = None,
     ) -> ChurnPredictions:
-        """How likely accounts are to leave and why, by their facts (at most 1,000) or by rows of a table (5,000).
+        """How likely accounts are to leave and why, by what is known (at most 1,000) or by rows of a table (5,000).
 
         Args:
             account_ids: which ones; either these or a table.
@@ -96,7 +96,7 @@ class ChurnMethods:
             id: its column with the ids; "" = rows are numbered.
             document: what answers.
             model_id: a model.
-            at: facts as they were then; None = now.
+            at: facts and metrics as they were then; None = now.
             most_effects: of each account; 0 = all.
             timeout: seconds.
 
@@ -115,7 +115,7 @@ class ChurnMethods:
         at: datetime | None = None,
         timeout: float | None = None,
     ) -> ChurnDrift:
-        """How far accounts (of a table, or all by their facts, as of `at`) are from those that a model learned from."""
+        """How far accounts (of a table, or all as they were at `at`) are from those that a model learned from."""
         call = churn_calls.check_churn_drift(document=document, model_id=model_id, table=table, at=at)
         return self._call(call, timeout)
 

@@ -116,7 +116,7 @@ class ChurnTraining:
         return result.SerializeToString(deterministic=True)
 
     def _lesson(self, work: Work, request: pb.TrainChurnModelRequest, known: Known) -> Lesson:
-        work.progress(0, 0, "reads facts")
+        work.progress(0, 0, "reads facts and metrics")
         at_us = microseconds_of(request.at, "at")
         return lesson_of(self._population, work.tenant, known.rules, known.document, at_us)
 

@@ -10,7 +10,7 @@ from trueline_server.transport.times import timestamp_of
 
 
 def churn_runs(training: ChurnTraining) -> RunKind:
-    """What a schedule with `run: {churn: ...}` does: begins a training from facts, once for each key."""
+    """What a schedule with `run: {churn: ...}` does: begins a training from facts and metrics, once for each key."""
 
     def begin(run: ScheduledRun) -> Begun:
         document = run.schedule.run.target

@@ -67,7 +67,7 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
         return pb.ListChurnModelsResponse(models=models)
 
     async def PredictChurn(self, request: pb.PredictChurnRequest, context: Any) -> pb.PredictChurnResponse:
-        """By facts, or by rows of a table."""
+        """By facts and metrics, or by rows of a table."""
         if bool(request.account_ids) == request.HasField("table"):
             raise invalid_field("account_ids", "or table is needed, one of them")
         tenant = current_tenant()

@@ -150,8 +150,6 @@ def show_predictions(found: ChurnPredictions) -> None:
         style.show(made)
     if found.unknown_ids:
         style.show(f"nothing is known of: {', '.join(found.unknown_ids)}")
-    if found.absent_features:
-        style.show(f"no row has a value of: {', '.join(found.absent_features)}")
 
 
 def show_segments(found: ChurnSegments) -> None:

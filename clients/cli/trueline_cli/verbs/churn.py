@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from trueline_cli import app, options
@@ -34,8 +34,8 @@ class ChurnVerb:
         options.describe(
             parser,
             "Learns from accounts that left and accounts that stayed. What leaving is, which\n"
-            "facts are looked at, and which segment gets which intervention is said by\n"
-            "ChurnModel documents (trueline rules show ChurnModel accounts).",
+            "facts and metrics are looked at, and which segment gets which intervention is\n"
+            "said by ChurnModel documents (trueline rules show ChurnModel accounts).",
             _EXAMPLES,
         )
         verbs = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -49,8 +49,8 @@ class ChurnVerb:
         survival.add_argument("--by", default="", metavar="COLUMN", help="a curve for each value of this column, too")
         _add_labels(survival)
         train = _action(verbs, "train", "train a model on the server", _EXAMPLES[2:4], _train)
-        train.add_argument("file", nargs="?", default="", metavar="FILE", help="a table of accounts (the facts)")
-        train.add_argument("--at", type=options.instant, metavar="TIME", help="facts as known by then (now)")
+        train.add_argument("file", nargs="?", default="", metavar="FILE", help="a table of accounts (what is known)")
+        train.add_argument("--at", type=options.instant, metavar="TIME", help="what was known by then (now)")
         _add_learning(train)
         _add_document(train)
         models = _action(verbs, "models", "the models that are kept", ("trueline churn models",), _models)
@@ -59,17 +59,17 @@ class ChurnVerb:
         show.add_argument("model", nargs="?", default="", metavar="MODEL", help="id of a model (the active one)")
         _add_document(show)
         predict = _action(verbs, "predict", "how likely accounts are to leave, and why", _EXAMPLES[4:6], _predict)
-        predict.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="ids of accounts, by their facts")
+        predict.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="ids of accounts, by facts and metrics")
         predict.add_argument("--table", default="", metavar="FILE", help="rows of a table instead")
         predict.add_argument("--id", default="", metavar="COLUMN", help="its column with the ids")
-        predict.add_argument("--at", type=options.instant, metavar="TIME", help="facts as of then (now)")
+        predict.add_argument("--at", type=options.instant, metavar="TIME", help="facts and metrics as of then (now)")
         _add_document(predict, model=True)
         segments = _action(verbs, "segments", "all accounts by segment, and what to do", (_EXAMPLES[6],), _segments)
-        segments.add_argument("--at", type=options.instant, metavar="TIME", help="facts as of then (now)")
+        segments.add_argument("--at", type=options.instant, metavar="TIME", help="facts and metrics as of then (now)")
         _add_document(segments, model=True)
         drift = _action(verbs, "drift", "are accounts still those that were learned from", (_EXAMPLES[7],), _drift)
-        drift.add_argument("--table", default="", metavar="FILE", help="rows of a table instead of facts")
-        drift.add_argument("--at", type=options.instant, metavar="TIME", help="facts as of then (now)")
+        drift.add_argument("--table", default="", metavar="FILE", help="rows of a table instead")
+        drift.add_argument("--at", type=options.instant, metavar="TIME", help="facts and metrics as of then (now)")
         _add_document(drift, model=True)
 
     def run(self, args: argparse.Namespace) -> int:
@@ -188,7 +188,21 @@ def _predict(args: argparse.Namespace) -> int:
         # A feature that some part of a long table has is not absent.
         tuple(name for name in pages[0].absent_features if all(name in page.absent_features for page in pages)),
     )
+    if args.table:
+        _tell_absent(found.absent_features, table)
     return _print(args, found, "predictions")
+
+
+def _tell_absent(absent: Sequence[str], columns: Iterable[str]) -> None:
+    """A column that is called otherwise is the likeliest reason why a feature is not there."""
+    import difflib
+    import sys
+
+    plain = {name.lower(): name for name in columns}
+    for name in absent:
+        near = difflib.get_close_matches(name.lower(), plain, n=1)
+        meant = f"; did you mean its column '{plain[near[0]]}'?" if near and plain[near[0]] != name else ""
+        print(f"trueline churn: the table has no value of '{name}'{meant}", file=sys.stderr)
 
 
 def _segments(args: argparse.Namespace) -> int:
