@@ -58,9 +58,8 @@ def test_who_closes_the_account_is_learned_from_what_users_do(server: ServerProc
     _, summary, errors = _generate(server)
     assert errors == ""
     with TruelineClient(server.address) as client:
-        client.status(min_position=summary["position"], timeout=60.0)
         end = datetime.fromisoformat(END)
-        begun = client.train_churn_model(document="closures", at=end)
+        begun = client.train_churn_model(document="closures", at=end, min_position=summary["position"])
         trained = client.wait_operation(begun.name, timeout=120.0).result
         segments = client.list_churn_segments(document="closures", at=end)
 

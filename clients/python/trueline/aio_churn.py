@@ -33,6 +33,7 @@ class AsyncChurnMethods:
         keep: Sequence[str] = (),
         seed: int = 0,
         at: datetime | None = None,
+        min_position: int = 0,
         request_id: str = "",
         timeout: float | None = None,
     ) -> Operation:
@@ -47,6 +48,7 @@ class AsyncChurnMethods:
             keep: columns that stay even if they alone tell who left, or look like ids.
             seed: of all that is drawn.
             at: learn with what was known by then; None = now.
+            min_position: wait until the events up to this log position are in; 0 = do not wait.
             request_id: begins the same work once.
             timeout: seconds.
 
@@ -64,6 +66,7 @@ class AsyncChurnMethods:
             keep=keep,
             seed=seed,
             at=at,
+            min_position=min_position,
             request_id=request_id,
         )
         return await self._call(call, timeout)

@@ -31,6 +31,7 @@ def train_churn_model(
     keep: Sequence[str],
     seed: int,
     at: datetime | None,
+    min_position: int,
     request_id: str,
 ) -> Call[Operation]:
     """TrainChurnModel; a call that is tried again begins nothing twice."""
@@ -43,6 +44,7 @@ def train_churn_model(
         keep=keep,
         seed=seed,
         at=mapping.timestamp(at),
+        min_position=min_position,
         request_id=request_id or str(uuid4()),
     )
     return Call(_SERVICE, "TrainChurnModel", request, lambda answers: operations.operation(answers[0].operation))

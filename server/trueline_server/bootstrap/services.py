@@ -141,7 +141,7 @@ def make_services(around: Around) -> Services:
         "AttributionService": _attribution_servicer(around),
         "ScoringService": scoring.servicer,
         "StudyService": StudyServicer(studies, tokens, around.progress),
-        "ChurnService": ChurnServicer(churn.service, churn.training),
+        "ChurnService": ChurnServicer(churn.service, churn.training, around.progress),
         "ComplianceService": compliance.servicer,
         "OperationService": OperationServicer(around.operations, tokens, settings.default_deadline_s),
         "SystemService": _system_servicer(around),

@@ -31,6 +31,7 @@ from trueline_server.churn.tables import (
 )
 from trueline_server.errors import invalid_field
 from trueline_server.operations.mapping import map_operation_to_proto
+from trueline_server.transport.progress import Progress
 from trueline_server.transport.tenant import current_tenant
 from trueline_server.transport.times import microseconds_of
 
@@ -40,12 +41,14 @@ _MOST_ROWS = 5_000
 class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
     """TrainChurnModel, GetChurnModel, ListChurnModels, PredictChurn, CheckChurnDrift, ListChurnSegments."""
 
-    def __init__(self, service: ChurnService, training: ChurnTraining) -> None:
+    def __init__(self, service: ChurnService, training: ChurnTraining, progress: Progress) -> None:
         self._service = service
         self._training = training
+        self._progress = progress
 
     async def TrainChurnModel(self, request: pb.TrainChurnModelRequest, context: Any) -> pb.TrainChurnModelResponse:
-        """Begins an operation."""
+        """Begins an operation, once the events are in that it is to know of."""
+        await self._progress.wait(request.min_position)
         operation = await asyncio.to_thread(self._training.begin, current_tenant(), request)
         return pb.TrainChurnModelResponse(operation=map_operation_to_proto(operation))
 

@@ -138,6 +138,8 @@ def _train(args: argparse.Namespace) -> int:
 
     table = read_table(args.file) if args.file else None
     with options.connect(args) as client:
+        # Of what was accepted a moment ago, some may not be counted yet.
+        fresh = table is None and args.at is None
         begun = client.train_churn_model(
             document=args.document,
             table=table,
@@ -147,6 +149,7 @@ def _train(args: argparse.Namespace) -> int:
             keep=args.keep,
             seed=args.seed,
             at=args.at,
+            min_position=client.status().accepted_position if fresh else 0,
         )
         found: Any = follow(client, begun.name).result
     return _print(args, found, "training") or (1 if found.model is None else 0)

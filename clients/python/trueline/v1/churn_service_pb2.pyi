@@ -126,6 +126,7 @@ class TrainChurnModelRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """Name of a document; empty = "accounts"."""
     label: _builtins.str
@@ -138,6 +139,8 @@ class TrainChurnModelRequest(_message.Message):
     """Of all that is drawn."""
     request_id: _builtins.str
     """The same id begins the same work once."""
+    min_position: _builtins.int
+    """Wait until the events up to this log position are in; 0 = do not wait."""
     @_builtins.property
     def table(self) -> Global___ChurnTable:
         """Learn from this table, and not from facts. Features of the document are no matter then."""
@@ -162,10 +165,11 @@ class TrainChurnModelRequest(_message.Message):
         seed: _builtins.int = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         request_id: _builtins.str = ...,
+        min_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "churned", b"churned", "document", b"document", "id", b"id", "keep", b"keep", "label", b"label", "request_id", b"request_id", "seed", b"seed", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "churned", b"churned", "document", b"document", "id", b"id", "keep", b"keep", "label", b"label", "min_position", b"min_position", "request_id", b"request_id", "seed", b"seed", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
