@@ -17,7 +17,8 @@ from trueline_server.churn.mapping import (
 )
 from trueline_server.churn.model import Trained
 from trueline_server.churn.population import ChurnPopulation
-from trueline_server.churn.reading import TableError
+from trueline_server.churn.reading import TableError, listed
+from trueline_server.churn.screening import Note
 from trueline_server.churn.service import ChurnService, Known
 from trueline_server.churn.store import KeptModel
 from trueline_server.churn.tables import Labelled, read_labelled
@@ -107,7 +108,7 @@ class ChurnTraining:
             seed=request.seed,
             needed=needed,
             keep=frozenset(request.keep),
-            notes=() if table is None else table.notes,
+            notes=_unknown_then(document, lesson) if table is None else table.notes,
             tell=tell,
         )
         if not isinstance(found, Trained):
@@ -160,6 +161,15 @@ class ChurnTraining:
             message.SerializeToString(deterministic=True),
         )
         return kept, self._service.keep(tenant, kept)
+
+
+def _unknown_then(document: ChurnModel, lesson: Lesson | None) -> tuple[Note, ...]:
+    """Where there was no account: of which features, and when."""
+    if lesson is None or len(lesson.accounts):
+        return ()
+    then = timestamp_of(lesson.features_us).ToDatetime()
+    named = listed(document.names)
+    return (Note("", "rows", f"at {then:%Y-%m-%d %H:%M} UTC nothing of {named} was known of any account"),)
 
 
 def _labelled(request: pb.TrainChurnModelRequest) -> Labelled:

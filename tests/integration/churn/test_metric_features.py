@@ -114,6 +114,18 @@ def test_a_lesson_knows_nothing_of_what_came_later(world: ChurnWorld) -> None:
     assert lesson() != before
 
 
+def test_without_any_account_it_is_told_of_what_nothing_was_known(world: ChurnWorld) -> None:
+    """With the instant: what came since is no lesson."""
+    world.rules = rules_of()
+    world.send([("later", "opened", BEFORE_US + 1, None)])
+    told = world.train().insufficient
+    assert told.reason == "there is no account to learn from"
+    (note,) = told.notes
+    assert note.text == (
+        "at 2026-12-16 08:00 UTC nothing of seats, size, opened_7d, opened_days, people, paid was known of any account"
+    )
+
+
 def test_accounts_that_closed_before_are_not_learned_from(world: ChurnWorld) -> None:
     """Their last events are no lesson about those who are there."""
     world.rules = rules_of()
