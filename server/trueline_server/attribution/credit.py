@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from trueline_server.attribution.paths import Floats, Paths, summed
 
 
@@ -30,8 +32,9 @@ class ChannelCredit:
 
 def credited(touch_weights: Floats, paths: Paths) -> ChannelCredit:
     """Channel totals of float64[m] weights of the touches of paths."""
-    rows = paths.rows()
-    k = len(paths.channels)
-    conversions = summed(touch_weights * paths.conversions[rows], paths.codes, k)
-    value = summed(touch_weights * paths.value[rows], paths.codes, k)
+    lengths, k = paths.lengths, len(paths.channels)
+    conversions, value = (
+        summed(touch_weights * np.repeat(of_path, lengths), paths.codes, k) if of_path.any() else np.zeros(k)
+        for of_path in (paths.conversions, paths.value)
+    )
     return ChannelCredit(paths.channels, conversions, value)

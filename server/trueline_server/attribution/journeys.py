@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trueline_rules.attribution_model import AttributionModel, ConversionEvents, Selection, Transform, TransformKind
 from trueline_rules.model import EventMapping
@@ -93,10 +93,12 @@ class Journeys:
         ]
 
     def _labels(self, bound: Parameters) -> str:
-        """Channels, campaigns and segments, each once, NO_NAME first."""
+        """Channels, campaigns and segments, each once, NO_NAME first; those of events that do not count yet, too."""
+        # A few names more take less time than to look which events count.
+        known = replace(self, scope=replace(self.scope, known_us=None, position=None))
         touches, of = self.model.touches, self.converting
         named_by = [("channel", touches.channel), ("campaign", touches.campaign if self.campaigns else "")]
-        read = [(self._touches(bound), named_by), (self._conversions(bound), [("segment", of.segment)])]
+        read = [(known._touches(bound), named_by), (known._conversions(bound), [("segment", of.segment)])]
         texts = [
             f"SELECT [{', '.join(event_text(field, bound, key) for key, field in fields if field)}] AS texts\n"
             f"  FROM {EVENTS.full_name} WHERE {where}"
@@ -176,7 +178,7 @@ class Journeys:
             steps.append(f"{_transformed(f'path{place}', transform, counted)} AS path{place + 1}")
         steps.append(f"path{len(self.model.transforms)} AS path")
         places = ", ".join(
-            f"arrayLastIndex(t -> {at('t')} <= {at(f'{name}0[1]')}, path) AS {name}_place"
+            f"if(empty({name}0), 0, arrayLastIndex(t -> {at('t')} <= {at(f'{name}0[1]')}, path)) AS {name}_place"
             for name in ("leads", "opportunities")
         )
         told = ", ".join(

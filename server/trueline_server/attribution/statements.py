@@ -13,7 +13,7 @@ from trueline_streams.pane_statements import Parameters
 
 from trueline_server.attribution.identity import NODES
 from trueline_server.attribution.journeys import Journeys, event_text
-from trueline_server.attribution.models import Model
+from trueline_server.attribution.models import Model, TimeDecay
 from trueline_server.attribution.moments import NOTHING, at, campaign, counted_label, counted_name, label
 from trueline_server.attribution.money import money
 from trueline_server.attribution.scope import instant, named
@@ -31,11 +31,15 @@ class Dimension(StrEnum):
 
 # What is grouped by, of a touch and its conversion, and the name that it stands for.
 _DIMENSIONS = {
-    Dimension.CHANNEL: (label("touch"), "labels[{}]"),
-    Dimension.CAMPAIGN: (campaign("touch"), "labels[{}]"),
+    Dimension.CHANNEL: ("channel_label", "labels[{}]"),
+    Dimension.CAMPAIGN: ("campaign_label", "labels[{}]"),
     Dimension.DAY: (f"toDate(fromUnixTimestamp64Micro({at('conversion')}, 'UTC'))", "toString({})"),
     Dimension.SEGMENT: (label("conversion"), "labels[{}]"),
 }
+
+
+# Arrays of labels, and what each of them is called.
+_JOINED = {Dimension.CHANNEL: ("channels", "channel_label"), Dimension.CAMPAIGN: ("campaigns", "campaign_label")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,10 @@ class SumCredits:
         told = [f"{_DIMENSIONS[one][1].format(f'key{place}')} AS {one}" for place, one in enumerate(self.by)]
         grouped = ", ".join(f"key{place}" for place in range(len(self.by)))
         inner = "".join(f",\n  {sql} AS {name}" for name, sql in columns.items())
+        # What is joined is copied for each touch.
+        joined = ["arrayEnumerate(touches) AS i"]
+        joined += ["ats AS at"] if any(isinstance(model, TimeDecay) for model in self.models) else []
+        joined += [f"{array} AS {key}" for of, (array, key) in _JOINED.items() if of in self.by]
         # A journey without touches counts as one touch of nothing.
         return (
             f"{_with(clauses)}SELECT {', '.join(told)}, * EXCEPT({grouped})\nFROM (SELECT {', '.join(keys)}, alone, "
@@ -77,9 +85,11 @@ class SumCredits:
             + ",\n  ".join(sums)
             + "\nFROM (SELECT conversion, worth, empty(path) AS alone,\n"
             + f"  if(empty(path), [{NOTHING}], path) AS touches,\n"
-            + f"  length(touches) AS n, {at('touches[-1]')} AS last_at, leads_place, opportunities_place{inner}\n"
+            + f"  arrayMap(m -> {at('m')}, touches) AS ats, arrayMap(m -> {label('m')}, touches) AS channels,\n"
+            + f"  arrayMap(m -> {campaign('m')}, touches) AS campaigns,\n"
+            + f"  length(touches) AS n, ats[-1] AS last_at, leads_place, opportunities_place{inner}\n"
             + "  FROM journeys WHERE converted = 1)\n"
-            + "ARRAY JOIN touches AS touch, arrayEnumerate(touches) AS i\n"
+            + f"ARRAY JOIN {', '.join(joined)}\n"
             + f"GROUP BY {grouped}, alone)\nORDER BY {', '.join(self.by)}, alone",
             bound.values,
         )

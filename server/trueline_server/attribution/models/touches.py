@@ -77,16 +77,19 @@ class Touches:
             return
         if self.at_us.shape != self.codes.shape:
             raise invalid_field("touches.at_us", f"must have one time a touch ({len(self.codes)})")
-        within = np.diff(self.rows()) == 0
-        if (np.diff(self.at_us)[within] < 0).any():
+        lasts = self.offsets[1:][self.lengths > 0] - 1
+        back = np.diff(self.at_us) < 0
+        # From the last touch of a journey to the first of the next one.
+        back[lasts[:-1]] = False
+        if back.any():
             raise invalid_field("touches.at_us", "must not decrease within a journey; sort its touches by time")
         if self.converted_at_us is None:
             return
         if self.converted_at_us.shape != (len(self),):
             raise invalid_field("touches.converted_at_us", f"must have one time a journey ({len(self)})")
-        late = self.at_us > self.converted_at_us[self.rows()]
+        late = self.at_us[lasts] > self.converted_at_us[self.lengths > 0]
         if late.any():
+            got = self.at_us[lasts[late][0]]
             raise invalid_field(
-                "touches.at_us",
-                f"must not be after the conversion, got {self.at_us[late][0]} µs; such a touch earned none of it",
+                "touches.at_us", f"must not be after the conversion, got {got} µs; such a touch earned none of it"
             )

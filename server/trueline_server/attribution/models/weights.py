@@ -21,7 +21,7 @@ from trueline_server.attribution.models.spec import (
     WShaped,
 )
 from trueline_server.attribution.models.touches import NO_TOUCH, Touches
-from trueline_server.attribution.paths import Floats, summed
+from trueline_server.attribution.paths import Floats
 from trueline_server.errors import invalid_field
 
 
@@ -73,13 +73,15 @@ def _last_non_direct(touches: Touches, direct: frozenset[str]) -> npt.NDArray[np
 def _decayed(touches: Touches, half_life_us: int) -> Floats:
     if touches.at_us is None:
         raise invalid_field("touches.at_us", "is needed by the time-decay model")
-    some = touches.lengths > 0
-    last = np.zeros(len(touches), dtype=np.int64)
-    last[some] = touches.at_us[touches.offsets[1:][some] - 1]
-    rows = touches.rows()
+    lengths = touches.lengths
+    some = lengths > 0
+    last = touches.at_us[touches.offsets[1:][some] - 1]
     # Relative to the last touch of the journey, whose factor cancels: old journeys do not underflow to 0 / 0.
-    raw = np.exp2((touches.at_us - last[rows]) / half_life_us)
-    return _scaled(raw, rows, len(touches))
+    raw = np.exp2((touches.at_us - np.repeat(last, lengths[some])) / half_life_us)
+    totals = np.zeros(len(touches))
+    if some.any():
+        totals[some] = np.add.reduceat(raw, touches.offsets[:-1][some])
+    return raw / np.repeat(totals, lengths)
 
 
 def _w_shaped(touches: Touches, model: WShaped) -> Floats:
@@ -102,18 +104,25 @@ def _w_shaped(touches: Touches, model: WShaped) -> Floats:
 
 
 def _placed(touches: Touches, model: CustomWeights) -> Floats:
-    base = np.zeros(len(touches.codes))
-    placed = np.zeros(len(touches.codes), dtype=bool)
-    for place, weight in enumerate(model.from_first):
-        at = touches.offsets[:-1][touches.lengths > place] + place
-        base[at] += weight
-        placed[at] = True
-    for place, weight in enumerate(model.from_last):
-        at = touches.offsets[1:][touches.lengths > place] - 1 - place
-        base[at] += weight
-        placed[at] = True
-    raw = base + _shared(touches, np.full(len(touches), model.between), placed)
-    return _scaled(raw, touches.rows(), len(touches))
+    lengths = touches.lengths
+    ends = [(touches.offsets[:-1] + place, lengths > place, weight) for place, weight in enumerate(model.from_first)]
+    ends += [(touches.offsets[1:] - 1 - place, lengths > place, weight) for place, weight in enumerate(model.from_last)]
+    totals = np.full(len(touches), model.between)
+    for _, has, weight in ends:
+        totals[has] += weight
+    # What comes to nothing is even.
+    scale = 1.0 / np.where(totals == 0, 1.0, totals)
+    free = np.maximum(lengths - len(ends), 0)
+    each = np.where(totals == 0, 1.0, model.between * scale) / np.maximum(
+        np.where((free > 0) & (totals != 0), free, lengths), 1
+    )
+    found = np.repeat(each, lengths)
+    for at, has, _ in ends:
+        # What lies between is shared by the others, where there are any.
+        found[at[has & (free > 0) & (totals != 0)]] = 0.0
+    for at, has, weight in ends:
+        found[at[has]] += weight * scale[has]
+    return found
 
 
 def _shared(touches: Touches, rest: Floats, taken: npt.NDArray[np.bool_]) -> Floats:
@@ -122,11 +131,3 @@ def _shared(touches: Touches, rest: Floats, taken: npt.NDArray[np.bool_]) -> Flo
     free = np.bincount(rows[~taken], minlength=len(touches))
     shares = rest / np.maximum(np.where(free > 0, free, touches.lengths), 1)
     return np.where(taken & (free[rows] > 0), 0.0, shares[rows])
-
-
-def _scaled(raw: Floats, rows: npt.NDArray[np.int64], journeys: int) -> Floats:
-    """`raw` to a sum of 1 in each journey; the same for every touch of a journey whose sum is 0."""
-    lengths = np.bincount(rows, minlength=journeys)
-    totals = summed(raw, rows, journeys)
-    zero = totals == 0
-    return np.where(zero[rows], 1.0 / np.maximum(lengths, 1)[rows], raw / np.where(zero, 1.0, totals)[rows])

@@ -30,20 +30,22 @@ SELECT person, way.1 AS converted, conversion, reinterpretAsFloat64(toUInt64(con
   way.2 AS path0, arrayFilter((t, before) -> toUInt32(bitShiftRight(t, 64)) != before, path0, arrayPopBack(arrayPushFront(arrayMap(t -> toUInt32(bitShiftRight(t, 64)), path0), 0))) AS path1, arraySlice(path1, -5) AS path2, path2 AS path,
   arrayMap(m -> ((toInt64(bitShiftRight(m, 168)) - 4611686018427387904), toUInt64(bitShiftRight(m, 96)), labels[toUInt32(bitShiftRight(m, 64))], labels[toUInt32(m)], 0.)::Tuple(at Int64, position UInt64, name String, campaign String, value Float64), path0) AS touches0, arrayMap(m -> ((toInt64(bitShiftRight(m, 168)) - 4611686018427387904), toUInt64(bitShiftRight(m, 96)), labels[toUInt32(bitShiftRight(m, 64))], labels[toUInt32(m)], 0.)::Tuple(at Int64, position UInt64, name String, campaign String, value Float64), path) AS touches,
   arrayMap(m -> ((toInt64(bitShiftRight(m, 168)) - 4611686018427387904), toUInt64(bitShiftRight(m, 96)), labels[toUInt32(bitShiftRight(m, 64))], labels[toUInt32(m)], 0.)::Tuple(at Int64, position UInt64, name String, campaign String, value Float64), leads0) AS leads, arrayMap(m -> ((toInt64(bitShiftRight(m, 168)) - 4611686018427387904), toUInt64(bitShiftRight(m, 96)), labels[toUInt32(bitShiftRight(m, 64))], labels[toUInt32(m)], 0.)::Tuple(at Int64, position UInt64, name String, campaign String, value Float64), opportunities0) AS opportunities,
-  arrayLastIndex(t -> (toInt64(bitShiftRight(t, 168)) - 4611686018427387904) <= (toInt64(bitShiftRight(leads0[1], 168)) - 4611686018427387904), path) AS leads_place, arrayLastIndex(t -> (toInt64(bitShiftRight(t, 168)) - 4611686018427387904) <= (toInt64(bitShiftRight(opportunities0[1], 168)) - 4611686018427387904), path) AS opportunities_place
+  if(empty(leads0), 0, arrayLastIndex(t -> (toInt64(bitShiftRight(t, 168)) - 4611686018427387904) <= (toInt64(bitShiftRight(leads0[1], 168)) - 4611686018427387904), path)) AS leads_place, if(empty(opportunities0), 0, arrayLastIndex(t -> (toInt64(bitShiftRight(t, 168)) - 4611686018427387904) <= (toInt64(bitShiftRight(opportunities0[1], 168)) - 4611686018427387904), path)) AS opportunities_place
 FROM (SELECT person, conversion, paid_back, leads AS leads0, opportunities AS opportunities0,
   ends AND conversion >= reinterpretAsUInt256(concat(reinterpretAsFixedString(toUInt64(0)), reinterpretAsFixedString(toUInt32(0)), reinterpretAsFixedString(toUInt64(0)), reinterpretAsFixedString(toUInt8(0)), reinterpretAsFixedString({start_us:Int64} + 4611686018427387904))) AND conversion < reinterpretAsUInt256(concat(reinterpretAsFixedString(toUInt64(0)), reinterpretAsFixedString(toUInt32(0)), reinterpretAsFixedString(toUInt64(0)), reinterpretAsFixedString(toUInt8(0)), reinterpretAsFixedString({conversions_end_us:Int64} + 4611686018427387904))) AS ended_here, (toUInt8(1), led) AS way FROM parts)
 WHERE if(way.1 = 1, ended_here, notEmpty(way.2))
 )
 SELECT labels[key0] AS channel, * EXCEPT(key0)
-FROM (SELECT toUInt32(bitShiftRight(touch, 64)) AS key0, alone, if(alone, 0, count()) AS touched,
-  sum(exp2(((toInt64(bitShiftRight(touch, 168)) - 4611686018427387904) - last_at) / {m0_half_us:Int64}) / m0_total AS w0) AS conversions0, sum(w0 * worth) AS value0,
+FROM (SELECT channel_label AS key0, alone, if(alone, 0, count()) AS touched,
+  sum(exp2((at - last_at) / {m0_half_us:Int64}) / m0_total AS w0) AS conversions0, sum(w0 * worth) AS value0,
   sum(i = 1 AS w1) AS conversions1, sum(w1 * worth) AS value1
 FROM (SELECT conversion, worth, empty(path) AS alone,
   if(empty(path), [toUInt256(0)], path) AS touches,
-  length(touches) AS n, (toInt64(bitShiftRight(touches[-1], 168)) - 4611686018427387904) AS last_at, leads_place, opportunities_place,
-  arraySum(t -> exp2(((toInt64(bitShiftRight(t, 168)) - 4611686018427387904) - last_at) / {m0_half_us:Int64}), touches) AS m0_total
+  arrayMap(m -> (toInt64(bitShiftRight(m, 168)) - 4611686018427387904), touches) AS ats, arrayMap(m -> toUInt32(bitShiftRight(m, 64)), touches) AS channels,
+  arrayMap(m -> toUInt32(m), touches) AS campaigns,
+  length(touches) AS n, ats[-1] AS last_at, leads_place, opportunities_place,
+  arraySum(a -> exp2((a - last_at) / {m0_half_us:Int64}), ats) AS m0_total
   FROM journeys WHERE converted = 1)
-ARRAY JOIN touches AS touch, arrayEnumerate(touches) AS i
+ARRAY JOIN arrayEnumerate(touches) AS i, ats AS at, channels AS channel_label
 GROUP BY key0, alone)
 ORDER BY channel, alone
