@@ -88,12 +88,19 @@ class ChurnService:
         return found
 
     def models(self, tenant: str, document: str = "") -> tuple[list[KeptModel], frozenset[tuple[str, str]]]:
-        """Models, the newest first, and (document, id) of those that are active."""
+        """Models, the newest first, and (document, id) of those that answer for their document, if it is in force."""
         with self._state.reading() as connection:
             found = list_models(connection, tenant, document)
             names = {one.document for one in found}
             active = [find_active(connection, tenant, name) for name in sorted(names)]
-        return found, frozenset((one.document, one.id) for one in active if one is not None)
+        documents = self._rules(tenant).documents.get("ChurnModel", {})
+        return found, frozenset(
+            (one.document, one.id)
+            for one in active
+            if one is not None
+            and isinstance(document := documents.get(one.document), ChurnModel)
+            and not _changed(_read(one.content), document)
+        )
 
     def past(self, at_us: int) -> int:
         """An instant of which something is known.

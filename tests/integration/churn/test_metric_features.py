@@ -191,5 +191,7 @@ def test_a_model_whose_feature_means_something_else_now_is_not_used(world: Churn
         "the last model is not used: it learned opened_7d from sum of opened over 7d, else 0, which is now "
         "sum of opened over 14d, else 0; train it again"
     )
+    assert world.service.models(world.tenant) == ([world.service.model(world.tenant, "small")], frozenset())
     world.rules = rules_of()
     assert world.service.foresight(world.tenant, "small").method == "model"
+    assert world.service.models(world.tenant)[1] == {("small", model.summary.id)}
