@@ -98,8 +98,8 @@ class ChurnService:
             (one.document, one.id)
             for one in active
             if one is not None
-            and isinstance(document := documents.get(one.document), ChurnModel)
-            and not _changed(_read(one.content), document)
+            and isinstance(now := documents.get(one.document), ChurnModel)
+            and not _changed(_read(one.content), now)
         )
 
     def past(self, at_us: int) -> int:
