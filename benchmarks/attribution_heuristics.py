@@ -26,7 +26,16 @@ from trueline_stores.warehouse.statements import Sql
 from trueline_streams.pane_statements import Parameters
 
 from benchmarks.attribution_heuristics_events import END_US, START_US, TENANT, TOUCHES_PER_JOURNEY, blocks
-from benchmarks.attribution_heuristics_peers import SEPARATOR, Credits, channel_attribution, dp6, trueline_from_names
+from benchmarks.attribution_heuristics_peers import (
+    RELEASES,
+    SEPARATOR,
+    STEPS,
+    Credits,
+    Hours,
+    channel_attribution,
+    dp6,
+    trueline_from_names,
+)
 from benchmarks.attribution_heuristics_statement import PACKED, PLAIN
 from benchmarks.result import Result, machine
 
@@ -142,29 +151,40 @@ def _compare(asking: Asking, asked: Asked, warehouse: Warehouse) -> None:
 def _channel_attribution(asking: Asking, asked: Asked) -> dict[str, Any]:
     """Times over the distinct paths, where it is installed."""
     paths = [row for row in asking.rows(CountPaths(replace(asked.journeys, lost=False))) if row[0]]
-    names = [SEPARATOR.join(row[0]) for row in paths]
+    names = pa.array([SEPARATOR.join(row[0]) for row in paths])
     conversions, value = (np.array([row[place] for row in paths], float) for place in (1, 2))
     parts: dict[str, Any] = {"paths": len(paths)}
-    seconds, ours = min((trueline_from_names(names, conversions, value) for _ in range(3)), key=lambda told: told[0])
-    if (told := channel_attribution(names, conversions, value)) is not None:
-        _same("ChannelAttribution", ours, told[1])
-        parts |= {"trueline_from_names_s": seconds, "channel_attribution_s": told[0]}
-        parts["channel_attribution_times"] = told[0] / seconds
+    ours = min((trueline_from_names(names, conversions, value) for _ in range(3)), key=lambda taken: taken.seconds)
+    if (told := channel_attribution(names.to_pylist(), conversions, value)) is not None:
+        _same("ChannelAttribution", ours.credits, told[1])
+        parts |= {"trueline_from_names_s": ours.seconds, "channel_attribution_s": told[0]}
+        parts["channel_attribution_times"] = told[0] / ours.seconds
     return parts
 
 
 def _dp6(warehouse: Warehouse, asked: Asked, folder: Path, report_s: float) -> dict[str, Any]:
-    """Times over journeys, of which the release on pandas gets some: all of them would take minutes."""
+    """Times of all models that a release has, over the same journeys, ready-made.
+
+    The release on pandas gets some of them: all would take minutes. Both get texts, the only form that they read.
+    Trueline's time is told from the same texts and, as it keeps none, from columns; and that of the whole report from
+    events, beside the time that all journeys would take.
+    """
     parts: dict[str, Any] = {}
-    ready = warehouse.query_arrow(*_ready(asked))
+    ready = warehouse.query_arrow(*_ready(asked)).combine_chunks()
     given = {"pandas": ready.slice(0, SAMPLE), "polars": ready}
     for engine, (taken, theirs) in dp6(folder, given).items():
-        counted = given[engine]["path"].to_pylist()
-        seconds, ours = trueline_from_names(counted, np.ones(len(counted)), np.zeros(len(counted)))
-        _same(f"DP6 on {engine}", ours, theirs)
-        scaled = taken / len(counted) * len(ready)
-        parts |= {f"dp6_{engine}_journeys": len(counted), f"dp6_{engine}_s": taken, f"dp6_{engine}_scaled_s": scaled}
-        parts |= {f"dp6_{engine}_times": scaled / report_s, f"dp6_{engine}_times_from_names": taken / seconds}
+        paths, hours = (pa.concat_arrays(given[engine][name].chunks) for name in ("path", "hours"))
+        one, nothing = np.ones(len(paths)), np.zeros(len(paths))
+        told = Hours(hours, STEPS[engine])
+        turns = [trueline_from_names(paths, one, nothing, models=theirs, hours=told) for _ in range(5)]
+        _same(f"DP6 on {engine}", turns[0].credits, theirs)
+        texts = statistics.median(turn.seconds for turn in turns)
+        columns = statistics.median(turn.models_s for turn in turns)
+        scaled = taken / len(paths) * len(ready)
+        found = {"models": len(theirs), "journeys": len(paths), "s": taken, "scaled_s": scaled, "ours_s": texts}
+        found |= {"ours_from_columns_s": columns, "times": taken / texts, "times_from_columns": taken / columns}
+        parts |= {f"dp6_{engine}_{key}": number for key, number in found.items()}
+        parts[f"dp6_{engine}_times_report"] = scaled / report_s
     return parts
 
 
@@ -194,10 +214,21 @@ def _summary(journeys: int, medians: Mapping[str, float], peers: Mapping[str, An
         f"by hand {medians['by_hand']:.2f} s ({medians['by_hand_plain']:.2f} s without tricks)"
     ]
     if "channel_attribution_times" in peers:
-        told.append(f"from ready paths {peers['channel_attribution_times']:.0f} times as fast as ChannelAttribution")
-    if "dp6_pandas_times" in peers:
-        told.append(f"{peers['dp6_pandas_times']:.0f} times as fast as DP6 from ready journeys ({SAMPLE:,}, scaled)")
+        times = _times(peers["channel_attribution_times"])
+        told.append(f"from ready paths {times} times as fast as ChannelAttribution")
+    for engine, release in RELEASES.items():
+        if (key := f"dp6_{engine}_times") in peers:
+            models, texts, columns = (peers[name] for name in (f"dp6_{engine}_models", key, f"{key}_from_columns"))
+            told.append(
+                f"{models} models of ready journeys {_times(texts)} times as fast as DP6 {release} ({engine}), "
+                f"{_times(columns)} times from columns in place of texts"
+            )
     return "; ".join(told)
+
+
+def _times(ratio: float) -> str:
+    """One decimal where the whole number would flatter."""
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
 
 RULES = load_texts([("bench.yaml", DOCUMENT)])

@@ -14,7 +14,9 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,33 +26,114 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 from trueline_server.attribution.credit import credited
-from trueline_server.attribution.models import FirstTouch, LastTouch, Linear, Touches, weights
+from trueline_server.attribution.models import (
+    FirstTouch,
+    LastNonDirect,
+    LastTouch,
+    Linear,
+    Model,
+    PositionBased,
+    TimeDecay,
+    Touches,
+    weights,
+)
 from trueline_server.attribution.paths import Paths
 
 SEPARATOR = " > "
-# Of the models that both have, the conversions by channel.
+# Conversions by model and channel.
 Credits = dict[str, dict[str, float]]
-_DP6 = {
-    "pandas": ["marketing-attribution-models==1.0.10", "pandas<2.1", "numpy<2", "matplotlib<3.8"],
-    "polars": ["marketing-attribution-models==2.1.1"],
+_HOUR_US = 3_600_000_000
+# Hours after which half of the weight is left, by default of DP6 and of Trueline.
+_HALF_LIFE = 168
+# DP6's release on pandas halves it all at once.
+STEPS: Mapping[str, int] = {"pandas": _HALF_LIFE, "polars": 0}
+MODELS: Mapping[str, Model] = {
+    "first": FirstTouch(),
+    "last": LastTouch(),
+    "linear": Linear(),
+    "last_non_direct": LastNonDirect(frozenset({"direct"})),
+    "position": PositionBased(),
+    "time_decay": TimeDecay(_HALF_LIFE * _HOUR_US),
 }
+# Those that ChannelAttribution has, too.
+PLAIN = ("first", "last", "linear")
+RELEASES = {"pandas": "1.0.10", "polars": "2.1.1"}
+_BESIDE = {"pandas": ["pandas<2.1", "numpy<2", "matplotlib<3.8"], "polars": []}
 _SCRIPT = Path(__file__).with_name("attribution_heuristics_dp6.py")
 
 
-def trueline_from_names(paths: Sequence[str], conversions: Any, value: Any) -> tuple[float, Credits]:
-    """Seconds of first, last and linear over paths as texts, and what they say."""
-    column = pa.array(paths)
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When touches were.
+
+    Attributes:
+        before: hours of each touch before the conversion, as a text like its path.
+        step: they count in whole steps of so many hours; 0 = as they are.
+
+    """
+
+    before: pa.Array
+    step: int
+
+    def at_us(self) -> Any:
+        """µs up to the conversion, int64[m]; 0 or below."""
+        hours = pc.split_pattern(self.before, SEPARATOR).flatten().cast(pa.float64()).to_numpy()
+        if self.step:
+            hours = hours // self.step * self.step
+        return (hours * -_HOUR_US).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How long Trueline took for ready paths.
+
+    Attributes:
+        names_s: seconds to make columns of texts.
+        models_s: seconds of the models over these columns.
+        credits: what they say.
+
+    """
+
+    names_s: float
+    models_s: float
+    credits: Credits
+
+    @property
+    def seconds(self) -> float:
+        """Both."""
+        return self.names_s + self.models_s
+
+
+def trueline_from_names(
+    paths: pa.Array, conversions: Any, value: Any, *, models: Collection[str] = PLAIN, hours: Hours | None = None
+) -> Taken:
+    """Heuristics over paths as texts.
+
+    Args:
+        paths: the channels of each, with SEPARATOR between.
+        conversions: of each.
+        value: of these.
+        models: by name.
+        hours: of the touches; None = no model needs them.
+
+    """
     begin = time.perf_counter()
-    touches = pc.split_pattern(column, SEPARATOR)
-    coded = touches.flatten().dictionary_encode()
+    # As a package that uses all cores does.
+    with ThreadPoolExecutor(2) as pool:
+        later = None if hours is None else pool.submit(hours.at_us)
+        touches = pc.split_pattern(paths, SEPARATOR)
+        coded = touches.flatten().dictionary_encode()
+        at_us = None if later is None else later.result()
     offsets = touches.offsets.to_numpy().astype(np.int64)
-    nulls = np.zeros(len(offsets) - 1)
-    known = Paths(tuple(coded.dictionary.to_pylist()), coded.indices.to_numpy(), offsets, conversions, value, nulls)
+    codes, channels = coded.indices.to_numpy(), tuple(coded.dictionary.to_pylist())
+    ready = time.perf_counter()
+    known = Paths(channels, codes, offsets, conversions, value, np.zeros(len(offsets) - 1))
+    read = Touches(channels, codes, offsets, at_us)
     found = {}
-    for name, model in (("first", FirstTouch()), ("last", LastTouch()), ("linear", Linear())):
-        credit = credited(weights(model, Touches.of_paths(known)), known)
-        found[name] = dict(zip(credit.channels, credit.conversions.tolist(), strict=True))
-    return time.perf_counter() - begin, found
+    for name in models:
+        credit = credited(weights(MODELS[name], read), known)
+        found[name] = dict(zip(channels, credit.conversions.tolist(), strict=True))
+    return Taken(ready - begin, time.perf_counter() - ready, found)
 
 
 def channel_attribution(paths: Sequence[str], conversions: Any, value: Any) -> tuple[float, Credits] | None:
@@ -79,12 +162,13 @@ def dp6(folder: Path, journeys: Mapping[str, pa.Table]) -> Mapping[str, tuple[fl
 
     """
     found = {}
-    for engine, packages in _DP6.items():
+    for engine, release in RELEASES.items():
         pyarrow.csv.write_csv(journeys[engine], folder / "journeys.csv")
         home = folder / engine
         venv.create(home, with_pip=True)
         python = str(home / "bin" / "python")
         try:
+            packages = [f"marketing-attribution-models=={release}", *_BESIDE[engine]]
             subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True, capture_output=True)
         except subprocess.CalledProcessError as error:
             print(f"DP6 on {engine} is left out: {error.stderr.decode()[-200:]}", file=sys.stderr)
