@@ -201,10 +201,11 @@ class Journeys:
 
 
 def event_text(field: str, bound: Parameters, key: str) -> str:
-    """SQL of an event field as text, NO_NAME where it is absent or there is no field."""
+    """SQL of an event field as text, NO_NAME where it is absent or empty, or there is no field."""
     if not field:
         return f"'{NO_NAME}'"
-    told = f"ifNull({text_expression(field, bound, key)}, '{NO_NAME}')"
+    # An empty text names nothing: "" stands for what no touch led to.
+    told = f"ifNull(nullIf({text_expression(field, bound, key)}, ''), '{NO_NAME}')"
     if not field.startswith(PROPERTY_PREFIX):
         return told
     # Most have the property as a text, which is found at once; only for the others all is looked at.

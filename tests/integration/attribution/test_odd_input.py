@@ -39,7 +39,6 @@ NAMES = (
         "\\",
         "{x}",
         "%s",
-        "",
         " ",
         "e\u0301",
         "渠道",
@@ -172,10 +171,15 @@ def test_a_touch_after_its_conversion_has_no_part_in_it(warehouse: Warehouse) ->
 
 
 def test_a_touch_without_a_channel_is_of_none(warehouse: Warehouse) -> None:
-    """It is a touch like others, and is called (none); one whose channel is an empty text is called that."""
-    asking, asked = _asked(warehouse, [Happening("touched", 1, "u"), touch(2, ""), order(3, 10)])
+    """It is a touch like others, and is called (none); so is one whose channel is an empty text."""
+    happenings = [Happening("touched", 1, "u"), touch(2, ""), touch(3, "a"), order(4, 10), touch(1, "", "v")]
+    asking, asked = _asked(warehouse, [*happenings, order(2, 1, "v")])
     found = report(asking, asked, ("first", "last"), (Dimension.CHANNEL,))
-    assert {row.names[Dimension.CHANNEL]: row.earned["first"].conversions for row in found.rows} == {"(none)": 1, "": 0}
+    earned = {row.names[Dimension.CHANNEL]: row.earned for row in found.rows}
+    assert {name: one["first"].conversions for name, one in earned.items()} == {"(none)": 2, "a": 0}
+    steps = [Step("touch", Selection(("touched",))), Step("order", Selection(("ordered",)))]
+    # Nothing came before the first step but itself.
+    assert dict(funnel(asking, asked, steps, 9 * HOUR_US).channels) == {"(none)": (2, 2)}
 
 
 def test_a_channel_may_be_called_anything(warehouse: Warehouse) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Beside it a channel and a cost stand; names that are longer are cut.
 _MODEL_WIDTH = 15
 _SHOWN_MODELS = 3
+# Touches of a journey or path that are shown at its begin and at its end; those between are counted.
+_SHOWN_TOUCHES = 20
 
 
 def show_report(report: AttributionReport) -> None:
@@ -91,10 +93,8 @@ def show_paths(paths: ChannelPaths) -> None:
     columns = ("converted", "not", "rate", "value")
     made = style.table(*columns, "path", right=columns, fold=("path",))
     for path in paths.paths:
-        told = " > ".join(path.channels) or "no touch"
-        made.add_row(
-            f"{path.conversions:,}", f"{path.nulls:,}", percentage(path.conversion_rate), _money(path.value), told
-        )
+        numbers = (f"{path.conversions:,}", f"{path.nulls:,}", percentage(path.conversion_rate), _money(path.value))
+        made.add_row(*numbers, _path(path.channels))
     style.show(_head(paths.about), made if paths.paths else "nobody took a journey")
     if paths.total_paths > len(paths.paths):
         style.show("", f"{paths.total_paths - len(paths.paths):,} more paths; --limit 0 shows all")
@@ -113,17 +113,23 @@ def show_journey(journey: ExplainedJourney) -> None:
     touches = style.table(
         "#", "when", "channel", "campaign", "known by", "sure", right=("#", "sure"), fold=("known by",)
     )
-    for place, touch in enumerate(journey.touches, start=1):
+    every = list(enumerate(journey.touches, start=1))
+    between = len(every) - 2 * _SHOWN_TOUCHES
+    shown = every if between <= 0 else [*every[:_SHOWN_TOUCHES], *every[-_SHOWN_TOUCHES:]]
+    for place, touch in shown:
         known = touch.stitched_by or "its user"
         when = style.moment(touch.at, short=True)
         touches.add_row(str(place), when, touch.channel, touch.campaign, known, percentage(touch.confidence))
     made = style.table("model", "#", "weight", "value", "why", right=("#", "weight", "value"), fold=("why",))
     for model in journey.touches[0].credits:
-        for place, touch in enumerate(journey.touches, start=1):
+        for place, touch in shown:
             credit = touch.credits[model]
             name = "" if place > 1 else model
             made.add_row(name, str(place), f"{credit.weight:.3f}", _money(credit.value), credit.reason)
     style.show(touches, "", made)
+    if between > 0:
+        ends = f"#{_SHOWN_TOUCHES} and #{len(every) - _SHOWN_TOUCHES + 1:,}"
+        style.show("", f"{between:,} more touches between {ends}; --output csv has all")
 
 
 def show_funnel(funnel: Funnel) -> None:
@@ -167,6 +173,15 @@ def _totals(about: AttributionAbout, totals: AttributionTotals) -> str:
         several = "" if totals.unmatched_refunds == 1 else "s"
         cost += f"; {totals.unmatched_refunds:,} refund{several} ({refunded}) of nothing that was bought before"
     return f"{totals.conversions:,} conversions, {_money(totals.value)} {about.currency}{alone}{cost}"
+
+
+def _path(channels: Sequence[str]) -> str:
+    """The touches of a path; of a long one those at its ends."""
+    between = len(channels) - 2 * _SHOWN_TOUCHES
+    if between <= 0:
+        return " > ".join(channels) or "no touch"
+    ends = (*channels[:_SHOWN_TOUCHES], f"({between:,} more)", *channels[-_SHOWN_TOUCHES:])
+    return " > ".join(ends)
 
 
 def _changes(report: AttributionReport) -> list[str]:

@@ -336,9 +336,9 @@ class AttributionRow(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     CREDITS_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
-    """Channel; "(none)" of touches that name none."""
+    """Channel; "(none)" of touches that name none, or an empty text."""
     campaign: _builtins.str
-    """Campaign; "(none)" of touches that name none."""
+    """Campaign; "(none)" of touches that name none, or an empty text."""
     day: _builtins.str
     """Day (UTC) of the conversions, as "2026-03-01"."""
     segment: _builtins.str
@@ -1215,9 +1215,9 @@ class FunnelStep(_message.Message):
     people: _builtins.int
     """People who came so far."""
     from_previous: _builtins.float
-    """Share of those of the step before, 0 to 1; 1 at the first step."""
+    """Share of those of the step before, 0 to 1; 1 at the first step, 0 where nobody came to the step before or the first."""
     from_first: _builtins.float
-    """Share of those of the first step, 0 to 1."""
+    """Share of those of the first step, 0 to 1; 0 where nobody came to it."""
     def __init__(
         self,
         *,

@@ -14,7 +14,7 @@ FROM (
   (if(user_id != '' OR via != '', via, nodes[1]),
   if(via = '', toFloat32(1), joinGet('trueline.identities_1', 'shares', via)[place])) AS stitch
 FROM (SELECT toUnixTimestamp64Micro(occurred_at) AS at, position, user_id, arrayFilter(node -> node != '', [if(anonymous_id = '', '', concat('anonymous:', anonymous_id)), if(device_id = '', '', concat('device:', device_id)), if(account_id = '', '', concat('account:', account_id))]) AS nodes, name IN {touches:Array(String)} AS is0,
-  name IN {step1:Array(String)} AS is1, name IN {step2:Array(String)} AS is2, if(properties[{channel:String}] = '', ifNull(multiIf(mapContains(properties, {channel:String}), properties[{channel:String}], mapContains(numbers, {channel:String}), toString(numbers[{channel:String}]), mapContains(flags, {channel:String}), if(flags[{channel:String}], 'true', 'false'), NULL), '(none)'), properties[{channel:String}]) AS label
+  name IN {step1:Array(String)} AS is1, name IN {step2:Array(String)} AS is2, if(properties[{channel:String}] = '', ifNull(nullIf(multiIf(mapContains(properties, {channel:String}), properties[{channel:String}], mapContains(numbers, {channel:String}), toString(numbers[{channel:String}]), mapContains(flags, {channel:String}), if(flags[{channel:String}], 'true', 'false'), NULL), ''), '(none)'), properties[{channel:String}]) AS label
   FROM trueline.events WHERE tenant = {tenant:String} AND accepted_at <= fromUnixTimestamp64Micro({known_us:Int64}, 'UTC') AND (name IN {touches:Array(String)} OR name IN {steps:Array(String)})
   AND occurred_at >= fromUnixTimestamp64Micro({since_us:Int64}, 'UTC') AND occurred_at <= fromUnixTimestamp64Micro({until_us:Int64}, 'UTC')))
   WHERE user_id != '' OR notEmpty(nodes) GROUP BY person
