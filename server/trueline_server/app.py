@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from trueline_server.bootstrap import RunningServer
 
 # What a shell reports of a process that SIGINT ended.
+# As the command line has them: settings or files cannot be taken as they are; it may start another time.
+EXIT_REFUSED, EXIT_NO_SERVER = 2, 3
 EXIT_INTERRUPTED = 130
 
 # Runs beside the server once it listens; when it returns, its exit status ends the server, None lets it go on.
@@ -70,7 +72,9 @@ def run(settings: Settings, activity: Activity | None = None, told: TextIO | Non
         return uvloop.run(serve(settings, activity, told))
     except DirectoryHeldError as error:
         return _refuse(error.message)
-    except (SettingError, StoreError, RuleFileError, OSError) as error:
+    except (SettingError, RuleFileError) as error:
+        return _refuse(f"the server cannot start: {error}", EXIT_REFUSED)
+    except (StoreError, OSError) as error:
         return _refuse(f"the server cannot start: {error}")
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -105,9 +109,9 @@ def _end_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, end)
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = EXIT_NO_SERVER) -> int:
     print(f"trueline: {message}", file=sys.stderr)  # noqa: T201 the process ends with this
-    return 1
+    return status
 
 
 def main() -> int:
@@ -116,8 +120,7 @@ def main() -> int:
     try:
         settings = Settings.from_environment(os.environ)
     except SettingError as error:
-        print(f"trueline: {error}", file=sys.stderr)  # noqa: T201 the process ends with this
-        return 2
+        return _refuse(str(error), EXIT_REFUSED)
     return run(settings)
 
 

@@ -117,7 +117,7 @@ def test_a_wrong_mapping_is_told_with_its_place(shared_server: ServerProcess, tm
 
     done = cli(shared_server, "ingest", str(data), "--mapping", str(mapping))
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "till.yaml:10:" in done.stderr
     assert "usr_id" in done.stderr
     assert "Traceback" not in done.stderr
@@ -131,6 +131,6 @@ def test_unknown_names_are_told_with_the_nearest(shared_server: ServerProcess, t
     metric = cli(shared_server, "metrics", "show", "events_by_nam")
     mapping = cli(shared_server, "ingest", str(data), "--mapping", "podcats")
 
-    assert (metric.returncode, mapping.returncode) == (1, 1)
+    assert (metric.returncode, mapping.returncode) == (2, 2)
     assert "did you mean" in metric.stderr
     assert "did you mean" in mapping.stderr

@@ -164,6 +164,6 @@ def test_put_and_list_by_the_command(address: str, tmp_path: Path, capsys: pytes
     assert main(["facts", "get", "account", "c1", "--name", "tier", "--output", "json", "--address", address]) == 0
     (subject,) = json.loads(capsys.readouterr().out)["subjects"]
     assert [(one["name"], one["value"]) for one in subject["facts"]] == [("tier", "gold")]
-    assert main(["facts", "list", "acount", "--address", address]) == 1
+    assert main(["facts", "list", "acount", "--address", address]) == 2
     assert "did you mean 'account'?" in capsys.readouterr().err
     assert main(["facts", "put", str(tmp_path / "none"), "--address", address]) == 2

@@ -191,7 +191,7 @@ def test_diff_of_what_a_server_has(
         with pytest.raises(NotFoundError):
             client.diff_rules(RuleSource(revision="0" * 16))
     edited.write_text(RULE.replace("paid < 3", "piad < 3"), encoding="utf-8")
-    assert main(["rules", "diff", "active", str(edited), *server]) == 1
+    assert main(["rules", "diff", "active", str(edited), *server]) == 2
     assert "the rules do not load; nothing was compared" in capsys.readouterr().err
     for wrong, told in (
         (["active", "shadow"], "nothing is in the shadow"),
@@ -270,7 +270,7 @@ def test_the_rules_in_force_in_the_background(address: str, capsys: pytest.Captu
     told = capsys.readouterr().out
     assert name.removeprefix("operations/") in told
     assert max(map(len, told.splitlines())) <= 80
-    assert main(["operations", "show", "nothing", *server]) == 1
+    assert main(["operations", "show", "nothing", *server]) == 2
     assert "no operation operations/nothing is kept" in capsys.readouterr().err
 
 
@@ -333,7 +333,7 @@ def test_a_kill_does_not_lose_it(tmp_path: Path, rules: Path) -> None:
 def test_what_cannot_be_replayed_is_told(address: str, rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No server, a rule that does not exist, a span that ends before it begins, rules that do not load."""
     nobody = ["--address", "127.0.0.1:1"]
-    assert main(["rules", "backtest", str(rules), *nobody, *_span(2), "--rule", "few_payments"]) == 1
+    assert main(["rules", "backtest", str(rules), *nobody, *_span(2), "--rule", "few_payments"]) == 3
     assert "no server answers at 127.0.0.1:1" in capsys.readouterr().err
     backtest = ["rules", "backtest", "--address", address]
     assert main([*backtest, str(rules), "--rule", "few_payment"]) == 2
@@ -342,7 +342,7 @@ def test_what_cannot_be_replayed_is_told(address: str, rules: Path, capsys: pyte
     assert "is not before" in capsys.readouterr().err
     broken = rules.with_name("broken.yaml")
     broken.write_text(RULE.replace("paid < 3", "paid < many"), encoding="utf-8")
-    assert main([*backtest, str(broken)]) == 1
+    assert main([*backtest, str(broken)]) == 2
     told = capsys.readouterr().err
     assert f"{broken}:6:" in told
     assert "nothing was replayed" in told

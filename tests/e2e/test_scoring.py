@@ -289,7 +289,7 @@ def test_the_command_line_reads_well(server: ServerProcess, tmp_path: Path) -> N
     rows = list(csv.DictReader(io.StringIO(_run(server, str(file), "--output", "csv"))))
     assert len(rows) == 12
     assert float(rows[0]["roi_potential_low"]) == pytest.approx((0.4 * 60 + 0.25 * 60) / 0.65)
-    assert "did you mean 'complexity'" in _run(server, "--input", "complexty=0.5", status=1)
+    assert "did you mean 'complexity'" in _run(server, "--input", "complexty=0.5", status=2)
     assert "is no input; write name=value" in _run(server, "--input", "complexity", status=2)
 
 

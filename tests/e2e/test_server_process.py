@@ -175,16 +175,16 @@ def test_killed_server_comes_back(server: ServerProcess) -> None:
 
 
 def test_second_server_is_refused(shared_server: ServerProcess) -> None:
-    """A second server on the same directory exits with 1 and names the process that holds it."""
+    """A second server on the same directory exits with 3 and names the process that holds it."""
     second = failed_start(settings(shared_server.data_dir))
-    assert second.returncode == 1
+    assert second.returncode == 3
     assert f"process {shared_server.pid}" in second.stderr
 
 
 def test_taken_port_is_told(shared_server: ServerProcess, tmp_path: Path) -> None:
-    """A server whose port is taken exits with 1, says so, and gives its directory back."""
+    """A server whose port is taken exits with 2, says so, and gives its directory back."""
     second = failed_start(settings(tmp_path / "data", ADDRESS=shared_server.address))
-    assert second.returncode == 1
+    assert second.returncode == 2
     assert f"cannot listen on {shared_server.address}" in second.stderr
     assert "with --listen or TRUELINE_ADDRESS" in second.stderr
     with ServerProcess(tmp_path) as third, grpc.insecure_channel(third.address) as channel:
@@ -195,9 +195,9 @@ def test_taken_port_is_told(shared_server: ServerProcess, tmp_path: Path) -> Non
     ("variable", "value", "status_", "told"),
     [
         ("POLL_INTERVAL_MS", "often", 2, "TRUELINE_POLL_INTERVAL_MS has value 'often'"),
-        ("RULES", "no/such/file.yaml", 1, "no/such/file.yaml"),
-        ("MAPPING", "no such mapping", 1, "no such mapping"),
-        ("DATA_DIR", "/dev/null/data", 1, "data cannot be kept in /dev/null/data: Not a directory. Choose another"),
+        ("RULES", "no/such/file.yaml", 2, "no/such/file.yaml"),
+        ("MAPPING", "no such mapping", 2, "no such mapping"),
+        ("DATA_DIR", "/dev/null/data", 3, "data cannot be kept in /dev/null/data: Not a directory. Choose another"),
     ],
     ids=["setting", "rule-file", "mapping", "data-dir"],
 )

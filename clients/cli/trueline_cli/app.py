@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from trueline_cli import options
+from trueline_cli import exits, options
 
 # Verb -> what it is for. Each is a module of trueline_cli.verbs, imported when it is used.
 VERBS = {
@@ -48,7 +48,6 @@ _EXAMPLES = """examples:
   trueline ingest events.jsonl.gz --mapping shop.yaml
   trueline score --output json
   trueline metrics watch daily_active_users"""
-INTERRUPTED = 130
 
 
 class Command(Protocol):
@@ -60,7 +59,7 @@ class Command(Protocol):
         """Add the verb's own arguments."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it; answers the exit status: 0 = yes, 1 = something was found or failed, 2 = wrong use."""
+        """Do it; answers the exit status, see `exits`."""
 
 
 class MissingExtraError(Exception):
@@ -68,16 +67,21 @@ class MissingExtraError(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; answers the exit status: 0 = yes, 1 = a finding or a failure, 2 = wrong use."""
+    """Run the command line; answers the exit status, see `exits`."""
     try:
         status = _run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has seen enough. Python would complain once more when it closes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return exits.UNREAD
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return exits.INTERRUPTED
+    except Exception:  # noqa: BLE001 a fault of the command itself is no finding, which Python's own status 1 would say
+        import traceback
+
+        traceback.print_exc()
+        return exits.NO_ANSWER
     return status
 
 
@@ -91,14 +95,14 @@ def _run(argv: list[str]) -> int:
         return 0
     if chosen.verb is None:
         parser.print_help()
-        return 2
+        return exits.REFUSED
     if chosen.verb not in VERBS and chosen.verb not in SERVER_VERBS:
         parser.error(_unknown(chosen.verb))
     try:
         command = load(chosen.verb)
     except MissingExtraError as error:
         print(f"trueline {chosen.verb}: {error}", file=sys.stderr)
-        return 1
+        return exits.REFUSED
     verb_parser = options.verb_parser(chosen.verb)
     command.configure(verb_parser)
     rest = chosen.rest
@@ -148,23 +152,20 @@ def _guarded(command: Command, args: argparse.Namespace) -> int:
 
     try:
         return command.run(args)
-    except options.UsageError as error:
+    except (options.UsageError, MissingExtraError) as error:
         print(f"trueline {args.verb}: {error}", file=sys.stderr)
-        return 2
-    except MissingExtraError as error:
-        print(f"trueline {args.verb}: {error}", file=sys.stderr)
-        return 1
+        return exits.REFUSED
     except ModuleNotFoundError as error:
         # The light install has the backend's own code, whose verbs import what it needs when they run.
         if args.verb not in (*SERVER_VERBS, "rules", "churn") or (error.name or "").startswith("trueline"):
             raise
         print(f"trueline {args.verb}: {_needed(args.verb, error)}", file=sys.stderr)
-        return 1
+        return exits.REFUSED
     except TruelineError as error:
         from trueline_cli.explain import explain
 
         print(f"trueline {args.verb}: {explain(error)}", file=sys.stderr)
-        return 1
+        return exits.status_of(error)
 
 
 def _main_parser() -> argparse.ArgumentParser:
@@ -179,7 +180,7 @@ def _main_parser() -> argparse.ArgumentParser:
         epilog=(
             f'verbs:\n{verbs}\n\nverbs of the backend, pip install "trueline[server]":\n{server}\n\n'
             "`trueline VERB --help` tells more.\n"
-            "Exit status: 0 yes, 1 a finding or a failure, 2 wrong use.\n\n"
+            f"{exits.TOLD}\n\n"
             f"{_EXAMPLES}"
         ),
     )

@@ -14,7 +14,7 @@ from typing import Any
 from trueline import BatchingSender, NotFoundError, SendError, TruelineClient
 from trueline.results import EventMapping
 
-from trueline_cli import options
+from trueline_cli import exits, options
 from trueline_cli.bad_lines import BadLines
 from trueline_cli.explain import explain
 from trueline_cli.files.block import BadLine, Block
@@ -179,9 +179,7 @@ class Ingestion:
             f"trueline ingest: {why}\n{done:,} events are in; run it again to send the rest: nothing counts twice",
             file=sys.stderr,
         )
-        from trueline_cli.app import INTERRUPTED
-
-        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+        return exits.INTERRUPTED if isinstance(error, KeyboardInterrupt) else exits.status_of(error)
 
     def _tell(self) -> None:
         summary = self._summary

@@ -154,6 +154,14 @@ def instant(text: str) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 
+def add_instants(parser: argparse.ArgumentParser) -> None:
+    """As of when something is told, and by what was known when."""
+    parser.add_argument("--at", type=instant, metavar="TIME", help="as it was then (--known-at, or now)")
+    parser.add_argument(
+        "--known-at", type=instant, metavar="TIME", help="without what was recorded later (all that is known now)"
+    )
+
+
 def label(text: str) -> tuple[str, str]:
     """A label as key=value."""
     key, equals, value = text.partition("=")

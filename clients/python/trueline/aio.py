@@ -227,12 +227,15 @@ class AsyncTruelineClient(
         *,
         names: Sequence[str] = (),
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> facts.FactsOfSubjects:
         """See `TruelineClient.get_facts`."""
         ids, step = list(dict.fromkeys(subject_ids)), calls.CALL_SUBJECTS
         parts = [ids[start : start + step] for start in range(0, len(ids), step)]
-        return facts.gathered([await self._call(calls.get_facts(subject, part, names, at), timeout) for part in parts])
+        return facts.gathered(
+            [await self._call(calls.get_facts(subject, part, names, at, known_at), timeout) for part in parts]
+        )
 
     async def list_facts(
         self,
@@ -241,10 +244,11 @@ class AsyncTruelineClient(
         subject_id: str = "",
         names: Sequence[str] = (),
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> list[facts.Fact]:
         """See `TruelineClient.list_facts`."""
-        return await self._call(calls.list_facts(subject, subject_id, names, at), timeout)
+        return await self._call(calls.list_facts(subject, subject_id, names, at, known_at), timeout)
 
     async def status(self, *, min_position: int = 0, timeout: float | None = None) -> Status:
         """See `TruelineClient.status`."""

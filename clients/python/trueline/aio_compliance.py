@@ -52,11 +52,12 @@ class AsyncComplianceMethods:
         name: str = "",
         keep_facts: bool = False,
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> PatternAssessment:
         """See `TruelineClient.assess_pattern`."""
         call = compliance_calls.assess_pattern(
-            subject, frameworks, facts or {}, kind=kind, name=name, keep_facts=keep_facts, at=at
+            subject, frameworks, facts or {}, kind=kind, name=name, keep_facts=keep_facts, at=at, known_at=known_at
         )
         return await self._call(call, timeout)
 
@@ -69,10 +70,13 @@ class AsyncComplianceMethods:
         name: str = "",
         framework: str = "",
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> SecurityAssessment:
         """See `TruelineClient.assess_security`."""
-        call = compliance_calls.assess_security(subject, facts or {}, kind=kind, name=name, framework=framework, at=at)
+        call = compliance_calls.assess_security(
+            subject, facts or {}, kind=kind, name=name, framework=framework, at=at, known_at=known_at
+        )
         return await self._call(call, timeout)
 
     async def assess_privacy_impact(
@@ -113,10 +117,13 @@ class AsyncComplianceMethods:
         frameworks: Sequence[str] = (),
         with_controls: bool = False,
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> CompliancePosture:
         """See `TruelineClient.get_posture`."""
-        call = compliance_calls.get_posture(subject, kind, frameworks, with_controls=with_controls, at=at)
+        call = compliance_calls.get_posture(
+            subject, kind, frameworks, with_controls=with_controls, at=at, known_at=known_at
+        )
         return await self._call(call, timeout)
 
     async def list_postures(
@@ -126,11 +133,14 @@ class AsyncComplianceMethods:
         frameworks: Sequence[str] = (),
         with_controls: bool = False,
         at: datetime | None = None,
+        known_at: datetime | None = None,
         limit: int = 100,
         timeout: float | None = None,
     ) -> CompliancePosture:
         """See `TruelineClient.list_postures`."""
-        call = compliance_calls.list_postures(kind, frameworks, with_controls=with_controls, at=at, limit=limit)
+        call = compliance_calls.list_postures(
+            kind, frameworks, with_controls=with_controls, at=at, known_at=known_at, limit=limit
+        )
         return await self._call(call, timeout)
 
     async def get_coverage(
@@ -252,10 +262,18 @@ class AsyncComplianceMethods:
         facts: Mapping[str, object] | None = None,
         oscal_version: str = "",
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> ComplianceReport:
         """See `TruelineClient.export_report`."""
         call = compliance_calls.export_report(
-            subject, form, kind=kind, frameworks=frameworks, facts=facts or {}, oscal_version=oscal_version, at=at
+            subject,
+            form,
+            kind=kind,
+            frameworks=frameworks,
+            facts=facts or {},
+            oscal_version=oscal_version,
+            at=at,
+            known_at=known_at,
         )
         return await self._call(call, timeout)

@@ -268,16 +268,27 @@ def get_facts(
 ) -> Call[facts.FactsOfSubjects]:
     """GetFacts."""
     request = fact_service_pb2.GetFactsRequest(
-        subject=subject, subject_ids=subject_ids, names=names, at=mapping.timestamp(at), known_at=mapping.timestamp(known_at)
+        subject=subject,
+        subject_ids=subject_ids,
+        names=names,
+        at=mapping.timestamp(at),
+        known_at=mapping.timestamp(known_at),
     )
     return Call("FactService", "GetFacts", request, lambda answers: facts.facts_of_subjects(answers[0]))
 
 
 @built
-def list_facts(subject: str, subject_id: str, names: Sequence[str], at: datetime | None, known_at: datetime | None) -> Call[list[facts.Fact]]:
+def list_facts(
+    subject: str, subject_id: str, names: Sequence[str], at: datetime | None, known_at: datetime | None
+) -> Call[list[facts.Fact]]:
     """ListFacts, all pages."""
     request = fact_service_pb2.ListFactsRequest(
-        subject=subject, subject_id=subject_id, names=names, at=mapping.timestamp(at), known_at=mapping.timestamp(known_at), page_size=FACT_PAGE
+        subject=subject,
+        subject_id=subject_id,
+        names=names,
+        at=mapping.timestamp(at),
+        known_at=mapping.timestamp(known_at),
+        page_size=FACT_PAGE,
     )
     return Call("FactService", "ListFacts", request, facts.known_facts, paged=True)
 

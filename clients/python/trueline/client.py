@@ -264,6 +264,7 @@ class TruelineClient(
         *,
         names: Sequence[str] = (),
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> facts.FactsOfSubjects:
         """All that is known of subjects as it was at an instant, a hundred a call; what is not known is named.
@@ -272,13 +273,16 @@ class TruelineClient(
             subject: kind of the subjects ("account", "user", …), as fact types name it.
             subject_ids: which ones; each is answered once.
             names: only these facts; () = all that fact types declare of this kind.
-            at: the instant; None = now.
+            at: the instant; None = that of `known_at`, or now.
+            known_at: what was recorded later is left out; None = all that is known now.
             timeout: seconds for each call.
 
         """
         ids, step = list(dict.fromkeys(subject_ids)), calls.CALL_SUBJECTS
         parts = [ids[start : start + step] for start in range(0, len(ids), step)]
-        return facts.gathered([self._call(calls.get_facts(subject, part, names, at), timeout) for part in parts])
+        return facts.gathered(
+            [self._call(calls.get_facts(subject, part, names, at, known_at), timeout) for part in parts]
+        )
 
     def list_facts(
         self,
@@ -287,6 +291,7 @@ class TruelineClient(
         subject_id: str = "",
         names: Sequence[str] = (),
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> list[facts.Fact]:
         """Facts of a kind of subject ("account", "user", …) as they were at an instant, by name and subject.
@@ -295,11 +300,12 @@ class TruelineClient(
             subject: the kind, as fact types name it.
             subject_id: only of this subject; "" = of all.
             names: only these facts; () = all.
-            at: the instant; None = now.
+            at: the instant; None = that of `known_at`, or now.
+            known_at: what was recorded later is left out; None = all that is known now.
             timeout: seconds.
 
         """
-        return self._call(calls.list_facts(subject, subject_id, names, at), timeout)
+        return self._call(calls.list_facts(subject, subject_id, names, at, known_at), timeout)
 
     def status(self, *, min_position: int = 0, timeout: float | None = None) -> Status:
         """The server's status, once `min_position` is processed."""

@@ -60,13 +60,15 @@ class ReportFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComplianceReport:
-    """A posture as a file, with its media type, a name for it, the instant that it tells and the rules of then."""
+    """A posture as a file, with its media type, a name for it, the instant that it tells, the rules of then, and the
+    instant of the knowledge if it was asked for."""
 
     content: bytes
     media_type: str
     file_name: str
     at: datetime
     rule_revision: str
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,7 @@ class PatternAssessment:
         recommendations: the most severe first; of the same severity what is wrong, then what weighs most.
         undecided_facts: not known, those first whose controls weigh most.
         at: the instant that is judged.
+        known_at: what was recorded later was left out; None = nothing was.
 
     """
 
@@ -266,6 +269,7 @@ class PatternAssessment:
     undecided_facts: tuple[UndecidedFact, ...]
     at: datetime
     rule_revision: str
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +298,10 @@ class SecurityFinding:
 
 @dataclass(frozen=True, slots=True)
 class SecurityAssessment:
-    """How secure something is: its level with the reason, areas, and findings with the most severe first."""
+    """How secure something is: its level with the reason, areas, and findings with the most severe first.
+
+    What was recorded after `known_at` was left out; None = nothing was.
+    """
 
     subject: ComplianceSubject
     name: str
@@ -305,6 +312,7 @@ class SecurityAssessment:
     findings: tuple[SecurityFinding, ...]
     at: datetime
     rule_revision: str
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +330,7 @@ class CompliancePosture:
     Attributes:
         subjects: by id.
         total_subjects: how many there are in all.
+        known_at: what was recorded later was left out; None = nothing was.
 
     """
 
@@ -329,6 +338,7 @@ class CompliancePosture:
     total_subjects: int
     at: datetime
     rule_revision: str
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

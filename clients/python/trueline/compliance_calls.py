@@ -58,6 +58,7 @@ def assess_pattern(
     name: str,
     keep_facts: bool,
     at: datetime | None,
+    known_at: datetime | None,
 ) -> Call[PatternAssessment]:
     """AssessPattern."""
     request = pb.AssessPatternRequest(
@@ -67,17 +68,30 @@ def assess_pattern(
         facts=_facts(facts),
         keep_facts=keep_facts,
         at=timestamp(at),
+        known_at=timestamp(known_at),
     )
     return Call(_SERVICE, "AssessPattern", request, lambda answers: compliance_mapping.pattern_assessment(answers[0]))
 
 
 @built
 def assess_security(
-    subject: str, facts: Mapping[str, object], *, kind: str, name: str, framework: str, at: datetime | None
+    subject: str,
+    facts: Mapping[str, object],
+    *,
+    kind: str,
+    name: str,
+    framework: str,
+    at: datetime | None,
+    known_at: datetime | None,
 ) -> Call[SecurityAssessment]:
     """AssessSecurity."""
     request = pb.AssessSecurityRequest(
-        subject=_subject(subject, kind), name=name, facts=_facts(facts), framework=framework, at=timestamp(at)
+        subject=_subject(subject, kind),
+        name=name,
+        facts=_facts(facts),
+        framework=framework,
+        at=timestamp(at),
+        known_at=timestamp(known_at),
     )
     return Call(_SERVICE, "AssessSecurity", request, lambda answers: compliance_mapping.security_assessment(answers[0]))
 
@@ -118,18 +132,34 @@ def assess_privacy_impact(
 
 @built
 def get_posture(
-    subject: str, kind: str, frameworks: Sequence[str], *, with_controls: bool, at: datetime | None
+    subject: str,
+    kind: str,
+    frameworks: Sequence[str],
+    *,
+    with_controls: bool,
+    at: datetime | None,
+    known_at: datetime | None,
 ) -> Call[CompliancePosture]:
     """GetPosture of one subject."""
     request = pb.GetPostureRequest(
-        subject=_subject(subject, kind), frameworks=frameworks, with_controls=with_controls, at=timestamp(at)
+        subject=_subject(subject, kind),
+        frameworks=frameworks,
+        with_controls=with_controls,
+        at=timestamp(at),
+        known_at=timestamp(known_at),
     )
     return Call(_SERVICE, "GetPosture", request, compliance_mapping.posture)
 
 
 @built
 def list_postures(
-    kind: str, frameworks: Sequence[str], *, with_controls: bool, at: datetime | None, limit: int
+    kind: str,
+    frameworks: Sequence[str],
+    *,
+    with_controls: bool,
+    at: datetime | None,
+    known_at: datetime | None,
+    limit: int,
 ) -> Call[CompliancePosture]:
     """GetPosture of all subjects of a kind, as many pages as it takes."""
     if limit < 0:
@@ -140,6 +170,7 @@ def list_postures(
         frameworks=frameworks,
         with_controls=with_controls,
         at=timestamp(at),
+        known_at=timestamp(known_at),
         page_size=min(limit, page) if limit else page,
     )
     return Call(_SERVICE, "GetPosture", request, compliance_mapping.posture, paged=True, items="subjects", most=limit)
@@ -266,6 +297,7 @@ def export_report(
     facts: Mapping[str, object],
     oscal_version: str,
     at: datetime | None,
+    known_at: datetime | None,
 ) -> Call[ComplianceReport]:
     """ExportReport."""
     known = [each.value for each in ReportFormat if each is not ReportFormat.UNSPECIFIED]
@@ -275,6 +307,7 @@ def export_report(
         subject=_subject(subject, kind),
         frameworks=frameworks,
         at=timestamp(at),
+        known_at=timestamp(known_at),
         format=pb.ReportFormat.Value(f"REPORT_FORMAT_{str(form).upper()}"),
         oscal_version=oscal_version,
         facts=_facts(facts),

@@ -96,6 +96,7 @@ def pattern_assessment(message: pb.AssessPatternResponse) -> PatternAssessment:
         undecided_facts=tuple(map(_undecided, message.undecided_facts)),
         at=_at(message, "at"),
         rule_revision=message.rule_revision,
+        known_at=instant(message, "known_at"),
     )
 
 
@@ -125,6 +126,7 @@ def security_assessment(message: pb.AssessSecurityResponse) -> SecurityAssessmen
         ),
         at=_at(message, "at"),
         rule_revision=message.rule_revision,
+        known_at=instant(message, "known_at"),
     )
 
 
@@ -165,6 +167,7 @@ def posture(pages: Sequence[pb.GetPostureResponse]) -> CompliancePosture:
         total_subjects=pages[0].total_subjects,
         at=_at(pages[0], "at"),
         rule_revision=pages[0].rule_revision,
+        known_at=instant(pages[0], "known_at"),
     )
 
 
@@ -216,6 +219,7 @@ def report(message: pb.ExportReportResponse) -> ComplianceReport:
         file_name=message.file_name,
         at=_at(message, "at"),
         rule_revision=message.rule_revision,
+        known_at=instant(message, "known_at"),
     )
 
 

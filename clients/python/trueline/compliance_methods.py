@@ -52,6 +52,7 @@ class ComplianceMethods:
         name: str = "",
         keep_facts: bool = False,
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> PatternAssessment:
         """Judge a pattern against standards; it passes only if all that was needed is known.
@@ -63,7 +64,8 @@ class ComplianceMethods:
             kind: of the subject; "" = "pattern".
             name: what to call it; "" = its id.
             keep_facts: keep the given facts.
-            at: as it was then; None = now.
+            at: as it was then; None = as of `known_at`, or now.
+            known_at: what was recorded later is left out, so that the answer stays; None = all that is known now.
             timeout: seconds.
 
         Raises:
@@ -72,7 +74,7 @@ class ComplianceMethods:
 
         """
         call = compliance_calls.assess_pattern(
-            subject, frameworks, facts or {}, kind=kind, name=name, keep_facts=keep_facts, at=at
+            subject, frameworks, facts or {}, kind=kind, name=name, keep_facts=keep_facts, at=at, known_at=known_at
         )
         return self._call(call, timeout)
 
@@ -85,10 +87,13 @@ class ComplianceMethods:
         name: str = "",
         framework: str = "",
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> SecurityAssessment:
         """Judge the security of a pattern by area; `framework` "" = "security_baseline". Else as `assess_pattern`."""
-        call = compliance_calls.assess_security(subject, facts or {}, kind=kind, name=name, framework=framework, at=at)
+        call = compliance_calls.assess_security(
+            subject, facts or {}, kind=kind, name=name, framework=framework, at=at, known_at=known_at
+        )
         return self._call(call, timeout)
 
     def assess_privacy_impact(
@@ -148,6 +153,7 @@ class ComplianceMethods:
         frameworks: Sequence[str] = (),
         with_controls: bool = False,
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> CompliancePosture:
         """Where one subject, or the tenant as a whole, stands now or stood then, by the rules of then.
@@ -157,11 +163,14 @@ class ComplianceMethods:
             kind: of the subject.
             frameworks: names; () = all that judge it.
             with_controls: with each control, not only counts.
-            at: as it was then; None = now.
+            at: as it was then; None = as of `known_at`, or now.
+            known_at: what was recorded later is left out, so that the answer stays; None = all that is known now.
             timeout: seconds.
 
         """
-        call = compliance_calls.get_posture(subject, kind, frameworks, with_controls=with_controls, at=at)
+        call = compliance_calls.get_posture(
+            subject, kind, frameworks, with_controls=with_controls, at=at, known_at=known_at
+        )
         return self._call(call, timeout)
 
     def list_postures(
@@ -171,11 +180,14 @@ class ComplianceMethods:
         frameworks: Sequence[str] = (),
         with_controls: bool = False,
         at: datetime | None = None,
+        known_at: datetime | None = None,
         limit: int = 100,
         timeout: float | None = None,
     ) -> CompliancePosture:
         """Where all subjects of a kind stand of which facts are known; at most `limit`, 0 = all."""
-        call = compliance_calls.list_postures(kind, frameworks, with_controls=with_controls, at=at, limit=limit)
+        call = compliance_calls.list_postures(
+            kind, frameworks, with_controls=with_controls, at=at, known_at=known_at, limit=limit
+        )
         return self._call(call, timeout)
 
     def get_coverage(
@@ -348,9 +360,12 @@ class ComplianceMethods:
         facts: Mapping[str, object] | None = None,
         oscal_version: str = "",
         at: datetime | None = None,
+        known_at: datetime | None = None,
         timeout: float | None = None,
     ) -> ComplianceReport:
         """The posture of a subject as a file; the same posture at the same instant gives the same bytes.
+
+        With `at` and `known_at` the same call does so for ever.
 
         Args:
             subject: id; "" = the tenant.
@@ -359,7 +374,8 @@ class ComplianceMethods:
             frameworks: names; () = all in force.
             facts: by name, over those that are kept; None as a value = not known.
             oscal_version: "1.2.1" or "1.0.4"; "" = "1.2.1". Other forms have none.
-            at: as it was then; None = now.
+            at: as it was then; None = as of `known_at`, or now.
+            known_at: what was recorded later is left out, so that the answer stays; None = all that is known now.
             timeout: seconds.
 
         Raises:
@@ -368,6 +384,13 @@ class ComplianceMethods:
 
         """
         call = compliance_calls.export_report(
-            subject, form, kind=kind, frameworks=frameworks, facts=facts or {}, oscal_version=oscal_version, at=at
+            subject,
+            form,
+            kind=kind,
+            frameworks=frameworks,
+            facts=facts or {},
+            oscal_version=oscal_version,
+            at=at,
+            known_at=known_at,
         )
         return self._call(call, timeout)

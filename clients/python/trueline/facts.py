@@ -23,6 +23,7 @@ class Fact:
         value: float, decimal.Decimal, str, bool, an aware datetime, a set of texts; None = absent from then on.
         observed_at: since when it holds; None = now, where it is put.
         subject: kind of subject; the server tells it, and it need not be given.
+        recorded_at: when it was put in; the server tells it.
 
     """
 
@@ -31,6 +32,7 @@ class Fact:
     value: object
     observed_at: datetime | None = None
     subject: str = ""
+    recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def _known(message: fact_service_pb2.KnownFact) -> Fact:
         name=message.name,
         value=rule_mapping.fact_value(message.value),
         observed_at=mapping.instant(message, "observed_at"),
+        recorded_at=mapping.instant(message, "recorded_at"),
     )
 
 

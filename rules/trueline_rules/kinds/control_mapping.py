@@ -92,8 +92,9 @@ def _check_side(mapping: ControlMapping, key: str, side: MappedFramework, site: 
     names = known.names.get("ComplianceFramework", frozenset())
     written: Path = ("spec", key)
     if side.name not in names:
-        told = f"is {quoted(side.name)}, but there is no ComplianceFramework of that name{hint(side.name, names)}"
-        site.problem(written, f"{told}; of one that no document describes say {{name: {side.name}, external: true}}")
+        told = f"is {quoted(side.name)}, but there is no ComplianceFramework of that name"
+        external = f"write {{name: {side.name}, external: true}} if it is to be one that no document describes"
+        site.problem(written, f"{told}; {external}{hint(side.name, names)}")
         return
     # Of a broken framework nothing can be said about its controls.
     framework = known.frameworks.get(side.name)

@@ -22,7 +22,7 @@ class DemoCommand:
         add_play_arguments(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        """Play; 0 = the board was printed, 1 = something failed, 2 = wrong use. Nothing is left behind."""
+        """Play; 0 = the board was printed, 1 = something was refused, 2 = wrong use, 3 = it failed. Nothing stays."""
         os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         args.synthetic = args.synthetic or DEFAULT_EVENTS
         # The port is picked, so that a demo disturbs no server that runs already.

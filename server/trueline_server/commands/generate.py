@@ -15,6 +15,8 @@ from trueline_server.synthetic import FEWEST_DAYS, FEWEST_EVENTS, day_count, eve
 
 _BATCH_EVENTS = 1_000
 _CONNECT_S = 10.0
+# Exit statuses, as the command line has them.
+_REFUSED, _NO_ANSWER = 2, 3
 
 
 class GenerateCommand:
@@ -41,7 +43,7 @@ class GenerateCommand:
         parser.add_argument("--rate", type=_rate, help="send at most so many events a second (default: no limit)")
 
     def run(self, args: argparse.Namespace) -> int:
-        """Generate; 0 = everything was written or accepted, 1 = something was refused, 2 = wrong arguments."""
+        """Generate; 0 = everything was written or accepted, 1 = some were refused, 2 = wrong arguments, 3 = failed."""
         from trueline_server.generator import generate
         from trueline_server.generator.files import UnknownFormatError, check_target
 
@@ -52,7 +54,7 @@ class GenerateCommand:
                 check_target(args.out)
             batches = generate(events=args.events, seed=args.seed, end=end, days=args.days)
         except (ValueError, UnknownFormatError) as error:
-            return _fail(str(error), status=2)
+            return _fail(str(error), _REFUSED)
         return _write(args, batches, summary) if args.out else _play(args, batches, summary)
 
 
@@ -70,7 +72,7 @@ def _write(args: argparse.Namespace, batches: Iterator[Any], summary: dict[str, 
         # The reader has seen enough; the command line ends quietly.
         raise
     except OSError as error:
-        return _fail(f"cannot write '{args.out}': {error.strerror or error}")
+        return _fail(f"cannot write '{args.out}': {error.strerror or error}", _REFUSED)
     _report(args, summary | {"file": args.out}, time.monotonic() - start)
     return 0
 
@@ -96,11 +98,12 @@ def _play(args: argparse.Namespace, batches: Iterator[Any], summary: dict[str, A
             print(
                 f"trueline generate: no server answers at {args.address}; start one with `trueline up`", file=sys.stderr
             )
-            return 1
+            return _NO_ANSWER
         except StreamEndedError as error:
             return _fail(str(error))
         except grpc.RpcError as error:
-            return _fail(f"{error.code().name}: {error.details()}")
+            refused = error.code().name in {"INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED"}
+            return _fail(f"{error.code().name}: {error.details()}", _REFUSED if refused else _NO_ANSWER)
     sent = sender.sent
     counts = {"accepted": sent.accepted, "duplicates": sent.duplicates, "rejected": sent.rejected}
     _report(args, summary | {"source": SOURCE, **counts, "position": position}, time.monotonic() - start)
@@ -139,7 +142,7 @@ def _report(args: argparse.Namespace, summary: dict[str, Any], seconds: float) -
         print(f"{counts}; {rate:,.0f} events/s", file=out)
 
 
-def _fail(message: str, status: int = 1) -> int:
+def _fail(message: str, status: int = _NO_ANSWER) -> int:
     print(f"trueline generate: {message}", file=sys.stderr)
     return status
 

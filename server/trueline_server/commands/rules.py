@@ -37,7 +37,7 @@ class RulesCommand:
         schema.add_argument("--out", type=Path, metavar="DIR", help="write those of all kinds and of any")
 
     def explain(self, args: argparse.Namespace) -> int:
-        """Say what a rule decides about given facts; 0 = told, 1 = the rules do not load, 2 = wrong arguments."""
+        """Say what a rule decides about given facts; 0 = told, 2 = the rules do not load, or wrong arguments."""
         return _explain(args)
 
     def simulate(self, args: argparse.Namespace) -> Any:
@@ -48,12 +48,12 @@ class RulesCommand:
 
         rules = _loaded(args)
         if rules is None:
-            return 1
+            return 2
         try:
             return simulated(args, rules)
         except RuleFileError as error:
             _tell(error, args)
-            return 1
+            return 2
 
     def document_changes(self, args: argparse.Namespace) -> list[dict[str, Any]] | None:
         """What a change from the files `before` to those `after` means, by document; None after telling problems."""
@@ -158,7 +158,7 @@ def _test(args: argparse.Namespace) -> int:
 
     rules = _loaded(args)
     if rules is None:
-        return 1
+        return 2
     try:
         report = run_tests(rules, args.run)
     except re.error as error:
@@ -193,7 +193,7 @@ def _explain(args: argparse.Namespace) -> int:
 
     rules = _loaded(args)
     if rules is None:
-        return 1
+        return 2
     rule = rules.alert_rules.get(args.rule)
     if rule is None:
         told = f"no AlertRule is called {quoted(args.rule)}{hint(args.rule, rules.alert_rules)}"

@@ -44,7 +44,8 @@ class UpCommand:
         parser.epilog = variables_table()
 
     def run(self, args: argparse.Namespace) -> int:
-        """Serve; 0 = ended when told to, 1 = could not start or playing failed, 2 = wrong use."""
+        """Serve; 0 = ended when told to, 1 = something that was played was refused, 2 = wrong use or files, 3 = could
+        not start."""
         os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         try:
             settings = settings_of(args)

@@ -13,6 +13,7 @@ from trueline_stores.state.database import StateDatabase
 from trueline_server.clock import Clock
 from trueline_server.compliance import store
 from trueline_server.compliance.frameworks import FrameworkBook, JudgedFramework
+from trueline_server.compliance.instants import AsOf, as_of
 from trueline_server.compliance.judging import Moment
 from trueline_server.compliance.kept_facts import (
     FactGatherer,
@@ -26,8 +27,8 @@ from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.facts.service import FactService, PutFact
 from trueline_server.facts.store import FactStore
 
-# Tenant, instant asked for, now -> the rules in force then.
-RulesAt = Callable[[str, int, int], RuleSet]
+# Tenant, instants asked for, now -> the rules in force then.
+RulesAt = Callable[[str, AsOf, int], RuleSet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Asked:
         frameworks: names; () = all that judge subjects of the kind.
         given: facts that the call brings along; they win over those that are kept.
         keep: keep the given facts as facts of the subject and of the tenant.
-        at_us: the instant (µs since 1970, UTC); None = now.
+        at_us: the instant (µs since 1970, UTC); None = that of the knowledge, or now.
+        known_us: what was recorded later is left out; None = all that is known.
         field: where the request names the frameworks.
 
     """
@@ -49,17 +51,18 @@ class Asked:
     given: tuple[GivenFact, ...] = ()
     keep: bool = False
     at_us: int | None = None
+    known_us: int | None = None
     field: str = "frameworks"
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What a subject came to by some frameworks, at an instant, by the rules of then."""
+    """What a subject came to by some frameworks, as of an instant, by the rules of then."""
 
     subject: Subject
     frameworks: tuple[JudgedFramework, ...]
     results: tuple[FrameworkResult, ...]
-    at_us: int
+    when: AsOf
     rules: RuleSet
 
     @property
@@ -82,7 +85,7 @@ class Postures:
 
     subjects: Mapping[Subject, Sequence[Standing]]
     total: int
-    at_us: int
+    when: AsOf
     revision: str
 
 
@@ -120,19 +123,19 @@ class Assessments:
 
         """
         now_us = self._clock()
-        at_us = instant_of(asked.at_us, now_us)
-        rules = self._rules_at(tenant, at_us, now_us)
+        when = as_of(asked.at_us, asked.known_us, now_us)
+        rules = self._rules_at(tenant, when, now_us)
         frameworks = self.frameworks(rules, asked.subject.kind, asked.frameworks, asked.field)
-        moment = self._moment(tenant, at_us, [asked.subject, THE_TENANT])
+        moment = self._moment(tenant, when, [asked.subject, THE_TENANT])
         given = given_facts(rules, asked.subject, asked.given, moment.now)
-        needed = Needed(tenant, rules, frameworks, at_us, given)
+        needed = Needed(tenant, rules, frameworks, when, given)
         known = {**self._gatherer.of(needed, asked.subject), **given}
         if refuse:
             refuse_contradictions(frameworks, known, moment.now)
         results = tuple(framework.judge(asked.subject, known, moment) for framework in frameworks)
         if asked.keep:
-            self._keep(tenant, rules, asked, given, at_us)
-        return Assessment(asked.subject, tuple(frameworks), results, at_us, rules)
+            self._keep(tenant, rules, asked, given, when.at_us)
+        return Assessment(asked.subject, tuple(frameworks), results, when, rules)
 
     def postures(
         self,
@@ -141,6 +144,7 @@ class Assessments:
         names: Sequence[str] = (),
         *,
         at_us: int | None = None,
+        known_us: int | None = None,
         after: str = "",
         most: int = 100,
     ) -> Postures:
@@ -150,7 +154,8 @@ class Assessments:
             tenant: whose.
             kind: of the subjects.
             names: of frameworks; () = all that judge this kind.
-            at_us: the instant (µs since 1970, UTC); None = now.
+            at_us: the instant (µs since 1970, UTC); None = that of the knowledge, or now.
+            known_us: what was recorded later is left out; None = all that is known.
             after: id behind which to go on.
             most: at most so many subjects.
 
@@ -159,22 +164,22 @@ class Assessments:
 
         """
         now_us = self._clock()
-        found_us = instant_of(at_us, now_us)
-        rules = self._rules_at(tenant, found_us, now_us)
+        when = as_of(at_us, known_us, now_us)
+        rules = self._rules_at(tenant, when, now_us)
         frameworks = self.frameworks(rules, kind, names, "frameworks")
-        needed = Needed(tenant, rules, frameworks, found_us)
-        moment = self._moment(tenant, found_us, None)
+        needed = Needed(tenant, rules, frameworks, when)
+        moment = self._moment(tenant, when, None)
         if kind == TENANT:
             known = {name: fact.value for name, fact in self._gatherer.of(needed, THE_TENANT).items()}
             standings = {THE_TENANT: _standings(frameworks, THE_TENANT, known, moment)}
-            return Postures(standings, 1, found_us, rules.revision)
-        ids = self._facts.subjects(tenant, kind, found_us, after=after, most=most)
+            return Postures(standings, 1, when, rules.revision)
+        ids = self._facts.subjects(tenant, kind, when.at_us, after=after, most=most, known_us=known_us)
         standings = {
             (subject := Subject(kind, one)): _standings(frameworks, subject, values, moment)
             for one, values in self._gatherer.values(needed, kind, ids)
         }
-        total = self._facts.count_subjects(tenant, kind, found_us)
-        return Postures(standings, total, found_us, rules.revision)
+        total = self._facts.count_subjects(tenant, kind, when.at_us, known_us=known_us)
+        return Postures(standings, total, when, rules.revision)
 
     def frameworks(
         self, rules: RuleSet, kind: str, names: Sequence[str], field: str = "frameworks"
@@ -203,12 +208,12 @@ class Assessments:
                 raise invalid_field("subject.kind", told)
         return found
 
-    def _moment(self, tenant: str, at_us: int, subjects: Sequence[Subject] | None) -> Moment:
+    def _moment(self, tenant: str, when: AsOf, subjects: Sequence[Subject] | None) -> Moment:
         """An instant with evidence and waivers of some subjects, or of all."""
         with self._state.reading() as connection:
-            evidence = store.evidence_as_of(connection, tenant, at_us, subjects)
-            waivers = store.waivers_as_of(connection, tenant, at_us, subjects)
-        return Moment.of(at_us, evidence, waivers)
+            evidence = store.evidence_as_of(connection, tenant, when, subjects)
+            waivers = store.waivers_as_of(connection, tenant, when, subjects)
+        return Moment.of(when, evidence, waivers)
 
     def _keep(self, tenant: str, rules: RuleSet, asked: Asked, given: Facts, at_us: int) -> None:
         fields = {one.name: one.field for one in asked.given}
@@ -237,19 +242,3 @@ def _judges(framework: JudgedFramework, kind: str) -> bool:
     if kind == TENANT:
         return any(judge.control.subject == TENANT for judge in framework.judges)
     return framework.framework.subject == kind
-
-
-def instant_of(at_us: int | None, now_us: int) -> int:
-    """The instant asked for.
-
-    Raises:
-        TruelineError: INVALID_FIELD, if it lies ahead of the server's clock, or before 1970.
-
-    """
-    if at_us is None:
-        return now_us
-    if at_us > now_us:
-        raise invalid_field("at", "lies ahead of the server's clock; what has not happened cannot be judged")
-    if at_us < 0:
-        raise invalid_field("at", "is before the year 1970")
-    return at_us

@@ -13,6 +13,7 @@ from trueline_rules.compliance_rules import CompiledControl
 from trueline_rules.expressions.finding import Find, Finding, reasons_of, undecided
 from trueline_rules.expressions.masking import MASKED
 
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.model import (
     ControlResult,
     Evidence,
@@ -35,7 +36,7 @@ class Moment:
     Attributes:
         at_us: µs since 1970 (UTC).
         now: the same, as conditions read it.
-        evidence: (subject, type) -> all that was recorded and collected by then.
+        evidence: (subject, type) -> all that was collected by then, as far as it was known.
         waivers: (subject, framework, control) -> those in force then.
 
     """
@@ -46,15 +47,17 @@ class Moment:
     waivers: Mapping[tuple[Subject, str, str], Sequence[Waiver]]
 
     @classmethod
-    def of(cls, at_us: int, evidence: Iterable[Evidence] = (), waivers: Iterable[Waiver] = ()) -> Moment:
+    def of(cls, when: AsOf, evidence: Iterable[Evidence] = (), waivers: Iterable[Waiver] = ()) -> Moment:
         """An instant; of all evidence and waivers that are kept, those that count at it."""
+        at_us, known_us = when.at_us, when.known_us
         pieces: dict[tuple[Subject, str], list[Evidence]] = {}
         for piece in evidence:
-            if piece.recorded_at_us <= at_us and piece.collected_at_us <= at_us:
+            known = known_us is None or piece.recorded_at_us <= known_us
+            if known and piece.collected_at_us <= at_us:
                 pieces.setdefault((piece.subject, piece.type), []).append(piece)
         in_force: dict[tuple[Subject, str, str], list[Waiver]] = {}
         for waiver in waivers:
-            if waiver.in_force(at_us):
+            if waiver.in_force(when):
                 in_force.setdefault((waiver.subject, waiver.framework, waiver.control), []).append(waiver)
         return cls(at_us, _EPOCH + timedelta(microseconds=at_us), pieces, in_force)
 

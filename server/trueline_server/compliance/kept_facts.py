@@ -17,6 +17,7 @@ from trueline_rules.model import RuleSet
 from trueline_rules.names import hint, nearest, quoted
 
 from trueline_server.compliance.frameworks import JudgedFramework
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.model import THE_TENANT, Facts, KnownFact, Subject
 from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.facts.store import FactContent, FactStore
@@ -43,7 +44,7 @@ class GivenFact:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What is to be known: facts of a tenant that frameworks of a rule set read, at an instant (µs since 1970, UTC).
+    """What is to be known: facts of a tenant that frameworks of a rule set read, as of an instant.
 
     Facts that are `given` win over those that are kept, so these are not read.
     """
@@ -51,7 +52,7 @@ class Needed:
     tenant: str
     rules: RuleSet
     frameworks: Sequence[JudgedFramework]
-    at_us: int
+    when: AsOf
     given: Collection[str] = ()
 
     def types(self, kind: str) -> dict[str, Type]:
@@ -71,7 +72,8 @@ class FactGatherer:
         """Facts of a subject and of the tenant as a whole."""
         types = {kind: needed.types(kind) for kind in {subject.kind, TENANT}}
         subjects = {(whose.kind, whose.fact_id) for whose in (subject, THE_TENANT)}
-        rows = self._facts.of_subjects(needed.tenant, subjects, needed.at_us, types)
+        when = needed.when
+        rows = self._facts.of_subjects(needed.tenant, subjects, when.at_us, types, known_us=when.known_us)
         return {row.name: KnownFact(row.value, observed_at_us=row.observed_at_us) for row in rows}
 
     def values(self, needed: Needed, kind: str, ids: Sequence[str]) -> Iterator[tuple[str, dict[str, object]]]:
@@ -81,8 +83,11 @@ class FactGatherer:
         """
         of_tenant = {name: fact.value for name, fact in self.of(needed, THE_TENANT).items()}
         found: dict[str, dict[str, object]] = {one: dict(of_tenant) for one in ids}
-        types = needed.types(kind)
-        for column in self._facts.columns_as_of(needed.tenant, kind, needed.at_us, types, ids) if types and ids else ():
+        types, when = needed.types(kind), needed.when
+        if not types or not ids:
+            return iter(found.items())
+        columns = self._facts.columns_as_of(needed.tenant, kind, when.at_us, types, ids, known_us=when.known_us)
+        for column in columns:
             name = column.name
             for subject_id, value in zip(column.ids, column.values, strict=True):
                 found[subject_id][name] = value

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from trueline_rules.compliance_model import TENANT, ComplianceFramework, Control
 
+from trueline_server.compliance.instants import AsOf
 from trueline_server.facts.store import FactContent
 
 # FactService asks for an id of every subject; facts about the tenant as a whole are of this one.
@@ -105,10 +106,11 @@ class Waiver:
     revoked_at_us: int | None = None
     revoked_by: str = ""
 
-    def in_force(self, at_us: int) -> bool:
-        """Whether it holds at an instant; it ends by itself."""
-        revoked = self.revoked_at_us is not None and self.revoked_at_us <= at_us
-        return self.granted_at_us <= at_us < self.expires_at_us and not revoked
+    def in_force(self, when: AsOf) -> bool:
+        """Whether it holds at an instant, by what was known then; it ends by itself."""
+        granted = self.granted_at_us <= when.told_us
+        revoked = self.revoked_at_us is not None and self.revoked_at_us <= when.told_us
+        return granted and when.at_us < self.expires_at_us and not revoked
 
 
 @dataclass(frozen=True, slots=True)

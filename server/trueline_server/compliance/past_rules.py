@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from trueline_rules.model import RuleSet
 
+from trueline_server.compliance.instants import AsOf
 from trueline_server.errors import TruelineError
 from trueline_server.rules.book import RuleBook
 from trueline_server.rules.in_force import EVERYBODY, RuleChange
@@ -20,14 +21,17 @@ class PastRules:
     def __init__(self, book: RuleBook) -> None:
         self._book = book
 
-    def at(self, tenant: str, at_us: int, now_us: int) -> RuleSet:
+    def at(self, tenant: str, when: AsOf, now_us: int) -> RuleSet:
         """The rules in force at an instant; the earliest that are known before them, and those of now if the former
         are not kept or do not load any more. Their revision tells which they are.
 
         Raises:
+            TruelineError: UNKNOWN_REVISION, RULES_DO_NOT_LOAD, if those of then cannot be had and it is asked for what
+                was known: other rules would be another answer.
             StoreError: the state database cannot answer.
 
         """
+        at_us = when.told_us
         current = self._book.of(tenant)
         if at_us >= now_us:
             return current
@@ -37,6 +41,8 @@ class PastRules:
         try:
             return self._book.rules_at(tenant, revision or "")
         except TruelineError:
+            if when.known_us is not None:
+                raise
             return current
 
 

@@ -12,7 +12,8 @@ from trueline_rules.privacy_model import PrivacyProfile
 from trueline_rules.privacy_rules import CompiledProfile, compile_profile
 
 from trueline_server.clock import Clock
-from trueline_server.compliance.assessing import RulesAt, instant_of
+from trueline_server.compliance.assessing import RulesAt
+from trueline_server.compliance.instants import as_of
 from trueline_server.compliance.model import Subject
 from trueline_server.compliance.privacy import PrivacyReport, Processing, assess_privacy
 from trueline_server.compliance.privacy_page import privacy_page
@@ -57,8 +58,8 @@ class PrivacyAssessments:
 
         """
         now_us = self._clock()
-        at_us = instant_of(asked.at_us, now_us)
-        rules = self._rules_at(tenant, at_us, now_us)
+        when = as_of(asked.at_us, None, now_us)
+        at_us, rules = when.at_us, self._rules_at(tenant, when, now_us)
         compiled = _profile(rules, asked.profile)
         _check_names(compiled.profile, asked.processing)
         report = assess_privacy(compiled, asked.processing)

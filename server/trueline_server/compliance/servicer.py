@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from trueline.v1 import compliance_service_pb2 as pb
 from trueline.v1 import compliance_service_pb2_grpc
 from trueline_rules.compliance_model import TENANT
@@ -17,6 +18,7 @@ from trueline_server.compliance.export.calls import export_report
 from trueline_server.compliance.file_calls import FileCalls
 from trueline_server.compliance.frameworks import FrameworkBook
 from trueline_server.compliance.given_facts import given_of
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.model import THE_TENANT, FrameworkResult, Subject
 from trueline_server.compliance.privacy_asking import DEFAULT, AskedPrivacy, PrivacyAssessments
 from trueline_server.compliance.privacy_mapping import map_privacy_to_proto, map_processing_from_proto
@@ -26,7 +28,7 @@ from trueline_server.compliance.subjects import one_subject_of, subject_of
 from trueline_server.compliance.undecided import undecided_facts
 from trueline_server.rules.in_force import RulesOf
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import instant_in, timestamp_of
 from trueline_server.transport.tokens import Tokens, binding_of
 
 SECURITY = "security_baseline"
@@ -73,7 +75,8 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             frameworks=tuple(request.frameworks),
             given=given_of(request.facts),
             keep=request.keep_facts,
-            at_us=_instant(request),
+            at_us=instant_in(request, "at"),
+            known_us=instant_in(request, "known_at"),
         )
         made = await asyncio.to_thread(self._assessments.assess, current_tenant(), asked)
         results = [mapping.map_result_to_proto(result) for result in made.results]
@@ -83,7 +86,8 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             validation_passed=all(result.satisfied for result in results),
             frameworks=results,
             recommendations=map(mapping.map_recommendation_to_proto, recommend(made.results)),
-            at=timestamp_of(made.at_us),
+            at=timestamp_of(made.when.at_us),
+            known_at=_known(made.when),
             rule_revision=made.revision,
             undecided_facts=map(mapping.map_undecided_to_proto, undecided_facts(made.results, made.rules.fact_types)),
         )
@@ -92,7 +96,14 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
         """The security of something, by area."""
         name = request.framework or SECURITY
         subject = one_subject_of(request.subject)
-        asked = Asked(subject, (name,), given_of(request.facts), at_us=_instant(request), field="framework")
+        asked = Asked(
+            subject,
+            (name,),
+            given_of(request.facts),
+            at_us=instant_in(request, "at"),
+            known_us=instant_in(request, "known_at"),
+            field="framework",
+        )
         made = await asyncio.to_thread(self._assessments.assess, current_tenant(), asked)
         (framework,), (result,) = made.frameworks, made.results
         report = secure(framework, result)
@@ -104,7 +115,8 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             score=report.score,
             areas=mapping.map_areas_to_proto(report.areas),
             findings=mapping.map_findings_to_proto(report),
-            at=timestamp_of(made.at_us),
+            at=timestamp_of(made.when.at_us),
+            known_at=_known(made.when),
             rule_revision=made.revision,
         )
 
@@ -118,7 +130,7 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             name=request.name or subject.id or subject.kind,
             processing=map_processing_from_proto(request),
             profile=request.profile or DEFAULT,
-            at_us=_instant(request),
+            at_us=instant_in(request, "at"),
         )
         made = await asyncio.to_thread(self._privacy.assess, current_tenant(), asked)
         response: pb.AssessPrivacyImpactResponse = map_privacy_to_proto(made, request)
@@ -169,12 +181,14 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
         return await export_report(self._assessments, request)
 
     async def _posture_of(self, subject: Subject, request: pb.GetPostureRequest) -> pb.GetPostureResponse:
-        asked = Asked(subject, tuple(request.frameworks), at_us=_instant(request))
+        at_us, known_us = instant_in(request, "at"), instant_in(request, "known_at")
+        asked = Asked(subject, tuple(request.frameworks), at_us=at_us, known_us=known_us)
         made = await asyncio.to_thread(self._assessments.assess, current_tenant(), asked, refuse=False)
         return pb.GetPostureResponse(
             subjects=[_posture(subject, made.results, with_controls=request.with_controls)],
             total_subjects=1,
-            at=timestamp_of(made.at_us),
+            at=timestamp_of(made.when.at_us),
+            known_at=_known(made.when),
             rule_revision=made.revision,
         )
 
@@ -186,25 +200,28 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
         largest = _LARGEST_WITH_CONTROLS if request.with_controls else _LARGEST_PAGE
         size, tenant = min(request.page_size or _PAGE, largest), current_tenant()
         names = list(request.frameworks)
-        at_us = int(instant) if instant else _instant(request)
+        at_us = int(instant) if instant else instant_in(request, "at")
+        known_us = instant_in(request, "known_at")
         found = await asyncio.to_thread(
-            self._assessments.postures, tenant, kind, names, at_us=at_us, after=after, most=size
+            self._assessments.postures, tenant, kind, names, at_us=at_us, known_us=known_us, after=after, most=size
         )
         subjects = []
         for subject, standings in found.subjects.items():
             if request.with_controls:
-                asked = Asked(subject, tuple(each.framework.name for each in standings), at_us=found.at_us)
+                own = tuple(each.framework.name for each in standings)
+                asked = Asked(subject, own, at_us=found.when.at_us, known_us=known_us)
                 made = await asyncio.to_thread(self._assessments.assess, tenant, asked, refuse=False)
                 subjects.append(_posture(subject, made.results, with_controls=True))
             else:
                 told = pb.SubjectPosture(subject=mapping.map_subject_to_proto(subject))
                 told.frameworks.extend(map(mapping.map_standing_to_proto, standings))
                 subjects.append(told)
-        last = f"{found.at_us}\0{subjects[-1].subject.id}" if len(subjects) == size else ""
+        last = f"{found.when.at_us}\0{subjects[-1].subject.id}" if len(subjects) == size else ""
         return pb.GetPostureResponse(
             subjects=subjects,
             total_subjects=found.total,
-            at=timestamp_of(found.at_us),
+            at=timestamp_of(found.when.at_us),
+            known_at=_known(found.when),
             rule_revision=found.revision,
             next_page_token=self._tokens.seal(binding, last) if last else "",
         )
@@ -217,5 +234,5 @@ def _posture(subject: Subject, results: Iterable[FrameworkResult], *, with_contr
     )
 
 
-def _instant(request: Any) -> int | None:
-    return microseconds_of(request.at, "at") if request.HasField("at") else None
+def _known(when: AsOf) -> Timestamp | None:
+    return None if when.known_us is None else timestamp_of(when.known_us)

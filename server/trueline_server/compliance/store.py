@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, insert, select, tuple_, update
 from trueline_stores.state.compliance_tables import COMPLIANCE_EVIDENCE, COMPLIANCE_STATUSES, COMPLIANCE_WAIVERS
 
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.model import Evidence, Subject, Waiver
 
 EVIDENCE, WAIVER = "evidence", "waiver"
@@ -109,25 +110,27 @@ def list_waivers(
 
 
 def evidence_as_of(
-    connection: Connection, tenant: str, at_us: int, subjects: Sequence[Subject] | None = None
+    connection: Connection, tenant: str, when: AsOf, subjects: Sequence[Subject] | None = None
 ) -> list[Evidence]:
-    """All evidence that had been recorded by an instant, of some subjects or of all."""
+    """All evidence that had been collected by an instant, as far as it was known, of some subjects or of all."""
     columns = COMPLIANCE_EVIDENCE.c
-    known = (columns.tenant == tenant, columns.recorded_at_us <= at_us, columns.collected_at_us <= at_us)
-    query = select(COMPLIANCE_EVIDENCE).where(*known, *_of(COMPLIANCE_EVIDENCE, subjects))
+    query = select(COMPLIANCE_EVIDENCE).where(columns.tenant == tenant, columns.collected_at_us <= when.at_us)
+    if when.known_us is not None:
+        query = query.where(columns.recorded_at_us <= when.known_us)
+    query = query.where(*_of(COMPLIANCE_EVIDENCE, subjects))
     return [*map(_evidence, connection.execute(query))]
 
 
 def waivers_as_of(
-    connection: Connection, tenant: str, at_us: int, subjects: Sequence[Subject] | None = None
+    connection: Connection, tenant: str, when: AsOf, subjects: Sequence[Subject] | None = None
 ) -> list[Waiver]:
-    """All waivers in force at an instant, of some subjects or of all."""
+    """All waivers in force at an instant, by what was known then, of some subjects or of all."""
     columns = COMPLIANCE_WAIVERS.c
     in_force = (
         columns.tenant == tenant,
-        columns.granted_at_us <= at_us,
-        columns.expires_at_us > at_us,
-        columns.revoked_at_us.is_(None) | (columns.revoked_at_us > at_us),
+        columns.granted_at_us <= when.told_us,
+        columns.expires_at_us > when.at_us,
+        columns.revoked_at_us.is_(None) | (columns.revoked_at_us > when.told_us),
     )
     query = select(COMPLIANCE_WAIVERS).where(*in_force, *_of(COMPLIANCE_WAIVERS, subjects))
     return [*map(_waiver, connection.execute(query))]

@@ -12,7 +12,7 @@ from trueline_stores.state.database import StateDatabase
 from trueline_server.clock import Clock
 from trueline_server.compliance import store
 from trueline_server.compliance.assessing import Assessments, Standing
-from trueline_server.compliance.model import Subject
+from trueline_server.compliance.model import Status, Subject
 from trueline_server.compliance.store import Turns
 from trueline_server.facts.store import FactStore
 from trueline_server.ingest.own_events import Appends, OwnEvent
@@ -106,7 +106,7 @@ class TurnWatch(Looking):
                 for subject, standings in page.subjects.items():
                     for standing in standings:
                         key = (subject, standing.framework.name)
-                        turns[key] = _turned(subject, standing, before.get(key), page.at_us, look.events)
+                        turns[key] = _turned(subject, standing, before.get(key), page.when.at_us, look.events)
                 whole = kind == TENANT or len(page.subjects) < _PAGE
                 after = None if whole else max(subject.id for subject in page.subjects)
         return _Look(turns, look.events)
@@ -149,6 +149,8 @@ def _turned(
                         "from": former,
                         "to": status.value,
                         "severity": control.severity.value,
+                        # A number, so that the latest of a control tells a rule whether it fails.
+                        "failing": float(status is Status.FAIL),
                     },
                 )
             )

@@ -104,6 +104,7 @@ class FactService:
         *,
         names: Sequence[str] = (),
         at_us: int | None = None,
+        known_us: int | None = None,
     ) -> list[SubjectFacts]:
         """All that is known of subjects as it was at an instant, in the order given, each once.
 
@@ -112,7 +113,8 @@ class FactService:
             subject: kind of subject.
             subject_ids: which ones; of one that nobody knows all names are unknown.
             names: only these facts; () = all that fact types in force declare of this kind of subject.
-            at_us: observed up to this instant (µs since 1970, UTC); None = now.
+            at_us: observed up to this instant (µs since 1970, UTC); None = that of the knowledge, or now.
+            known_us: recorded up to this instant; None = all that is known.
 
         Raises:
             TruelineError: UNKNOWN_FACT, for a kind of subject that no fact type has, or a name that is none of its.
@@ -125,15 +127,21 @@ class FactService:
                 raise _unknown("names", name, declared, f"is no fact type of subject {subject}")
         wanted, ids = sorted(set(names) or declared), list(dict.fromkeys(subject_ids))
         found: dict[str, list[FactRow]] = {one: [] for one in ids}
-        found_us = self._clock() if at_us is None else at_us
         if wanted:
-            most = len(wanted) * len(ids)
-            for row in self._store.as_of(tenant, subject, found_us, names=wanted, ids=ids, most=most):
+            most, found_us = len(wanted) * len(ids), self._instant(at_us, known_us)
+            for row in self._store.as_of(
+                tenant, subject, found_us, names=wanted, ids=ids, most=most, known_us=known_us
+            ):
                 found[row.subject_id].append(row)
         return [
             SubjectFacts(one, tuple(rows), tuple(name for name in wanted if name not in {row.name for row in rows}))
             for one, rows in found.items()
         ]
+
+    def _instant(self, at_us: int | None, known_us: int | None) -> int:
+        """As of when facts are read."""
+        asked_us = known_us if at_us is None else at_us
+        return self._clock() if asked_us is None else asked_us
 
     def _declared(self, tenant: str, subject: str) -> set[str]:
         """Names of the fact types in force of a kind of subject."""
@@ -152,10 +160,11 @@ class FactService:
         subject_id: str = "",
         names: Sequence[str] = (),
         at_us: int | None = None,
+        known_us: int | None = None,
         after: tuple[str, str] = ("", ""),
         most: int = 1000,
     ) -> list[FactRow]:
-        """Facts of a kind of subject as they were at an instant, by name and subject.
+        """Facts of a kind of subject as they were at an instant, by what was known then, by name and subject.
 
         Raises:
             TruelineError: UNKNOWN_FACT, for a kind of subject that no fact type has, or a name that none is.
@@ -168,8 +177,10 @@ class FactService:
             if name not in types:
                 raise _unknown("names", name, types, "is no fact type")
         ids = (subject_id,) if subject_id else ()
-        found_us = self._clock() if at_us is None else at_us
-        return self._store.as_of(tenant, subject, found_us, names=names, ids=ids, after=after, most=most)
+        found_us = self._instant(at_us, known_us)
+        return self._store.as_of(
+            tenant, subject, found_us, names=names, ids=ids, after=after, most=most, known_us=known_us
+        )
 
 
 def _checked(fact: PutFact, types: Mapping[str, FactType], now_us: int) -> FactRow | tuple[str, str, str]:

@@ -13,7 +13,7 @@ from trueline_server.facts.service import FactService, PutFact
 from trueline_server.facts.store import FactRow
 from trueline_server.rules.values import map_value_from_proto, map_value_to_proto
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import instant_in, timestamp_of
 from trueline_server.transport.tokens import Tokens, binding_of
 
 _PAGE, _LARGEST_PAGE = 1_000, 10_000
@@ -47,14 +47,14 @@ class FactServicer(fact_service_pb2_grpc.FactServiceServicer):
 
     async def GetFacts(self, request: pb.GetFactsRequest, context: Any) -> pb.GetFactsResponse:
         """What is known of subjects, and what is not."""
-        at_us = microseconds_of(request.at, "at") if request.HasField("at") else None
         found = await asyncio.to_thread(
             self._service.get,
             current_tenant(),
             request.subject,
             list(request.subject_ids),
             names=list(request.names),
-            at_us=at_us,
+            at_us=instant_in(request, "at"),
+            known_us=instant_in(request, "known_at"),
         )
         return pb.GetFactsResponse(
             subjects=[
@@ -71,14 +71,14 @@ class FactServicer(fact_service_pb2_grpc.FactServiceServicer):
         token = self._tokens.open(binding, request.page_token, "page_token") if request.page_token else ""
         name, _, subject_id = token.partition("\0")
         size = min(request.page_size or _PAGE, _LARGEST_PAGE)
-        at_us = microseconds_of(request.at, "at") if request.HasField("at") else None
         rows = await asyncio.to_thread(
             self._service.list,
             current_tenant(),
             request.subject,
             subject_id=request.subject_id,
             names=list(request.names),
-            at_us=at_us,
+            at_us=instant_in(request, "at"),
+            known_us=instant_in(request, "known_at"),
             after=(name, subject_id),
             most=size + 1,
         )
@@ -97,11 +97,12 @@ def _known(row: FactRow) -> pb.KnownFact:
         name=row.name,
         value=map_value_to_proto(row.value),
         observed_at=timestamp_of(row.observed_at_us),
+        recorded_at=timestamp_of(row.recorded_at_us),
     )
 
 
 def _fact(message: pb.PutFact) -> PutFact:
-    at_us = microseconds_of(message.observed_at, "observed_at") if message.HasField("observed_at") else None
+    at_us = instant_in(message, "observed_at")
     value = map_value_from_proto(message.value, "value")
     return PutFact(message.subject_id, message.name, value, at_us)
 

@@ -10,6 +10,8 @@ from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
+from trueline_server.facts import statements
+
 # A value as its fact type has it; None = absent from then on.
 FactContent = float | Decimal | str | bool | datetime | frozenset[str] | None
 
@@ -29,96 +31,21 @@ _SCHEMA = pa.schema(
         ("texts", pa.list_(pa.string())),
         ("has_texts", pa.bool_()),
         ("revision", pa.uint64()),
+        ("recorded_at", _INSTANT),
     ]
-)
-# Bound by the table's order: the newest observation of each subject up to the instant, of it the last that was put.
-_AS_OF = (
-    "SELECT name, subject_id, toUnixTimestamp64Micro(observed_at), "
-    "number, decimal, text, flag, instant, texts, has_texts "
-    "FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} "
-    "AND (empty({names:Array(String)}) OR name IN {names:Array(String)}) "
-    "AND (empty({ids:Array(String)}) OR subject_id IN {ids:Array(String)}) "
-    "AND (name, subject_id) > ({after_name:String}, {after_id:String}) "
-    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') "
-    "ORDER BY name, subject_id, observed_at DESC, revision DESC LIMIT 1 BY name, subject_id LIMIT {most:UInt32}"
-)
-# Of facts put in again for the same instant, the last that was put.
-_BETWEEN = (
-    "SELECT name, subject_id, toUnixTimestamp64Micro(observed_at), "
-    "number, decimal, text, flag, instant, texts, has_texts "
-    "FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} AND name = {name:String} "
-    "AND observed_at > fromUnixTimestamp64Micro({start_us:Int64}, 'UTC') "
-    "AND observed_at <= fromUnixTimestamp64Micro({end_us:Int64}, 'UTC') "
-    "ORDER BY subject_id, observed_at, revision DESC LIMIT 1 BY subject_id, observed_at LIMIT {most:UInt32}"
-)
-
-# Ids and instants of the observations are in the hash; a value replaced for the same instant has a revision of its own.
-_STAMPS = (
-    "SELECT subject, name, max(revision), toUnixTimestamp64Micro(max(observed_at)), "
-    "groupBitXor(sipHash64(subject_id, observed_at, revision)) "
-    "FROM trueline.facts WHERE tenant = {tenant:String} AND name IN {names:Array(String)} "
-    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') GROUP BY subject, name"
-)
-# Of each name the subjects with a value, type by type; subjects and values are two arrays in one order.
-_COLUMNS_AS_OF = (
-    "SELECT name, "
-    "groupArrayIf(subject_id, isNotNull(number)), groupArrayIf(assumeNotNull(number), isNotNull(number)), "
-    "groupArrayIf(subject_id, isNotNull(decimal)), groupArrayIf(assumeNotNull(decimal), isNotNull(decimal)), "
-    "groupArrayIf(subject_id, isNotNull(text)), groupArrayIf(assumeNotNull(text), isNotNull(text)), "
-    "groupArrayIf(subject_id, isNotNull(flag)), groupArrayIf(assumeNotNull(flag), isNotNull(flag)), "
-    "groupArrayIf(subject_id, isNotNull(instant)), groupArrayIf(assumeNotNull(instant), isNotNull(instant)), "
-    "groupArrayIf(subject_id, has_texts), groupArrayIf(texts, has_texts) "
-    "FROM (SELECT * FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} "
-    "AND name IN {names:Array(String)} AND subject_id IN {ids:Array(String)} "
-    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') "
-    "ORDER BY name, subject_id, observed_at DESC, revision DESC LIMIT 1 BY name, subject_id) "
-    "GROUP BY name ORDER BY name"
-)
-# Of few subjects all facts: by one thread and without sorting this takes half of what _AS_OF does, which follows the
-# table's order through all subjects. Columns of types that no wanted fact has are not read.
-_OF_SUBJECTS = (
-    "SELECT * FROM (SELECT subject, subject_id, name, "
-    "argMax((toUnixTimestamp64Micro(observed_at){columns}), (observed_at, revision)) FROM trueline.facts "
-    "WHERE tenant = {{tenant:String}} "
-    "AND subject IN {{subjects:Array(String)}} AND subject_id IN {{ids:Array(String)}} "
-    "AND observed_at <= fromUnixTimestamp64Micro({{at_us:Int64}}, 'UTC') "
-    "GROUP BY subject, subject_id, name SETTINGS max_threads = 1)"
-)
-_VALUES: Mapping[str, str] = {
-    "number": "number",
-    "decimal": "decimal",
-    "text": "text",
-    "bool": "flag",
-    "datetime": "instant",
-    # An empty set is a value, too, and no array is NULL.
-    "texts": "has_texts ? [texts] : []",
-}
-_PLACES = {kind: 1 + 2 * place for place, kind in enumerate(("number", "decimal", "text", "bool", "datetime", "texts"))}
-_SUBJECTS = (
-    "SELECT subject_id FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} "
-    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC') "
-    "GROUP BY subject_id HAVING subject_id > {after:String} ORDER BY subject_id LIMIT {most:UInt32}"
-)
-_COUNT_SUBJECTS = (
-    "SELECT uniqExact(subject_id) FROM trueline.facts WHERE tenant = {tenant:String} AND subject = {subject:String} "
-    "AND observed_at <= fromUnixTimestamp64Micro({at_us:Int64}, 'UTC')"
-)
-_FIRST_AFTER = (
-    "SELECT toUnixTimestamp64Micro(min(observed_at)), count() FROM trueline.facts "
-    "WHERE tenant = {tenant:String} AND subject = {subject:String} AND name = {name:String} "
-    "AND observed_at > fromUnixTimestamp64Micro({at_us:Int64}, 'UTC')"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """A fact of one subject as observed at an instant (µs since 1970, UTC)."""
+    """A fact of one subject as observed at an instant, and when the store took it (µs since 1970, UTC; 0 = not yet)."""
 
     subject: str
     subject_id: str
     name: str
     observed_at_us: int
     value: FactContent
+    recorded_at_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +76,10 @@ class FactStore:
         self._warehouse = warehouse
 
     def write(self, tenant: str, rows: Sequence[FactRow], revision: int) -> None:
-        """Keep facts, all or none; of facts with the same subject, name and instant the highest revision counts, within
-        one call the last."""
+        """Keep facts, all or none, as recorded at `revision` (µs since 1970, UTC).
+
+        Of facts with the same subject, name and instant the highest revision counts, within one call the last.
+        """
         # The engine keeps the last of equal revisions by the order of the rows.
         latest = {(row.subject, row.name, row.subject_id, row.observed_at_us): row for row in rows}
         if latest:
@@ -170,6 +99,7 @@ class FactStore:
         ids: Sequence[str] = (),
         after: tuple[str, str] = ("", ""),
         most: int = 10_000,
+        known_us: int | None = None,
     ) -> list[FactRow]:
         """Facts of one kind of subject as they were at an instant, by name and subject; absent ones have no value.
 
@@ -181,6 +111,7 @@ class FactStore:
             ids: only of these subjects; () = of all.
             after: name and subject behind which to go on.
             most: at most so many.
+            known_us: recorded up to this instant; None = all that is known.
 
         """
         parameters = {
@@ -193,7 +124,7 @@ class FactStore:
             "at_us": at_us,
             "most": most,
         }
-        return self._rows(subject, _AS_OF, parameters)
+        return self._rows(subject, *statements.as_known(statements.AS_OF, parameters, known_us))
 
     def between(
         self, tenant: str, subject: str, name: str, start_us: int, end_us: int, *, most: int = 10_000
@@ -217,7 +148,7 @@ class FactStore:
             "end_us": end_us,
             "most": most,
         }
-        return self._rows(subject, _BETWEEN, parameters)
+        return self._rows(subject, statements.BETWEEN, parameters)
 
     def stamps(self, tenant: str, names: Sequence[str], at_us: int) -> dict[tuple[str, str], tuple[int, ...]]:
         """What tells the contents of facts at an instant (µs since 1970, UTC), by kind of subject and name.
@@ -226,11 +157,18 @@ class FactStore:
         were replaced.
         """
         parameters = {"tenant": tenant, "names": list(names), "at_us": at_us}
-        rows = self._warehouse.query(_STAMPS, parameters) if names else []
+        rows = self._warehouse.query(statements.STAMPS, parameters) if names else []
         return {(str(subject), str(name)): tuple(map(int, stamp)) for subject, name, *stamp in rows}
 
     def columns_as_of(
-        self, tenant: str, subject: str, at_us: int, types: Mapping[str, str], ids: Sequence[str]
+        self,
+        tenant: str,
+        subject: str,
+        at_us: int,
+        types: Mapping[str, str],
+        ids: Sequence[str],
+        *,
+        known_us: int | None = None,
     ) -> list[FactColumn]:
         """Facts of subjects of one kind as they were at an instant (µs since 1970, UTC), column by column.
 
@@ -240,13 +178,14 @@ class FactStore:
             at_us: observed up to this instant.
             types: names of facts -> their types; values of another type are left out.
             ids: of which subjects.
+            known_us: recorded up to this instant; None = all that is known.
 
         """
         parameters = {"tenant": tenant, "subject": subject, "names": list(types), "ids": list(ids), "at_us": at_us}
         columns = []
-        for row in self._warehouse.query(_COLUMNS_AS_OF, parameters):
+        for row in self._warehouse.query(*statements.as_known(statements.COLUMNS_AS_OF, parameters, known_us)):
             kind = types[row[0]]
-            found, values = row[_PLACES[kind]], row[_PLACES[kind] + 1]
+            found, values = row[statements.PLACES[kind]], row[statements.PLACES[kind] + 1]
             if kind == "texts":
                 values = [frozenset(value) for value in values]
             elif kind == "datetime":
@@ -260,6 +199,8 @@ class FactStore:
         subjects: Collection[tuple[str, str]],
         at_us: int,
         types: Mapping[str, Mapping[str, str]],
+        *,
+        known_us: int | None = None,
     ) -> list[FactRow]:
         """Facts of a few subjects as they were at an instant (µs since 1970, UTC), unordered; absent ones are left out.
 
@@ -268,21 +209,22 @@ class FactStore:
             subjects: kind and id of each.
             at_us: observed up to this instant.
             types: kind of subject -> names of facts -> their types; values of another type are left out.
+            known_us: recorded up to this instant; None = all that is known.
 
         """
         kinds = sorted({kind for names in types.values() for kind in names.values()})
         if not kinds or not subjects:
             return []
-        places = {kind: place for place, kind in enumerate(kinds, start=1)}
+        places = {kind: place for place, kind in enumerate(kinds, start=2)}
         parameters = {
             "tenant": tenant,
             "subjects": sorted({subject for subject, _ in subjects}),
             "ids": sorted({subject_id for _, subject_id in subjects}),
             "at_us": at_us,
         }
-        columns = "".join(f", {_VALUES[kind]}" for kind in kinds)
+        sql = statements.of_subjects(kinds)
         found = []
-        for row in self._warehouse.query(_OF_SUBJECTS.format(columns=columns), parameters):
+        for row in self._warehouse.query(*statements.as_known(sql, parameters, known_us)):
             subject, subject_id, name, latest = row
             kind = types.get(subject, {}).get(name)
             # Each of the kinds with each of the ids was read.
@@ -290,18 +232,31 @@ class FactStore:
                 continue
             cell = latest[places[kind]]
             value = frozenset(cell[0]) if kind == "texts" else _plain(cell)
-            found.append(FactRow(subject, subject_id, name, latest[0], value))
+            found.append(FactRow(subject, subject_id, name, latest[0], value, latest[1]))
         return found
 
-    def subjects(self, tenant: str, subject: str, at_us: int, *, after: str = "", most: int = 1000) -> list[str]:
-        """Ids of the subjects of which anything was observed up to an instant (µs since 1970, UTC), sorted."""
-        parameters = {"tenant": tenant, "subject": subject, "at_us": at_us, "after": after, "most": most}
-        return [str(subject_id) for (subject_id,) in self._warehouse.query(_SUBJECTS, parameters)]
+    def subjects(
+        self,
+        tenant: str,
+        subject: str,
+        at_us: int,
+        *,
+        after: str = "",
+        most: int = 1000,
+        known_us: int | None = None,
+    ) -> list[str]:
+        """Ids of the subjects of which anything was observed up to an instant (µs since 1970, UTC), sorted.
 
-    def count_subjects(self, tenant: str, subject: str, at_us: int) -> int:
+        With `known_us` only of what was recorded up to that one.
+        """
+        parameters = {"tenant": tenant, "subject": subject, "at_us": at_us, "after": after, "most": most}
+        rows = self._warehouse.query(*statements.as_known(statements.SUBJECTS, parameters, known_us))
+        return [str(subject_id) for (subject_id,) in rows]
+
+    def count_subjects(self, tenant: str, subject: str, at_us: int, *, known_us: int | None = None) -> int:
         """How many subjects `subjects` has in all."""
         parameters = {"tenant": tenant, "subject": subject, "at_us": at_us}
-        ((count,),) = self._warehouse.query(_COUNT_SUBJECTS, parameters)
+        ((count,),) = self._warehouse.query(*statements.as_known(statements.COUNT_SUBJECTS, parameters, known_us))
         return int(count)
 
     def tenants(self, kinds: Sequence[str]) -> list[str]:
@@ -312,13 +267,13 @@ class FactStore:
     def first_after(self, tenant: str, subject: str, name: str, at_us: int) -> int | None:
         """When a fact was observed first behind an instant (µs since 1970, UTC), of any subject; None = never."""
         parameters = {"tenant": tenant, "subject": subject, "name": name, "at_us": at_us}
-        ((first_us, count),) = self._warehouse.query(_FIRST_AFTER, parameters)
+        ((first_us, count),) = self._warehouse.query(statements.FIRST_AFTER, parameters)
         return int(first_us) if count else None
 
     def _rows(self, subject: str, sql: str, parameters: dict[str, Any]) -> list[FactRow]:
         return [
-            FactRow(subject, subject_id, name, observed_at_us, _value(values))
-            for name, subject_id, observed_at_us, *values in self._warehouse.query(sql, parameters)
+            FactRow(subject, subject_id, name, observed_at_us, _value(values), recorded_at_us)
+            for name, subject_id, observed_at_us, recorded_at_us, *values in self._warehouse.query(sql, parameters)
         ]
 
 
@@ -338,6 +293,7 @@ def _columns(tenant: str, row: FactRow, revision: int) -> tuple[Any, ...]:
         value if isinstance(value, datetime) else None,
         sorted(value) if isinstance(value, frozenset) else [],
         isinstance(value, frozenset),
+        revision,
         revision,
     )
 

@@ -37,8 +37,9 @@ def score_columns(profile: CompiledProfile) -> tuple[str, ...]:
 def scored_sql(question: AccountQuestion, foresight: Foresight | None) -> tuple[str, dict[str, Any]]:
     """Accounts with their scores, in no order, and the parameters.
 
-    Columns as `score_columns`: account_id; persona, "" = not known; score, NaN = too little is known; health, the place of the class
-    in `classes_of`; coverage; d0, d1, … of the dimensions, NaN = none; churn, the probability, NaN = nothing tells it.
+    Columns as `score_columns`: account_id; persona, "" = not known; score, NaN = too little is known; health, the
+    place of the class in `classes_of`; coverage; d0, d1, … of the dimensions, NaN = none; churn, the probability,
+    NaN = nothing tells it.
     The features of `foresight` are the other values of the question.
     """
     profile = question.profile
@@ -54,7 +55,8 @@ def scored_sql(question: AccountQuestion, foresight: Foresight | None) -> tuple[
         f"SELECT account_id, persona, churn, {_missing_required(profile)} AS lacking, {scores}, {weights} FROM ",
         f"SELECT account_id, persona, churn, lacking, {_columns('w', profile)}, {dimensions} FROM ",
         f"SELECT account_id, persona, churn, lacking, {_columns('d', profile)}, {_overall(profile)} FROM ",
-        f"SELECT account_id, persona, churn, {_columns('d', profile)}, coverage, mean, {_class(profile)} AS health FROM ",
+        f"SELECT account_id, persona, churn, {_columns('d', profile)}, coverage, mean, {_class(profile)} AS health "
+        "FROM ",
         f"SELECT account_id, persona, if(health = {len(profile.profile.bands)}, nan, assumeNotNull(mean)) AS score, "
         f"health, coverage, {told}, ifNull(churn, nan) AS churn FROM ",
     ]

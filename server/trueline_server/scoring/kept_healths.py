@@ -25,7 +25,7 @@ _TURNED = (
     "SELECT account_id, before, health, score, persona, turns, toUnixTimestamp64Micro(at) "
     f"{_PENDING} AND before != '' AND account_id > {{after:String}} ORDER BY account_id LIMIT {{most:UInt32}}"
 )
-_FACT_COLUMNS = "tenant, subject, name, subject_id, observed_at, number, text, revision"
+_FACT_COLUMNS = "tenant, subject, name, subject_id, observed_at, number, text, revision, recorded_at"
 
 
 class HealthTable(Streams, Protocol):
@@ -103,7 +103,8 @@ class KeptHealths:
         for name, number, text in ((HEALTH, "NULL", "health"), (HEALTH_SCORE, "score", "NULL")):
             self._warehouse.command(
                 f"INSERT INTO {FACTS.full_name} ({_FACT_COLUMNS}) SELECT tenant, {quote(SUBJECT)}, {quote(name)}, "
-                f"account_id, at, {number}, {text}, {{fact_revision:UInt64}} {_PENDING}",
+                f"account_id, at, {number}, {text}, {{fact_revision:Int64}}, "
+                f"fromUnixTimestamp64Micro({{fact_revision:Int64}}, 'UTC') {_PENDING}",
                 {"tenant": tenant, "profile": profile, "fact_revision": revision},
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from trueline_server.errors import invalid_field
@@ -21,6 +22,16 @@ def microseconds_of(timestamp: Timestamp, field: str) -> int:
     if not _FIRST_S <= timestamp.seconds <= _LAST_S or not 0 <= timestamp.nanos <= 999_999_999:
         raise invalid_field(field, "is not a time between the years 1 and 9999")
     return int(timestamp.seconds * 1_000_000 + timestamp.nanos // 1000)
+
+
+def instant_in(message: Message, field: str) -> int | None:
+    """Microseconds since 1970 of a field of a message; None if it is not given.
+
+    Raises:
+        TruelineError: INVALID_FIELD, as microseconds_of.
+
+    """
+    return microseconds_of(getattr(message, field), field) if message.HasField(field) else None
 
 
 def timestamp_of(microseconds: int) -> Timestamp:

@@ -10,10 +10,13 @@ from trueline_stores.errors import SchemaTooNewError
 from trueline_stores.warehouse.statements import (
     AddColumns,
     AddIndex,
+    AddProjection,
     BuildIndex,
     ChangeSettings,
     CreateDatabase,
     CreateTable,
+    ExtendKey,
+    FillProjection,
     ReadDefinition,
     ReadVersion,
     RecordVersion,
@@ -66,6 +69,11 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, "settings of points, members and clocks", tuple(map(ChangeSettings, (POINTS, MEMBERS, CLOCKS)))),
     Migration(7, "health of accounts", (CreateTable(ACCOUNT_HEALTH),)),
     Migration(8, "events by account", (AddIndex(EVENTS, "by_account"), BuildIndex(EVENTS, "by_account"))),
+    Migration(
+        9,
+        "facts keep when they were recorded, and are read by subject, too",
+        (ExtendKey(FACTS, ("recorded_at",)), ChangeSettings(FACTS), AddProjection(FACTS), FillProjection(FACTS)),
+    ),
 )
 
 

@@ -42,6 +42,7 @@ class CreateTable:
         """The statement."""
         lines = [f"{name} {kind}" for name, kind in self.table.columns]
         lines += [f"INDEX {index}" for index in self.table.indexes]
+        lines += [f"PROJECTION {projection}" for projection in self.table.projections]
         return (
             f"CREATE TABLE IF NOT EXISTS {self.table.full_name} (\n  "
             + ",\n  ".join(lines)
@@ -73,6 +74,43 @@ class AddColumns:
         """The statement."""
         added = [f"ADD COLUMN IF NOT EXISTS {name} {kind}" for name, kind in self.table.columns if name in self.names]
         return f"ALTER TABLE {self.table.full_name} {', '.join(added)}", {}
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendKey:
+    """A table that was created without the last columns of its sorting key gets them; rows that are there have zero."""
+
+    table: Table
+    names: tuple[str, ...]
+
+    def to_sql(self) -> Sql:
+        """The statement."""
+        added, _ = AddColumns(self.table, self.names).to_sql()
+        return f"{added}, MODIFY ORDER BY ({', '.join(self.table.order_by)})", {}
+
+
+@dataclass(frozen=True, slots=True)
+class AddProjection:
+    """A table that was created without its projection gets it; parts that are written from then on have it."""
+
+    table: Table
+
+    def to_sql(self) -> Sql:
+        """The statement."""
+        (projection,) = self.table.projections
+        return f"ALTER TABLE {self.table.full_name} ADD PROJECTION IF NOT EXISTS {projection}", {}
+
+
+@dataclass(frozen=True, slots=True)
+class FillProjection:
+    """Parts that are there get the projection of their table, in the background; until then they are read without."""
+
+    table: Table
+
+    def to_sql(self) -> Sql:
+        """The statement."""
+        (projection,) = self.table.projections
+        return f"ALTER TABLE {self.table.full_name} MATERIALIZE PROJECTION {projection.split()[0]}", {}
 
 
 @dataclass(frozen=True, slots=True)

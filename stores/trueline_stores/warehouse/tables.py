@@ -37,6 +37,7 @@ class Table:
         engine: of the MergeTree family.
         order_by: the sorting key; the tenant comes first in every one.
         indexes: skipping indexes, as in CREATE TABLE.
+        projections: copies of the rows in another order, as in CREATE TABLE; the database reads the cheaper one.
         settings: of MergeTree, as in CREATE TABLE.
         expires_by: the column that a TTL counts from; "" if the table has none.
         expires_after: name of the TableSettings field with the days; "" if the table has none.
@@ -48,6 +49,7 @@ class Table:
     engine: str
     order_by: tuple[str, ...]
     indexes: tuple[str, ...] = ()
+    projections: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     expires_by: str = ""
     expires_after: str = ""
@@ -219,9 +221,13 @@ KPI_VALUES = Table(
 )
 
 # Facts that others put in. A read asks for facts of one kind of subject by name, of one subject or of all, as they were
-# at an instant: in this order that is a range, and the newest row of each subject is its end. A fact put again for the
-# same instant replaces the former one; a row without any value says that the fact is absent from then on. There is one
-# column a type, so that conditions are pushed down to typed columns.
+# at an instant: in this order that is a range, and the newest row of each subject is its end. Of facts put again for
+# the same instant the last counts; the former ones stay, as what was known before can be asked for, so the instant of
+# recording is in the key. It is the revision as an instant. Rows that are older than this column have 1970 there, so
+# reads take the revision, which tells the same. A row without any value says that the fact is absent from then on.
+# There is one column a type, so that conditions are pushed down to typed columns. What is known of one subject lies
+# under each name elsewhere, so there is a second order, by subject: a read of 170 facts takes 7 ms with 1,000 subjects
+# and with 10,000, where it took 9 and 27. That doubles the space on disk; an insert takes a tenth more.
 FACTS = Table(
     name="facts",
     columns=(
@@ -239,9 +245,16 @@ FACTS = Table(
         ("has_texts", "Bool"),
         ("revision", "UInt64"),
         ("stored_at", f"{_INSTANT} DEFAULT now64(6)"),
+        ("recorded_at", _INSTANT),
     ),
     engine="ReplacingMergeTree(revision)",
-    order_by=("tenant", "subject", "name", "subject_id", "observed_at"),
+    order_by=("tenant", "subject", "name", "subject_id", "observed_at", "recorded_at"),
+    projections=(
+        "by_subject (SELECT tenant, subject, subject_id, name, observed_at, number, decimal, text, flag, instant, "
+        "texts, has_texts, revision ORDER BY tenant, subject, subject_id, name, observed_at)",
+    ),
+    # A merge that drops rows which were written twice makes the second order anew.
+    settings=("deduplicate_merge_projection_mode = 'rebuild'",),
 )
 
 # What rules decided. Ids begin with the instant judged, so one key serves both reads: a decision by its id, and the

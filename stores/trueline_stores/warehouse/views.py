@@ -147,8 +147,7 @@ _POINTS_VIEW = (
     "AND pane_end <= {trueline_at:DateTime64(6, 'UTC')} "
     "AND has({trueline_definitions:Array(String)}, concat(metric, ' ', definition))"
 )
-# The newest observation of each subject by the instant judged. One put in again for the same instant replaces the
-# former one, so what was known then may lack it.
+# The newest observation of each subject by the instant judged; of those for the same instant the last that was put in.
 _FACTS_VIEW = (
     "SELECT subject, subject_id, name, observed_at, number, decimal, text, flag, instant, texts FROM trueline.facts "
     "WHERE tenant = {{trueline_tenant:String}} AND observed_at <= {{trueline_at:DateTime64(6, 'UTC')}}{known} "

@@ -195,18 +195,18 @@ def test_a_server_that_gives_out_is_told(running: Running, recorder: Recorder, t
     path = tmp_path / "events.jsonl"
     path.write_text(lines("a"))
     done = cli(running, "ingest", str(path))
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "the disk under the log is full" in done.stderr
     assert "run it again" in done.stderr
     assert recorder.finished == []
 
 
 def test_a_missing_server_is_a_sentence(running: Running) -> None:
-    """Status 1, one line, no stack trace."""
+    """Status 3, one line, no stack trace."""
     running.stop()
     for verb in (["kpis"], ["ingest", "-"]):
         done = cli(running, *verb)
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr == (
             f"trueline {verb[0]}: no server answers at {running.address}; "
             "start one with `trueline up`, or name another with --address\n"
@@ -299,7 +299,7 @@ def test_a_watch_prints_a_line_a_message(running: Running, recorder: Recorder) -
 
 
 def test_a_watch_ends_well_with_ctrl_c_and_with_its_reader(running: Running, recorder: Recorder) -> None:
-    """Ctrl-C is the way to end it: status 0. A reader that closes the pipe ends it too, without a stack trace."""
+    """Ctrl-C is the way to end it: status 0. A reader that closes the pipe ends it with 141, as SIGPIPE does."""
     command = [
         sys.executable,
         "-m",
@@ -327,7 +327,7 @@ def test_a_watch_ends_well_with_ctrl_c_and_with_its_reader(running: Running, rec
         process.stdout.close()
         gate.set()
         err = process.stderr.read()
-        assert process.wait(60) == 1
+        assert process.wait(60) == 141
     assert err == ""
 
 

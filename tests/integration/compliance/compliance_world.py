@@ -20,6 +20,7 @@ from trueline_server.compliance.assessing import Assessments
 from trueline_server.compliance.covering import Covering
 from trueline_server.compliance.file_calls import FileCalls
 from trueline_server.compliance.frameworks import FrameworkBook
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.keeping import ComplianceFiles
 from trueline_server.compliance.privacy_asking import PrivacyAssessments
 from trueline_server.compliance.servicer import ComplianceServicer
@@ -78,9 +79,9 @@ class ComplianceWorld:
         self.book = FrameworkBook()
         self.assessments = Assessments(self.state, self.facts, self.putting, self.rules_at, self.book, clock=self.clock)
 
-    def rules_at(self, tenant: str, at_us: int, now_us: int) -> RuleSet:
+    def rules_at(self, tenant: str, when: AsOf, now_us: int) -> RuleSet:
         """The rules in force at an instant."""
-        return next((rules for until_us, rules in self.former if at_us < until_us), self.rules)
+        return next((rules for until_us, rules in self.former if when.told_us < until_us), self.rules)
 
     def replace_rules(self, rules: RuleSet) -> None:
         """Other rules are in force from now on."""

@@ -302,5 +302,5 @@ def test_what_cannot_be_drawn_is_told_before_a_server_is_asked(
     assert main(["attribution", "report", "--by", "day", "--chart", str(tmp_path / "a.svg"), *nobody]) == 2
     assert "leave out --by day" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert main(["attribution", "paths", "--chart", str(tmp_path / "a.svg"), *nobody]) == 1
+    assert main(["attribution", "paths", "--chart", str(tmp_path / "a.svg"), *nobody]) == 2
     assert '--chart needs matplotlib; install it with: pip install "trueline[charts]"' in capsys.readouterr().err

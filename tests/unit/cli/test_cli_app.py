@@ -195,9 +195,9 @@ def test_a_verb_whose_package_is_missing_says_what_to_install() -> None:
     ids=" ".join,
 )
 def test_the_light_install_says_what_to_install(argv: list[str], tmp_path: Path) -> None:
-    """A verb of the backend, as after `pip install` without extras: one sentence, status 1."""
+    """A verb of the backend, as after `pip install` without extras: one sentence, status 2."""
     ended = in_the_light_install(argv, tmp_path)
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stdout == ""
     assert re.fullmatch(
         rf"trueline {argv[0]}: '{argv[0]}' needs the backend; install it with: "

@@ -14,6 +14,7 @@ from jsonschema.protocols import Validator
 from trestle.oscal import assessment_results, poam
 from trueline_server.compliance.export.exporting import Form, check_version, write_report
 from trueline_server.compliance.export.report import Report
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.judging import Moment
 from trueline_server.compliance.model import Evidence, Facts, Waiver
 
@@ -34,7 +35,7 @@ def parcel_report(
     """A parcel: A.1 passes, A.2 is waived, A.3 fails, A.4 is not known; it is not insured."""
     if facts is None:
         facts = known(sealed=True, fragile=True, weight=9.0, contents=frozenset({"fireworks", "socks"}), insured=False)
-    result = post().judge(PARCEL, facts, Moment.of(at_us, evidence, waivers))
+    result = post().judge(PARCEL, facts, Moment.of(AsOf(at_us), evidence, waivers))
     return Report("acme", PARCEL, (result,), at_us, "r1")
 
 

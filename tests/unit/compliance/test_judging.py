@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from parcels import DAY_US, FRAMEWORK, NOW_US, PARCEL, known, photo, post, waiver
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.judging import Moment
 from trueline_server.compliance.model import (
     THE_TENANT,
@@ -28,9 +29,10 @@ def _judged(
     waivers: list[Waiver] | None = None,
     subject: Subject = PARCEL,
     at_us: int = NOW_US,
+    known_us: int | None = None,
     framework: str = FRAMEWORK,
 ) -> dict[str, ControlResult]:
-    moment = Moment.of(at_us, evidence or [], waivers or [])
+    moment = Moment.of(AsOf(at_us, known_us), evidence or [], waivers or [])
     found = post(framework)
     results = found.judge(subject, facts, moment).controls
     values = {name: fact.value for name, fact in facts.items()}
@@ -89,12 +91,15 @@ def test_evidence_ends_at_its_very_instant() -> None:
 
 
 def test_evidence_that_came_later_or_is_of_another_does_not_count() -> None:
-    """Nor does what was recorded after the instant, though collected before."""
+    """What was recorded after the instant, though collected before, counts by what is known now, and not by then."""
     facts = known(sealed=True)
-    later = replace(photo(), recorded_at_us=NOW_US + 1)
     others = [photo(subject=Subject("parcel", "p2")), photo(subject=THE_TENANT), replace(photo(), type="video")]
-    for evidence in ([later], [photo(collected_us=NOW_US + 1)], others):
+    for evidence in ([photo(collected_us=NOW_US + 1)], others):
         assert _judged(facts, evidence=evidence)["A.1"].status is Status.INSUFFICIENT
+    later = [replace(photo(), recorded_at_us=NOW_US + 1)]
+    assert _judged(facts, evidence=later)["A.1"].status is Status.PASS
+    assert _judged(facts, evidence=later, known_us=NOW_US + 1)["A.1"].status is Status.PASS
+    assert _judged(facts, evidence=later, known_us=NOW_US)["A.1"].status is Status.INSUFFICIENT
 
 
 def test_the_piece_that_counts_longest_is_told() -> None:
@@ -167,7 +172,7 @@ def test_facts_that_contradict_each_other_are_not_known() -> None:
 
 def test_values_of_sensitive_facts_are_not_told() -> None:
     """The status is as ever; reason and facts have no value."""
-    moment = Moment.of(NOW_US)
+    moment = Moment.of(AsOf(NOW_US))
     result = post(sensitive="weight").judge(PARCEL, known(fragile=True, weight=9.5), moment).controls[1]
     assert result.status is Status.FAIL
     assert "9.5" not in result.reason

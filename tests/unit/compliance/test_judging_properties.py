@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 from parcels import DAY_US, NOW_US, PARCEL, known, photo, post, waiver
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.judging import Moment
 from trueline_server.compliance.model import Evidence, Status
 from trueline_server.facts.store import FactContent
@@ -41,7 +42,7 @@ waivers = st.lists(st.builds(waiver, st.sampled_from(CONTROLS), days=st.integers
 
 
 def _statuses(found: Mapping[str, FactContent], evidence: list[Evidence]) -> dict[str, Status]:
-    moment = Moment.of(NOW_US, evidence)
+    moment = Moment.of(AsOf(NOW_US), evidence)
     return dict(zip(CONTROLS, POST.statuses(PARCEL, found, moment), strict=True))
 
 
@@ -72,7 +73,7 @@ def test_what_is_known_decides_and_more_of_it_changes_nothing(
 @given(found=facts, evidence=pieces)
 def test_what_is_not_known_never_passes(found: Mapping[str, FactContent], evidence: list[Evidence]) -> None:
     """A control that passes does so whatever the facts are that nobody gave."""
-    moment = Moment.of(NOW_US, evidence)
+    moment = Moment.of(AsOf(NOW_US), evidence)
     for result in POST.judge(PARCEL, known(**found), moment).controls:
         if result.status is Status.PASS:
             assert result.missing == ()
@@ -87,9 +88,9 @@ def test_the_order_of_evidence_waivers_and_facts_does_not_count(
 ) -> None:
     """All of the answer is the same, in whatever order it was kept, if each piece has a number of its own."""
     numbered = [photo(collected_us=each.collected_at_us, number=n) for n, each in enumerate(evidence)]
-    one = POST.judge(PARCEL, known(**found), Moment.of(NOW_US, numbered))
+    one = POST.judge(PARCEL, known(**found), Moment.of(AsOf(NOW_US), numbered))
     mixed = dict(data.draw(st.permutations(list(found.items()))))
-    other = POST.judge(PARCEL, known(**mixed), Moment.of(NOW_US, data.draw(st.permutations(numbered))))
+    other = POST.judge(PARCEL, known(**mixed), Moment.of(AsOf(NOW_US), data.draw(st.permutations(numbered))))
     assert one == other
 
 
@@ -98,8 +99,8 @@ def test_a_waiver_changes_only_what_does_not_pass(
     found: Mapping[str, FactContent], evidence: list[Evidence], granted: list[object]
 ) -> None:
     """And never makes a pass of it; without it all is as it was."""
-    plain = POST.judge(PARCEL, known(**found), Moment.of(NOW_US, evidence)).controls
-    waived = POST.judge(PARCEL, known(**found), Moment.of(NOW_US, evidence, granted)).controls  # type: ignore[arg-type]
+    plain = POST.judge(PARCEL, known(**found), Moment.of(AsOf(NOW_US), evidence)).controls
+    waived = POST.judge(PARCEL, known(**found), Moment.of(AsOf(NOW_US), evidence, granted)).controls  # type: ignore[arg-type]
     for before, after in zip(plain, waived, strict=True):
         assert after.without_waiver is before.status
         assert after.status in {before.status, Status.WAIVED}

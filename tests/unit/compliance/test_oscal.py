@@ -19,6 +19,7 @@ from trueline_server.compliance.export.exporting import Form, check_version, wri
 from trueline_server.compliance.export.oscal_values import tokens_of
 from trueline_server.compliance.export.report import Report
 from trueline_server.compliance.frameworks import FrameworkBook
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.judging import Moment
 from trueline_server.compliance.model import (
     THE_TENANT,
@@ -235,7 +236,7 @@ def test_all_frameworks_of_the_pack_are_valid(schemas: Path | None) -> None:
         waived = Waiver(
             "waiver-1", 1, subject, "gdpr", control, "late", "review", "ada", "grace", NOW_US, NOW_US + DAY_US
         )
-        moment = Moment.of(NOW_US, [evidence], [waived])
+        moment = Moment.of(AsOf(NOW_US), [evidence], [waived])
         results = tuple(each.judge(subject, facts, moment) for each in frameworks)
         assert_valid(Report("acme", subject, results, NOW_US, rules.revision), schemas)
 

@@ -22,6 +22,7 @@ from trueline_rules.loader import load_rules
 from trueline_rules.model import RuleSet
 from trueline_rules.spans import parse_span
 from trueline_server.compliance.frameworks import FrameworkBook, JudgedFramework
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.judging import Moment
 from trueline_server.compliance.model import THE_TENANT, Evidence, KnownFact, Status, Subject
 from trueline_server.facts.store import FactContent
@@ -125,7 +126,7 @@ def _evidence(control: Control, *, age_us: int = 0, without: str = "") -> list[E
 
 def _status(case: Case, framework: JudgedFramework, evidence: list[Evidence]) -> Status:
     known = {name: KnownFact(value) for name, value in _values(case.facts).items()}
-    found = framework.judge(PATTERN, known, Moment.of(NOW_US, evidence))
+    found = framework.judge(PATTERN, known, Moment.of(AsOf(NOW_US), evidence))
     return {each.control.id: each.status for each in found.controls}[case.control]
 
 
@@ -230,7 +231,9 @@ def test_the_usage_example_passes_what_its_facts_decide_and_fails_nothing() -> N
         "user_consent_required": True,
     }
     known = {name: KnownFact(value) for name, value in _values(facts).items()}
-    found = {name: _framework(name).judge(PATTERN, known, Moment.of(NOW_US)).controls for name in ("gdpr", "soc2")}
+    found = {
+        name: _framework(name).judge(PATTERN, known, Moment.of(AsOf(NOW_US))).controls for name in ("gdpr", "soc2")
+    }
     assert [each.control.id for each in found["gdpr"] if each.status is Status.PASS] == ["Art. 6(1)"]
     assert {each.status for each in found["soc2"]} == {Status.INSUFFICIENT}
     assert Status.FAIL not in {each.status for each in found["gdpr"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trueline_rules.compliance_model import ControlSeverity
+from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.judging import Moment
 from trueline_server.compliance.model import Evidence, FrameworkResult, KnownFact, Status, Waiver
 from trueline_server.compliance.recommending import recommend
@@ -32,7 +33,7 @@ WIDER = FRAMEWORK.replace("\n  contradictions:\n", SHOWN)
 def _result(
     facts: dict[str, KnownFact], *, evidence: list[Evidence] | None = None, waivers: list[Waiver] | None = None
 ) -> FrameworkResult:
-    return post(WIDER).judge(PARCEL, facts, Moment.of(NOW_US, evidence or [], waivers or []))
+    return post(WIDER).judge(PARCEL, facts, Moment.of(AsOf(NOW_US), evidence or [], waivers or []))
 
 
 def _told(result: FrameworkResult) -> dict[str, tuple[str, ...]]:

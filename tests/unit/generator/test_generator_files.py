@@ -112,6 +112,6 @@ def test_too_few(capsys: pytest.CaptureFixture[str], arguments: list[str], messa
 
 
 def test_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that cannot be written ends with status 1 and the reason."""
-    assert _run("--out", str(tmp_path / "absent" / "out.jsonl")) == 1
+    """A file that cannot be written ends with status 2 and the reason."""
+    assert _run("--out", str(tmp_path / "absent" / "out.jsonl")) == 2
     assert "No such file or directory" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from trueline_cli import options
+from trueline_cli import exits, options
 
 if TYPE_CHECKING:
     from trueline import Alert, TruelineClient
@@ -135,7 +135,7 @@ def _ack_many(args: argparse.Namespace) -> int:
             if not args.yes and not sys.stdin.isatty():
                 raise options.UsageError(f"there are {alerts}; say --yes, and they are {args.author}'s")
             if not args.yes and not _agrees(f"acknowledge {alerts}?"):
-                return 1
+                return exits.REFUSED
             more = True
             while more:
                 taken = client.acknowledge_alerts(**which)

@@ -13,6 +13,7 @@ _EXPORT = (
     "trueline compliance export automated_reporting -o results.json",
     "trueline compliance export automated_reporting --format poam -o plan.json",
     "trueline compliance export --format html --at 2026-03-31 -o posture.html",
+    "trueline compliance export --at 2026-03-31 --known-at 2026-04-15 -o q1.json",
 )
 _VALIDATE = ("trueline compliance validate results.json",)
 # What is asked for -> form of the contract.
@@ -27,8 +28,8 @@ def add_reports(verbs: Any) -> None:
         "export",
         "write a posture as OSCAL, CSV or a page",
         "Writes where a subject stands: OSCAL assessment results, an OSCAL plan of action\n"
-        "and milestones, CSV with a line for each control, or a page for people. The same\n"
-        "posture at the same instant gives the same bytes.",
+        "and milestones, CSV with a line for each control, or a page for people. With --at\n"
+        "and --known-at the same command gives the same bytes for ever.",
         _EXPORT,
     )
     export.add_argument("subject", nargs="?", default="", metavar="SUBJECT", help="an id (the tenant)")
@@ -36,7 +37,7 @@ def add_reports(verbs: Any) -> None:
     export.add_argument("--framework", action="append", default=[], metavar="NAME", help="by this one; repeatable")
     export.add_argument("--format", choices=tuple(_FORMS), default="oscal", help="form of the file (oscal)")
     export.add_argument("--oscal-version", default="", metavar="VERSION", help="1.2.1 or 1.0.4 (1.2.1)")
-    export.add_argument("--at", type=options.instant, metavar="TIME", help="as it was then (now)")
+    options.add_instants(export)
     export.add_argument("-o", "--out", default=_TO_STDOUT, metavar="FILE", help="where to; - is standard output (-)")
     export.set_defaults(act=_export)
     validate = options.action(
@@ -60,6 +61,7 @@ def _export(args: argparse.Namespace) -> int:
             frameworks=args.framework,
             oscal_version=args.oscal_version,
             at=args.at,
+            known_at=args.known_at,
         )
     if args.out == _TO_STDOUT:
         sys.stdout.buffer.write(report.content)

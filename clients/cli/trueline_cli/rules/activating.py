@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trueline_cli import options
+from trueline_cli import exits, options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,14 +136,14 @@ def _refused(args: argparse.Namespace, problems: tuple[RuleProblem, ...], files:
         from trueline_cli.output import print_json
 
         print_json({"problems": problems})
-        return 1
+        return exits.REFUSED
     from trueline_cli.rules.files import told_problems
 
     for line in told_problems(problems, files):
         print(line, file=sys.stderr)
     count = len(problems)
     print(f"✗ {count} problem{'s' if count > 1 else ''}; nothing was changed", file=sys.stderr)
-    return 1
+    return exits.REFUSED
 
 
 def _tell_trial(done: Activation, shadow: bool) -> None:
@@ -254,7 +254,7 @@ def _tell_content(content: RuleRevisionContent) -> None:
 def _print_files(content: RuleRevisionContent) -> int:
     if not content.files:
         print("trueline rules revisions: this revision has no files of your own", file=sys.stderr)
-        return 1
+        return exits.REFUSED
     for number, (name, text) in enumerate(content.files.items()):
         lead = "---\n" if number and not text.lstrip().startswith("---") else ""
         print(f"{lead}# {name}\n{text}", end="" if text.endswith("\n") else "\n")

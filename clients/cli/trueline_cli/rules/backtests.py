@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from trueline_cli import options
+from trueline_cli import exits, options
 from trueline_cli.operating import add_detach, detached, follow
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _backtest(args: argparse.Namespace) -> int:
     with options.connect(args) as client:
         begun = begin(args, client, source, None)
         if begun is None:
-            return 1
+            return exits.REFUSED
         if args.detach:
             return detached(args, begun)
         found = result_of(client, begun)

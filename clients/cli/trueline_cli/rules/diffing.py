@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trueline_cli import options
+from trueline_cli import exits, options
 
 if TYPE_CHECKING:
     from trueline import Backtest, RulesDifference, RuleSource, TruelineClient
@@ -64,7 +64,7 @@ def _diff(args: argparse.Namespace) -> int:
     local = all(isinstance(side, Path) for side in sides)
     documents = _of_files(args) if local else []
     if documents is None:
-        return 1
+        return exits.REFUSED
     found: Backtest | None = None
     if args.days or not local:
         with options.connect(args) as client:
@@ -72,12 +72,12 @@ def _diff(args: argparse.Namespace) -> int:
             if not local:
                 difference = backtests.begun(lambda: client.diff_rules(before, after), "compared")
                 if difference is None:
-                    return 1
+                    return exits.REFUSED
                 documents = _plain(difference)
             if args.days:
                 begun = backtests.begin(args, client, after, before)
                 if begun is None:
-                    return 1
+                    return exits.REFUSED
                 found = backtests.result_of(client, begun)
     _tell(args, documents, found)
     return 0

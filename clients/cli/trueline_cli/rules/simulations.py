@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trueline_cli import options
+from trueline_cli import exits, options
 from trueline_cli.operating import detached, follow
 from trueline_cli.rules import backtests
 
@@ -125,7 +125,7 @@ def _of_history(args: argparse.Namespace) -> Simulation | int:
             "simulated",
         )
         if begun is None:
-            return 1
+            return exits.REFUSED
         if args.detach:
             return detached(args, begun)
         found = follow(client, begun.name).result

@@ -93,8 +93,9 @@ def _assessments(verbs: Any) -> None:
     )
     privacy.add_argument("file", type=Path, metavar="FILE", help="YAML or JSON: subject, data, rights, measures, …")
     privacy.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page, too")
-    for each in (assess, security, privacy):
-        each.add_argument("--at", type=options.instant, metavar="TIME", help="as it was then (now)")
+    privacy.add_argument("--at", type=options.instant, metavar="TIME", help="as it was then (now)")
+    options.add_instants(assess)
+    options.add_instants(security)
 
 
 def _standing(verbs: Any) -> None:
@@ -104,7 +105,7 @@ def _standing(verbs: Any) -> None:
     posture.add_argument("--framework", action="append", default=[], metavar="NAME", help="by this one; repeatable")
     posture.add_argument("--controls", action="store_true", help="what is open, with reasons")
     posture.add_argument("--all", action="store_true", help="every control, with reasons")
-    posture.add_argument("--at", type=options.instant, metavar="TIME", help="as it was then (now)")
+    options.add_instants(posture)
     posture.add_argument("--limit", type=options.count, default=20, metavar="N", help="so many; 0 = all (20)")
     controls = _action(verbs, "controls", "frameworks in force, and what they ask for", _EXAMPLES[6:7], _controls)
     controls.add_argument("frameworks", nargs="*", metavar="FRAMEWORK", help="with the controls of these")
@@ -182,6 +183,7 @@ def _assess(args: argparse.Namespace) -> int:
             name=file.name,
             keep_facts=args.keep,
             at=args.at,
+            known_at=args.known_at,
         )
 
     def show() -> None:
@@ -202,7 +204,13 @@ def _security(args: argparse.Namespace) -> int:
     file = read_pattern(args.file)
     with options.connect(args) as client:
         found = client.assess_security(
-            file.subject, file.facts, kind=file.kind, name=file.name, framework=args.framework, at=args.at
+            file.subject,
+            file.facts,
+            kind=file.kind,
+            name=file.name,
+            framework=args.framework,
+            at=args.at,
+            known_at=args.known_at,
         )
     _print(args, found, lambda: csv_security(found), lambda: show_security(found))
     return 1 if found.findings else 0
@@ -241,15 +249,17 @@ def _posture(args: argparse.Namespace) -> int:
     from trueline_cli.compliance.showing import open_controls, show_posture
 
     with_controls = args.controls or args.all
+    how: dict[str, Any] = {
+        "frameworks": args.framework,
+        "with_controls": with_controls,
+        "at": args.at,
+        "known_at": args.known_at,
+    }
     with options.connect(args) as client:
         if args.subject or not args.kind or args.kind == "tenant":
-            found = client.get_posture(
-                args.subject, kind=args.kind, frameworks=args.framework, with_controls=with_controls, at=args.at
-            )
+            found = client.get_posture(args.subject, kind=args.kind, **how)
         else:
-            found = client.list_postures(
-                args.kind, frameworks=args.framework, with_controls=with_controls, at=args.at, limit=args.limit
-            )
+            found = client.list_postures(args.kind, limit=args.limit, **how)
     single = found.subjects[0].frameworks if with_controls and len(found.subjects) == 1 else None
     _print(
         args,

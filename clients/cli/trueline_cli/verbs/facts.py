@@ -56,7 +56,7 @@ class Facts:
         listing.add_argument("--id", default="", metavar="ID", help="only of this subject")
         for one in (get, listing):
             one.add_argument("--name", action="append", default=[], metavar="NAME", help="only this fact; repeatable")
-            one.add_argument("--at", type=options.instant, metavar="TIME", help="as it was then")
+            options.add_instants(one)
 
     def run(self, args: argparse.Namespace) -> int:
         """Put, get or list; 1 if something was refused, or nothing is known of a subject."""
@@ -156,7 +156,7 @@ def _instant(written: Any) -> datetime:
 
 def _get(args: argparse.Namespace) -> int:
     with options.connect(args) as client:
-        found = client.get_facts(args.subject, args.ids, names=args.name, at=args.at)
+        found = client.get_facts(args.subject, args.ids, names=args.name, at=args.at, known_at=args.known_at)
     if args.output == "json":
         from trueline_cli.output import print_json
 
@@ -182,7 +182,7 @@ def _get(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     with options.connect(args) as client:
-        facts = client.list_facts(args.subject, subject_id=args.id, names=args.name, at=args.at)
+        facts = client.list_facts(args.subject, subject_id=args.id, names=args.name, at=args.at, known_at=args.known_at)
     if args.output == "json":
         from trueline_cli.output import print_json
 
@@ -212,7 +212,14 @@ def _plain(fact: Fact) -> dict[str, Any]:
     elif isinstance(value, Decimal):
         told = {"decimal": str(value)}
     observed_at = None if fact.observed_at is None else fact.observed_at.isoformat()
-    return {"subject_id": fact.subject_id, "name": fact.name, "value": told, "observed_at": observed_at}
+    recorded_at = None if fact.recorded_at is None else fact.recorded_at.isoformat()
+    return {
+        "subject_id": fact.subject_id,
+        "name": fact.name,
+        "value": told,
+        "observed_at": observed_at,
+        "recorded_at": recorded_at,
+    }
 
 
 def _shown(value: object) -> str:

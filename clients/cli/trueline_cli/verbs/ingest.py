@@ -20,8 +20,8 @@ class Ingest:
             "header, Parquet; each also as .gz. Without a mapping, the fields of a record are\n"
             "those of an event. A line that does not fit is told and left out, the rest goes\n"
             "in. Sending a file twice is safe: what is there already counts as a duplicate.\n\n"
-            "Exit status: 0 = everything went in; 1 = something was refused or failed;\n"
-            "2 = wrong use. With --keep-going refused lines do not count as a failure.",
+            "Exit status 1: something was left out. With --keep-going refused lines do not\n"
+            "count as that.",
             (
                 "trueline ingest events.jsonl.gz",
                 "trueline ingest orders.csv --mapping shop.yaml --errors refused.jsonl",

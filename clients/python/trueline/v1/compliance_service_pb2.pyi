@@ -827,6 +827,7 @@ class AssessPatternRequest(_message.Message):
     FACTS_FIELD_NUMBER: _builtins.int
     KEEP_FACTS_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What to call it; empty = its id."""
     keep_facts: _builtins.bool
@@ -847,6 +848,12 @@ class AssessPatternRequest(_message.Message):
     def at(self) -> _timestamp_pb2.Timestamp:
         """As it was then; absent = now."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """By what had been recorded by then: facts, evidence, waivers and their revocations that came later are left out, so
+        that the answer never changes any more. Absent = by all that is known now; without `at`, that is this instant, too.
+        """
+
     def __init__(
         self,
         *,
@@ -856,10 +863,11 @@ class AssessPatternRequest(_message.Message):
         facts: _abc.Iterable[Global___GivenFact] | None = ...,
         keep_facts: _builtins.bool = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "facts", b"facts", "frameworks", b"frameworks", "keep_facts", b"keep_facts", "name", b"name", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "facts", b"facts", "frameworks", b"frameworks", "keep_facts", b"keep_facts", "known_at", b"known_at", "name", b"name", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -879,6 +887,7 @@ class AssessPatternResponse(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     RULE_REVISION_FIELD_NUMBER: _builtins.int
     UNDECIDED_FACTS_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What to call it."""
     validation_passed: _builtins.bool
@@ -907,6 +916,10 @@ class AssessPatternResponse(_message.Message):
     def undecided_facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___UndecidedFact]:
         """Facts that are not known and would decide controls, those first whose controls weigh most."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """The instant of the knowledge, if it was asked for."""
+
     def __init__(
         self,
         *,
@@ -918,10 +931,11 @@ class AssessPatternResponse(_message.Message):
         at: _timestamp_pb2.Timestamp | None = ...,
         rule_revision: _builtins.str = ...,
         undecided_facts: _abc.Iterable[Global___UndecidedFact] | None = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "frameworks", b"frameworks", "name", b"name", "recommendations", b"recommendations", "rule_revision", b"rule_revision", "subject", b"subject", "undecided_facts", b"undecided_facts", "validation_passed", b"validation_passed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "frameworks", b"frameworks", "known_at", b"known_at", "name", b"name", "recommendations", b"recommendations", "rule_revision", b"rule_revision", "subject", b"subject", "undecided_facts", b"undecided_facts", "validation_passed", b"validation_passed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -938,6 +952,7 @@ class AssessSecurityRequest(_message.Message):
     FACTS_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     FRAMEWORK_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What to call it; empty = its id."""
     framework: _builtins.str
@@ -954,6 +969,12 @@ class AssessSecurityRequest(_message.Message):
     def at(self) -> _timestamp_pb2.Timestamp:
         """As it was then; absent = now."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """By what had been recorded by then: facts, evidence, waivers and their revocations that came later are left out, so
+        that the answer never changes any more. Absent = by all that is known now; without `at`, that is this instant, too.
+        """
+
     def __init__(
         self,
         *,
@@ -962,10 +983,11 @@ class AssessSecurityRequest(_message.Message):
         facts: _abc.Iterable[Global___GivenFact] | None = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         framework: _builtins.str = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "facts", b"facts", "framework", b"framework", "name", b"name", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "facts", b"facts", "framework", b"framework", "known_at", b"known_at", "name", b"name", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1070,6 +1092,7 @@ class AssessSecurityResponse(_message.Message):
     FINDINGS_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     RULE_REVISION_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What to call it."""
     level: _builtins.str
@@ -1096,6 +1119,10 @@ class AssessSecurityResponse(_message.Message):
     def at(self) -> _timestamp_pb2.Timestamp:
         """The instant that is judged."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """The instant of the knowledge, if it was asked for."""
+
     def __init__(
         self,
         *,
@@ -1108,10 +1135,11 @@ class AssessSecurityResponse(_message.Message):
         findings: _abc.Iterable[Global___SecurityFinding] | None = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         rule_revision: _builtins.str = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "at", b"at", "score", b"score", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "at", b"at", "known_at", b"known_at", "score", b"score", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "areas", b"areas", "at", b"at", "findings", b"findings", "level", b"level", "level_reason", b"level_reason", "name", b"name", "rule_revision", b"rule_revision", "score", b"score", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "areas", b"areas", "at", b"at", "findings", b"findings", "known_at", b"known_at", "level", b"level", "level_reason", b"level_reason", "name", b"name", "rule_revision", b"rule_revision", "score", b"score", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
@@ -1550,6 +1578,7 @@ class GetPostureRequest(_message.Message):
     WITH_CONTROLS_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     with_controls: _builtins.bool
     """With each control, not only counts."""
     page_size: _builtins.int
@@ -1568,6 +1597,12 @@ class GetPostureRequest(_message.Message):
     def at(self) -> _timestamp_pb2.Timestamp:
         """As it was then; absent = now."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """By what had been recorded by then: facts, evidence, waivers and their revocations that came later are left out, so
+        that the answer never changes any more. Absent = by all that is known now; without `at`, that is this instant, too.
+        """
+
     def __init__(
         self,
         *,
@@ -1577,10 +1612,11 @@ class GetPostureRequest(_message.Message):
         with_controls: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "frameworks", b"frameworks", "page_size", b"page_size", "page_token", b"page_token", "subject", b"subject", "with_controls", b"with_controls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "frameworks", b"frameworks", "known_at", b"known_at", "page_size", b"page_size", "page_token", b"page_token", "subject", b"subject", "with_controls", b"with_controls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1627,6 +1663,7 @@ class GetPostureResponse(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     RULE_REVISION_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     total_subjects: _builtins.int
     """Subjects in all."""
     rule_revision: _builtins.str
@@ -1641,6 +1678,10 @@ class GetPostureResponse(_message.Message):
     def at(self) -> _timestamp_pb2.Timestamp:
         """The instant that is told."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """The instant of the knowledge, if it was asked for."""
+
     def __init__(
         self,
         *,
@@ -1649,10 +1690,11 @@ class GetPostureResponse(_message.Message):
         at: _timestamp_pb2.Timestamp | None = ...,
         rule_revision: _builtins.str = ...,
         next_page_token: _builtins.str = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "next_page_token", b"next_page_token", "rule_revision", b"rule_revision", "subjects", b"subjects", "total_subjects", b"total_subjects"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at", "next_page_token", b"next_page_token", "rule_revision", b"rule_revision", "subjects", b"subjects", "total_subjects", b"total_subjects"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2330,6 +2372,7 @@ class ExportReportRequest(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     OSCAL_VERSION_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     format: Global___ReportFormat.ValueType
     """The form."""
     oscal_version: _builtins.str
@@ -2350,6 +2393,12 @@ class ExportReportRequest(_message.Message):
     def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___GivenFact]:
         """Facts that the call brings along."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """By what had been recorded by then: facts, evidence, waivers and their revocations that came later are left out, so
+        that the answer never changes any more. Absent = by all that is known now; without `at`, that is this instant, too.
+        """
+
     def __init__(
         self,
         *,
@@ -2359,10 +2408,11 @@ class ExportReportRequest(_message.Message):
         format: Global___ReportFormat.ValueType = ...,
         oscal_version: _builtins.str = ...,
         facts: _abc.Iterable[Global___GivenFact] | None = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "facts", b"facts", "format", b"format", "frameworks", b"frameworks", "oscal_version", b"oscal_version", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "facts", b"facts", "format", b"format", "frameworks", b"frameworks", "known_at", b"known_at", "oscal_version", b"oscal_version", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2379,6 +2429,7 @@ class ExportReportResponse(_message.Message):
     FILE_NAME_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     RULE_REVISION_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The file."""
     media_type: _builtins.str
@@ -2391,6 +2442,10 @@ class ExportReportResponse(_message.Message):
     def at(self) -> _timestamp_pb2.Timestamp:
         """The instant that is told."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """The instant of the knowledge, if it was asked for."""
+
     def __init__(
         self,
         *,
@@ -2399,10 +2454,11 @@ class ExportReportResponse(_message.Message):
         file_name: _builtins.str = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         rule_revision: _builtins.str = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "content", b"content", "file_name", b"file_name", "media_type", b"media_type", "rule_revision", b"rule_revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "content", b"content", "file_name", b"file_name", "known_at", b"known_at", "media_type", b"media_type", "rule_revision", b"rule_revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -139,8 +139,9 @@ class ComplianceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetPosture(self, request, context):
-        """GetPosture tells the status of controls of subjects as it was at an instant, by the facts, evidence, waivers and
-        rules of that instant.
+        """GetPosture tells the status of controls of subjects as it was at an instant, by the facts that had been observed by
+        then, the evidence that had been collected, the waivers and the rules in force. What is recorded late is told of its
+        day, unless the call says by what was known when.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -191,7 +192,8 @@ class ComplianceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportReport(self, request, context):
-        """ExportReport writes the posture of a subject as a file. The same posture gives the same bytes.
+        """ExportReport writes the posture of a subject as a file. The same posture gives the same bytes; with `at` and
+        `known_at` the same request does so for ever.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,8 +52,9 @@ class ComplianceServiceStub:
     those whom the data is about, and tells the risk that is left. Errors: UNKNOWN_DATA_TYPE.
     """
     GetPosture: _grpc.UnaryUnaryMultiCallable[_compliance_service_pb2.GetPostureRequest, _compliance_service_pb2.GetPostureResponse]
-    """GetPosture tells the status of controls of subjects as it was at an instant, by the facts, evidence, waivers and
-    rules of that instant.
+    """GetPosture tells the status of controls of subjects as it was at an instant, by the facts that had been observed by
+    then, the evidence that had been collected, the waivers and the rules in force. What is recorded late is told of its
+    day, unless the call says by what was known when.
     """
     GetCoverage: _grpc.UnaryUnaryMultiCallable[_compliance_service_pb2.GetCoverageRequest, _compliance_service_pb2.GetCoverageResponse]
     """GetCoverage tells which controls of a framework others cover by mappings, hop by hop; the weakest link counts."""
@@ -72,7 +73,9 @@ class ComplianceServiceStub:
     ListWaivers: _grpc.UnaryUnaryMultiCallable[_compliance_service_pb2.ListWaiversRequest, _compliance_service_pb2.ListWaiversResponse]
     """ListWaivers tells waivers, the newest first, those that ended among them if asked for."""
     ExportReport: _grpc.UnaryUnaryMultiCallable[_compliance_service_pb2.ExportReportRequest, _compliance_service_pb2.ExportReportResponse]
-    """ExportReport writes the posture of a subject as a file. The same posture gives the same bytes."""
+    """ExportReport writes the posture of a subject as a file. The same posture gives the same bytes; with `at` and
+    `known_at` the same request does so for ever.
+    """
 
 @_typing.type_check_only
 class ComplianceServiceAsyncStub(ComplianceServiceStub):
@@ -98,8 +101,9 @@ class ComplianceServiceAsyncStub(ComplianceServiceStub):
     those whom the data is about, and tells the risk that is left. Errors: UNKNOWN_DATA_TYPE.
     """
     GetPosture: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.GetPostureRequest, _compliance_service_pb2.GetPostureResponse]  # type: ignore[assignment]
-    """GetPosture tells the status of controls of subjects as it was at an instant, by the facts, evidence, waivers and
-    rules of that instant.
+    """GetPosture tells the status of controls of subjects as it was at an instant, by the facts that had been observed by
+    then, the evidence that had been collected, the waivers and the rules in force. What is recorded late is told of its
+    day, unless the call says by what was known when.
     """
     GetCoverage: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.GetCoverageRequest, _compliance_service_pb2.GetCoverageResponse]  # type: ignore[assignment]
     """GetCoverage tells which controls of a framework others cover by mappings, hop by hop; the weakest link counts."""
@@ -118,7 +122,9 @@ class ComplianceServiceAsyncStub(ComplianceServiceStub):
     ListWaivers: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.ListWaiversRequest, _compliance_service_pb2.ListWaiversResponse]  # type: ignore[assignment]
     """ListWaivers tells waivers, the newest first, those that ended among them if asked for."""
     ExportReport: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.ExportReportRequest, _compliance_service_pb2.ExportReportResponse]  # type: ignore[assignment]
-    """ExportReport writes the posture of a subject as a file. The same posture gives the same bytes."""
+    """ExportReport writes the posture of a subject as a file. The same posture gives the same bytes; with `at` and
+    `known_at` the same request does so for ever.
+    """
 
 class ComplianceServiceServicer(metaclass=_abc_1.ABCMeta):
     """ComplianceService judges subjects (patterns, segments, the tenant as a whole) by documents of kind ComplianceFramework
@@ -171,8 +177,9 @@ class ComplianceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _compliance_service_pb2.GetPostureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_compliance_service_pb2.GetPostureResponse, _abc.Awaitable[_compliance_service_pb2.GetPostureResponse]]:
-        """GetPosture tells the status of controls of subjects as it was at an instant, by the facts, evidence, waivers and
-        rules of that instant.
+        """GetPosture tells the status of controls of subjects as it was at an instant, by the facts that had been observed by
+        then, the evidence that had been collected, the waivers and the rules in force. What is recorded late is told of its
+        day, unless the call says by what was known when.
         """
 
     @_abc_1.abstractmethod
@@ -233,6 +240,8 @@ class ComplianceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _compliance_service_pb2.ExportReportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_compliance_service_pb2.ExportReportResponse, _abc.Awaitable[_compliance_service_pb2.ExportReportResponse]]:
-        """ExportReport writes the posture of a subject as a file. The same posture gives the same bytes."""
+        """ExportReport writes the posture of a subject as a file. The same posture gives the same bytes; with `at` and
+        `known_at` the same request does so for ever.
+        """
 
 def add_ComplianceServiceServicer_to_server(servicer: ComplianceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -155,6 +155,7 @@ class GetFactsRequest(_message.Message):
     SUBJECT_IDS_FIELD_NUMBER: _builtins.int
     NAMES_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """Kind of the subjects, as fact types name it: "account", "user", ..."""
     @_builtins.property
@@ -169,6 +170,10 @@ class GetFactsRequest(_message.Message):
     def at(self) -> _timestamp_pb2.Timestamp:
         """As they were at this instant; absent = now."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """By what had been recorded by then; absent = by all that is known now. Without `at`, that is this instant, too."""
+
     def __init__(
         self,
         *,
@@ -176,10 +181,11 @@ class GetFactsRequest(_message.Message):
         subject_ids: _abc.Iterable[_builtins.str] | None = ...,
         names: _abc.Iterable[_builtins.str] | None = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "names", b"names", "subject", b"subject", "subject_ids", b"subject_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at", "names", b"names", "subject", b"subject", "subject_ids", b"subject_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -261,6 +267,7 @@ class ListFactsRequest(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """Kind of subject, as fact types name it: "account", "user", ..."""
     subject_id: _builtins.str
@@ -277,6 +284,10 @@ class ListFactsRequest(_message.Message):
     def at(self) -> _timestamp_pb2.Timestamp:
         """As they were at this instant; absent = now."""
 
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """By what had been recorded by then; absent = by all that is known now. Without `at`, that is this instant, too."""
+
     def __init__(
         self,
         *,
@@ -286,10 +297,11 @@ class ListFactsRequest(_message.Message):
         at: _timestamp_pb2.Timestamp | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "names", b"names", "page_size", b"page_size", "page_token", b"page_token", "subject", b"subject", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at", "names", b"names", "page_size", b"page_size", "page_token", b"page_token", "subject", b"subject", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -306,6 +318,7 @@ class KnownFact(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     OBSERVED_AT_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """Kind of subject."""
     subject_id: _builtins.str
@@ -320,6 +333,10 @@ class KnownFact(_message.Message):
     def observed_at(self) -> _timestamp_pb2.Timestamp:
         """Since when it holds."""
 
+    @_builtins.property
+    def recorded_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was put in."""
+
     def __init__(
         self,
         *,
@@ -328,10 +345,11 @@ class KnownFact(_message.Message):
         name: _builtins.str = ...,
         value: _rule_service_pb2.FactValue | None = ...,
         observed_at: _timestamp_pb2.Timestamp | None = ...,
+        recorded_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["observed_at", b"observed_at", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["observed_at", b"observed_at", "recorded_at", b"recorded_at", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "observed_at", b"observed_at", "subject", b"subject", "subject_id", b"subject_id", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "observed_at", b"observed_at", "recorded_at", b"recorded_at", "subject", b"subject", "subject_id", b"subject_id", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,8 +59,8 @@ class FactServiceServicer:
     """
 
     def PutFacts(self, request, context):
-        """PutFacts keeps facts; when it answers, they are durable. A fact put again for the same subject and instant replaces
-        the former one, so a call may be repeated. Facts that are wrong are refused one by one.
+        """PutFacts keeps facts; when it answers, they are durable. Of facts put again for the same subject and instant the
+        last counts, so a call may be repeated. Facts that are wrong are refused one by one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

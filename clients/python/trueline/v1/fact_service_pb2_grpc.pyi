@@ -36,8 +36,8 @@ class FactServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> FactServiceAsyncStub: ...
     PutFacts: _grpc.UnaryUnaryMultiCallable[_fact_service_pb2.PutFactsRequest, _fact_service_pb2.PutFactsResponse]
-    """PutFacts keeps facts; when it answers, they are durable. A fact put again for the same subject and instant replaces
-    the former one, so a call may be repeated. Facts that are wrong are refused one by one.
+    """PutFacts keeps facts; when it answers, they are durable. Of facts put again for the same subject and instant the
+    last counts, so a call may be repeated. Facts that are wrong are refused one by one.
     """
     GetFacts: _grpc.UnaryUnaryMultiCallable[_fact_service_pb2.GetFactsRequest, _fact_service_pb2.GetFactsResponse]
     """GetFacts reads all that is known of given subjects as it was at an instant, and names what is not known: the subjects
@@ -57,8 +57,8 @@ class FactServiceAsyncStub(FactServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PutFacts: _aio.UnaryUnaryMultiCallable[_fact_service_pb2.PutFactsRequest, _fact_service_pb2.PutFactsResponse]  # type: ignore[assignment]
-    """PutFacts keeps facts; when it answers, they are durable. A fact put again for the same subject and instant replaces
-    the former one, so a call may be repeated. Facts that are wrong are refused one by one.
+    """PutFacts keeps facts; when it answers, they are durable. Of facts put again for the same subject and instant the
+    last counts, so a call may be repeated. Facts that are wrong are refused one by one.
     """
     GetFacts: _aio.UnaryUnaryMultiCallable[_fact_service_pb2.GetFactsRequest, _fact_service_pb2.GetFactsResponse]  # type: ignore[assignment]
     """GetFacts reads all that is known of given subjects as it was at an instant, and names what is not known: the subjects
@@ -81,8 +81,8 @@ class FactServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _fact_service_pb2.PutFactsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_fact_service_pb2.PutFactsResponse, _abc.Awaitable[_fact_service_pb2.PutFactsResponse]]:
-        """PutFacts keeps facts; when it answers, they are durable. A fact put again for the same subject and instant replaces
-        the former one, so a call may be repeated. Facts that are wrong are refused one by one.
+        """PutFacts keeps facts; when it answers, they are durable. Of facts put again for the same subject and instant the
+        last counts, so a call may be repeated. Facts that are wrong are refused one by one.
         """
 
     @_abc_1.abstractmethod

@@ -56,13 +56,17 @@ def assessment_results(report: Report, version: str) -> Object:
                         "title": "Plan of the assessment",
                         "description": line(
                             f"Controls are judged as rules of revision {report.revision} say, with facts, evidence and"
-                            f" waivers as of {instant(report.at_us)}."
+                            f" waivers as of {instant(report.at_us)}{_knowledge(report)}."
                         ),
                     }
                 ]
             },
         }
     }
+
+
+def _knowledge(report: Report) -> str:
+    return "" if report.known_us is None else f", as far as they had been recorded by {instant(report.known_us)}"
 
 
 def _result(place: Place, result: FrameworkResult) -> Object:

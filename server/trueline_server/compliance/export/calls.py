@@ -15,7 +15,7 @@ from trueline_server.compliance.model import THE_TENANT
 from trueline_server.compliance.subjects import one_subject_of
 from trueline_server.errors import invalid_field
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import instant_in, timestamp_of
 
 _FORMS: Mapping[int, Form] = {
     pb.REPORT_FORMAT_OSCAL_ASSESSMENT_RESULTS: Form.OSCAL,
@@ -39,18 +39,20 @@ async def export_report(assessments: Assessments, request: pb.ExportReportReques
         subject=one_subject_of(request.subject) if request.HasField("subject") else THE_TENANT,
         frameworks=tuple(request.frameworks),
         given=given_of(request.facts),
-        at_us=microseconds_of(request.at, "at") if request.HasField("at") else None,
+        at_us=instant_in(request, "at"),
+        known_us=instant_in(request, "known_at"),
     )
     version = check_version(form, request.oscal_version)
     tenant = current_tenant()
     # Kept facts that contradict each other are told, and count as not known; a call that brings them is wrong.
     made = await asyncio.to_thread(assessments.assess, tenant, asked, refuse=bool(asked.given))
-    report = Report(tenant, made.subject, made.results, made.at_us, made.revision)
+    report = Report(tenant, made.subject, made.results, made.when.at_us, made.revision, made.when.known_us)
     file = await asyncio.to_thread(write_report, report, form, version)
     return pb.ExportReportResponse(
         content=file.content,
         media_type=file.media_type,
         file_name=file.name,
-        at=timestamp_of(made.at_us),
+        at=timestamp_of(made.when.at_us),
+        known_at=None if made.when.known_us is None else timestamp_of(made.when.known_us),
         rule_revision=made.revision,
     )

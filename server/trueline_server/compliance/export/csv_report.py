@@ -24,6 +24,7 @@ COLUMNS = (
     "remediation",
     "subject",
     "at",
+    "known_at",
     "rule_revision",
 )
 # What spreadsheets take for the beginning of a formula; full-width signs, too, and what they may cut off before it.
@@ -37,7 +38,8 @@ def csv_report(report: Report) -> bytes:
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
-    tail = (str(report.subject), instant(report.at_us), report.revision)
+    known = "" if report.known_us is None else instant(report.known_us)
+    tail = (str(report.subject), instant(report.at_us), known, report.revision)
     writer.writerows([safe(cell) for cell in (*_cells(result, one), *tail)] for result, one in report.controls())
     return file.getvalue().encode()
 

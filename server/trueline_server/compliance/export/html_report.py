@@ -22,7 +22,8 @@ _STATES = {EvidenceState.FRESH: "good", EvidenceState.EXPIRED: "bad", EvidenceSt
 
 def html_report(report: Report) -> str:
     """The page."""
-    asked = f"Judged at {minute(report.at_us)} by rules {report.revision}, for {report.tenant}."
+    known = "" if report.known_us is None else f"what was known at {minute(report.known_us)} and "
+    asked = f"Judged at {minute(report.at_us)} by {known}rules {report.revision}, for {report.tenant}."
     parts = [paragraph(asked, "note"), *_verdict(report)]
     if report.results:
         parts += [_summary(report), _findings(report), _waivers(report), _evidence(report), *_controls(report)]

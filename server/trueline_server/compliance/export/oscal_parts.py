@@ -40,13 +40,16 @@ class Place:
 
 
 def metadata(report: Report, title: str, version: str) -> Object:
-    """Whom the document is about, as of which instant, by which rules."""
+    """Whom the document is about, as of which instant, by what was known when, by which rules."""
+    at = instant(report.at_us)
+    known = None if report.known_us is None else instant(report.known_us)
     return {
         "title": line(f"{title}: {report.subject}"),
-        "last-modified": instant(report.at_us),
-        "version": instant(report.at_us),
+        "last-modified": at,
+        "version": at if known is None else f"{at} known {known}",
         "oscal-version": version,
         "props": [
+            *([prop("known-at", known)] if known is not None else []),
             prop("rule-revision", report.revision),
             *([prop("subject-id", report.subject.id)] if report.subject.id else []),
             prop("subject-kind", report.subject.kind),

@@ -22,13 +22,17 @@ _SEVERITIES = list(ControlSeverity)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a subject of a tenant came to by some frameworks, at an instant (µs since 1970, UTC), by some rules."""
+    """What a subject of a tenant came to by some frameworks, at an instant (µs since 1970, UTC), by some rules.
+
+    `known_us` is told if what was recorded later was left out; None = it was not.
+    """
 
     tenant: str
     subject: Subject
     results: tuple[FrameworkResult, ...]
     at_us: int
     revision: str
+    known_us: int | None = None
 
     def controls(self) -> Iterator[tuple[FrameworkResult, ControlResult]]:
         """All controls, framework by framework, in the order of their files."""
