@@ -144,9 +144,13 @@ async def send_healths(
                 told = f"no message was taken for {patience_s:g} s; read faster, or ask for fewer accounts"
                 raise TruelineError("ABORTED", "SLOW_READER", told) from None
     finally:
-        # Stopping asks the warehouse, on another thread than the one that may wait for it.
-        stopping = asyncio.ensure_future(asyncio.to_thread(stream.stop))
+        ending = asyncio.ensure_future(_end(stream, reader))
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(stopping)
-        reader.submit(stream.close)
-        reader.shutdown(wait=False)
+            await asyncio.shield(ending)
+
+
+async def _end(stream: HealthStream, reader: ThreadPoolExecutor) -> None:
+    # Stopping asks the warehouse, on another thread than the one that may wait for it.
+    await asyncio.to_thread(stream.stop)
+    await asyncio.get_running_loop().run_in_executor(reader, stream.close)
+    reader.shutdown(wait=False)

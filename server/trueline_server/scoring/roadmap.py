@@ -56,7 +56,10 @@ def worth(item: Item, period: int, periods: int) -> float:
 
 
 def plan(items: Sequence[Item], capacities: Sequence[float], limit_s: float) -> Plan:
-    """The best plan, or the best one found within `limit_s` seconds; the same for the same items in any order."""
+    """The best plan, the same for the same items in any order; or the best one found within `limit_s` seconds.
+
+    How far the search comes until then depends on the machine, and so may the plan; its bound holds either way.
+    """
     items = sorted(items, key=lambda item: item.name)
     periods = len(capacities)
     values = np.array([[worth(item, period, periods) for period in range(1, periods + 1)] for item in items])

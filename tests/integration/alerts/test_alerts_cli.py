@@ -50,7 +50,7 @@ def test_what_fires_is_listed_and_taken(world: ServiceWorld, trueline: Typed) ->
     for told in ("acknowledged by ann: on it", "owner changed from nobody to bob by ann", "resolved by ann: mended"):
         assert told in shown
     status, _, err = trueline("ack", "alert-1")
-    assert (status, "is resolved already" in err) == (1, True)
+    assert (status, "is resolved already" in err) == (2, True)
     assert trueline("ack", "alert-1", "alert-2", "--etag", "3")[0] == 2
     assert json.loads(trueline("list", "--output", "json")[1])["alerts"][0]["id"] == "alert-2"
 
@@ -95,7 +95,7 @@ def test_many_are_taken_at_once(
         monkeypatch.setattr(answer, "isatty", lambda: True)
         monkeypatch.setattr("sys.stdin", answer)
         status, out, err = trueline("ack", "--match", "rule=busy", "--note", "the importer")
-        assert (status, out, err) == (int(not taken), taken, "acknowledge 1,202 alerts that nobody has? [y/N] ")
+        assert (status, out, err) == (0 if taken else 2, taken, "acknowledge 1,202 alerts that nobody has? [y/N] ")
     assert client.get_alert("alert-1").alert.acknowledged_by == "bob"
     assert client.get_alert("alert-900").alert.acknowledged_by == "ann"
     assert client.get_alert("alert-900").timeline[-1].text == "the importer"

@@ -346,6 +346,6 @@ def test_on_the_command_line(world: CallWorld, capsys: pytest.CaptureFixture[str
     assert "weekly" in trueline("schedules")[1]
     assert "trueline operations wait" in trueline("schedules", "run", "weekly")[1]
     status, _, err = trueline("checkpoint", "run", "scalign")
-    assert (status, "did you mean 'scaling'" in err) == (1, True)
+    assert (status, "did you mean 'scaling'" in err) == (2, True)
     name = json.loads(trueline("operations", "--output", "json")[1])["operations"][0]["name"]
     assert "without enough data" in trueline("operations", "wait", name)[1]

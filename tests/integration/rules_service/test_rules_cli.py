@@ -76,20 +76,20 @@ def test_from_the_shadow_into_force_and_back(cli: Cli, client: TruelineClient, r
 
 
 def test_problems_are_shown_with_their_line(cli: Cli, client: TruelineClient, rules: Path) -> None:
-    """All of them, also more than an error has room for, with a caret; status 1; nothing changes."""
+    """All of them, also more than an error has room for, with a caret; status 2; nothing changes."""
     bad = "---\n".join(BROKEN.replace("name: low", f"name: low_{number}") for number in range(40))
     (rules / "low.yaml").write_text(bad, encoding="utf-8")
     before = client.rule_revisions()
     for how in ([], ["--dry-run"], ["--shadow"]):
         status, out, err = cli("activate", "rules", *how)
         lines = err.splitlines()
-        assert (status, out, lines[-1]) == (1, "", "✗ 40 problems; nothing was changed")
+        assert (status, out, lines[-1]) == (2, "", "✗ 40 problems; nothing was changed")
         assert lines[0].startswith("rules/low.yaml:6:12: spec.warning does not compile: unknown fact 'rtae'")
         assert lines[1] == "      warning: rtae < 0.3"
         assert lines[2].index("^") == lines[1].index("rtae")
         assert len(lines) == 40 * 3 + 1
     status, out, _ = cli("activate", "rules", "--output", "json")
-    assert (status, len(json.loads(out)["problems"])) == (1, 40)
+    assert (status, len(json.loads(out)["problems"])) == (2, 40)
     assert client.rule_revisions() == before
 
 
@@ -117,7 +117,7 @@ def test_wrong_use(cli: Cli, rules: Path) -> None:
 
 
 def test_what_a_server_refuses(cli: Cli, rules: Path) -> None:
-    """Status 1 and the server's words, with the nearest name and where to look."""
+    """Status 2 and the server's words, with the nearest name and where to look."""
     for argv, told in (
         (["show", "churn_rate_hihg"], "no document is called 'churn_rate_hihg'; did you mean 'churn_rate_high'?"),
         (["show", "Kpi", "churn"], "no Kpi is called 'churn'; did you mean 'churn_rate'?"),
@@ -130,7 +130,7 @@ def test_what_a_server_refuses(cli: Cli, rules: Path) -> None:
         (["decisions", "--from", "2024-02-02", "--to", "2024-02-01"], "end_time is not after start_time"),
     ):
         status, out, err = cli(*argv)
-        assert (status, out) == (1, "")
+        assert (status, out) == (2, "")
         assert told in err
 
 
@@ -172,7 +172,7 @@ def test_revisions(cli: Cli, rules: Path) -> None:
     assert len(json.loads(cli("revisions", "--limit", "1", "--output", "json")[1])["revisions"]) == 1
     cli("activate", "--base")
     assert "no files of your own" in cli("revisions", cli_active(cli))[1]
-    assert cli("revisions", "--files")[0] == 1
+    assert cli("revisions", "--files")[0] == 2
 
 
 def cli_active(cli: Cli) -> str:
@@ -270,4 +270,4 @@ def test_without_the_server_extra(cli: Cli, monkeypatch: pytest.MonkeyPatch, rul
     assert cli("explain", "base", "--live")[0] == 0
     for argv in (["check", "rules", "--mapping", "x"], ["schema"], ["explain", "base", "--given", "rate=1"]):
         status, _, err = cli(*argv)
-        assert (status, 'pip install "trueline[server]"' in err) == (1, True)
+        assert (status, 'pip install "trueline[server]"' in err) == (2, True)

@@ -108,7 +108,7 @@ def test_the_series_of_a_test(files: tuple[str, str], capsys: pytest.CaptureFixt
 
 
 def test_what_cannot_be_simulated(files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Wrong use is 2; files that do not load are 1, with line and caret."""
+    """Wrong use and files that do not load are 2, these with line and caret."""
     rules, day = files
     for arguments, told in (
         (["--series", str(tmp_path / "none.yml")], "cannot be read"),
@@ -126,7 +126,7 @@ def test_what_cannot_be_simulated(files: tuple[str, str], tmp_path: Path, capsys
     capsys.readouterr()
     broken = tmp_path / "broken.yml"
     broken.write_text(series(BAD.replace("metric: failed", "metric: faild")), encoding="utf-8")
-    assert main(["rules", "simulate", rules, "--series", str(broken)]) == 1
+    assert main(["rules", "simulate", rules, "--series", str(broken)]) == 2
     found = capsys.readouterr().err
     assert f"{broken}:3:14: series[0].metric is 'faild', which is not defined; did you mean 'failed'?" in found
-    assert main(["rules", "simulate", str(broken), "--series", day]) == 1
+    assert main(["rules", "simulate", str(broken), "--series", day]) == 2
