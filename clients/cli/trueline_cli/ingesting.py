@@ -201,7 +201,7 @@ class Ingestion:
 
     def _status(self) -> int:
         summary = self._summary
-        return 1 if summary.failed or (summary.refused and not self._args.keep_going) else 0
+        return exits.FINDING if summary.failed or (summary.refused and not self._args.keep_going) else exits.YES
 
 
 def _named(wanted: str | None) -> dict[str, Any]:

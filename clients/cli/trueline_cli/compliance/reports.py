@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from trueline_cli import options
+from trueline_cli import exits, options
 
 _EXPORT = (
     "trueline compliance export automated_reporting -o results.json",
@@ -97,4 +97,4 @@ def _validate(args: argparse.Namespace) -> int:
             print(f"{problem.place or args.file}: {problem.text}")
     else:
         print(f"{args.file} is valid OSCAL {version}.")
-    return 1 if problems else 0
+    return exits.FINDING if problems else exits.YES

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from trueline_cli import app, options
+from trueline_cli import app, exits, options
 
 _OUTPUTS = ("table", "json", "csv")
 _ROWS_AT_ONCE = 2_000
@@ -119,7 +119,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         found = churn.training(extra.evaluate(table, test, args))
     except ValueError as error:
         raise options.UsageError(str(error)) from error
-    return _print(args, found, "training") or (1 if found.model is None else 0)
+    return _print(args, found, "training") or (exits.FINDING if found.model is None else exits.YES)
 
 
 def _survival(args: argparse.Namespace) -> int:
@@ -152,7 +152,7 @@ def _train(args: argparse.Namespace) -> int:
             min_position=client.status().accepted_position if fresh else 0,
         )
         found: Any = follow(client, begun.name).result
-    return _print(args, found, "training") or (1 if found.model is None else 0)
+    return _print(args, found, "training") or (exits.FINDING if found.model is None else exits.YES)
 
 
 def _models(args: argparse.Namespace) -> int:
@@ -222,7 +222,7 @@ def _drift(args: argparse.Namespace) -> int:
     table = read_table(args.table) if args.table else None
     with options.connect(args) as client:
         found = client.check_churn_drift(document=args.document, model_id=args.model, table=table, at=args.at)
-    return _print(args, found, "drift") or (1 if found.verdict is DriftVerdict.DRIFTED else 0)
+    return _print(args, found, "drift") or (exits.FINDING if found.verdict is DriftVerdict.DRIFTED else exits.YES)
 
 
 def _print(args: argparse.Namespace, found: Any, what: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trueline_cli import options
+from trueline_cli import exits, options
 from trueline_cli.compliance.reports import add_reports
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _assess(args: argparse.Namespace) -> int:
             show_verdict(found)
 
     _print(args, found, lambda: csv_controls(found.frameworks), show)
-    return 0 if found.validation_passed else 1
+    return exits.YES if found.validation_passed else exits.FINDING
 
 
 def _security(args: argparse.Namespace) -> int:
@@ -213,7 +213,7 @@ def _security(args: argparse.Namespace) -> int:
             known_at=args.known_at,
         )
     _print(args, found, lambda: csv_security(found), lambda: show_security(found))
-    return 1 if found.findings else 0
+    return exits.FINDING if found.findings else exits.YES
 
 
 def _privacy(args: argparse.Namespace) -> int:
@@ -241,7 +241,7 @@ def _privacy(args: argparse.Namespace) -> int:
         except OSError as error:
             raise options.UsageError(f"{args.html} cannot be written: {error.strerror}") from None
     _print(args, found, lambda: csv_privacy(found), lambda: show_privacy(found))
-    return 0 if found.passed else 1
+    return exits.YES if found.passed else exits.FINDING
 
 
 def _posture(args: argparse.Namespace) -> int:
@@ -267,7 +267,8 @@ def _posture(args: argparse.Namespace) -> int:
         lambda: csv_posture(found) if single is None else csv_controls(single),
         lambda: show_posture(found, every=args.all),
     )
-    return 1 if open_controls(one for each in found.subjects for one in each.frameworks.values()) else 0
+    still_open = open_controls(one for each in found.subjects for one in each.frameworks.values())
+    return exits.FINDING if still_open else exits.YES
 
 
 def _controls(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trueline_cli import options
+from trueline_cli import exits, options
 
 if TYPE_CHECKING:
     from trueline import Fact, FactRejection
@@ -88,7 +88,7 @@ def _put(args: argparse.Namespace) -> int:
             print(told, file=sys.stderr)
         refusals = len(bad) + len(result.rejections)
         print(f"{result.accepted:,} kept, {refusals:,} refused")
-    return 1 if bad or result.rejections else 0
+    return exits.FINDING if bad or result.rejections else exits.YES
 
 
 def _told(one: FactRejection, lines: list[int]) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def _get(args: argparse.Namespace) -> int:
                 print(f"! {one.subject_id}: nothing was observed of {', '.join(one.unknown_names)}")
         for subject_id in found.unknown_ids:
             print(f"! {subject_id}: nothing is known of it")
-    return 1 if found.unknown_ids else 0
+    return exits.FINDING if found.unknown_ids else exits.YES
 
 
 def _list(args: argparse.Namespace) -> int:

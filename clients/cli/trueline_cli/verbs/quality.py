@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from trueline_cli import options
+from trueline_cli import exits, options
 
 
 class Quality:
@@ -34,7 +34,7 @@ class Quality:
             print_json(quality)
         else:
             self._show(quality)
-        return 1 if args.fail and failed else 0
+        return exits.FINDING if args.fail and failed else exits.YES
 
     def _show(self, quality: object) -> None:
         from rich.text import Text
