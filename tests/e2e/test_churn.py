@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from trueline import ChurnTraining, InvalidRequestError, NotFoundError, TruelineClient
+from trueline import ChurnModel, ChurnTraining, InvalidRequestError, NotFoundError, TruelineClient
 
 from benchmarks.server_process import ServerProcess
 
@@ -43,14 +43,19 @@ def _run(server: ServerProcess, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def _trained(client: TruelineClient) -> ChurnModel:
+    begun = client.train_churn_model(table=_customers(), label="Churn", id="customerID")
+    trained = client.wait_operation(begun.name, timeout=120.0).result
+    assert isinstance(trained, ChurnTraining)
+    assert trained.model is not None
+    return trained.model
+
+
 def test_a_prediction_adds_up_to_its_probability(shared_server: ServerProcess) -> None:
     """Base and effects are the log-odds; one row alone is read as the table was, day first and with a decimal comma."""
     with TruelineClient(shared_server.address) as client:
-        begun = client.train_churn_model(table=_customers(), label="Churn", id="customerID")
-        trained = client.wait_operation(begun.name, timeout=120.0).result
-        assert isinstance(trained, ChurnTraining)
-        assert trained.model is not None
-        model = trained.model.summary.id
+        trained = _trained(client)
+        model = trained.summary.id
         row = {"since": ["11.12.2025"], "fee": ["1234,5"], "plan": ["a"]}
         one = client.predict_churn(table=row, model_id=model).predictions[0]
         other = client.predict_churn(table=row | {"since": ["12.11.2025"]}, model_id=model).predictions[0]
@@ -60,7 +65,7 @@ def test_a_prediction_adds_up_to_its_probability(shared_server: ServerProcess) -
     seen = {effect.name: effect.value for effect in one.outlook.effects}
     assert {name: seen[name] for name in ("since", "fee")} == {"since": "2025-12-11", "fee": "1234.5"}
     assert {effect.value for effect in other.outlook.effects if effect.name == "since"} == {"2025-11-12"}
-    since = next(shape for shape in trained.model.shapes if shape.name == "since")
+    since = next(shape for shape in trained.shapes if shape.name == "since")
     assert re.fullmatch(r"(below )?2025-\d\d-\d\d", since.bins[0])
 
 
@@ -74,11 +79,7 @@ def test_a_table_of_other_columns_is_refused_and_what_it_lacks_is_told(
         "rename 'Since' to 'since', .*'Plan' to 'plan'"
     )
     with TruelineClient(shared_server.address) as client:
-        begun = client.train_churn_model(table=_customers(), label="Churn", id="customerID")
-        trained = client.wait_operation(begun.name, timeout=120.0).result
-        assert isinstance(trained, ChurnTraining)
-        assert trained.model is not None
-        model = trained.model.summary.id
+        model = _trained(client).summary.id
         for call in (client.predict_churn, client.check_churn_drift):
             with pytest.raises(InvalidRequestError, match=told.format("since, fee, plan")):
                 call(table=other, model_id=model)
