@@ -21,7 +21,7 @@ from trueline_server.cases.model import Case, CaseEvent, CaseKind, CaseState, Ev
 from trueline_server.notifications.content import cases_of, number_of, text_of
 from trueline_server.notifications.model import Delivery, Notification, NotificationState, Outcome
 from trueline_server.rules.values import map_value_to_proto
-from trueline_server.transport.times import duration_of, timestamp_of
+from trueline_server.transport.times import duration_of, timestamp_if, timestamp_of
 
 # Ids that stand in a group; of the others it tells how many they are.
 MOST_IDS = 100
@@ -66,12 +66,12 @@ def map_alert_to_proto(case: Case) -> pb.Alert:
         rule=case.rule,
         rule_revision=case.revision,
         starts_at=timestamp_of(case.starts_us),
-        ends_at=_time(case.ends_us),
+        ends_at=timestamp_if(case.ends_us),
         opened_at=timestamp_of(case.opened_us),
         changed_at=timestamp_of(case.changed_us),
-        acknowledged_at=_time(case.acknowledged_us),
+        acknowledged_at=timestamp_if(case.acknowledged_us),
         acknowledged_by=case.acknowledged_by,
-        resolved_at=_time(case.resolved_us),
+        resolved_at=timestamp_if(case.resolved_us),
         etag=str(case.version),
         fingerprint=case.key,
         evaluation=str(details.get("state", "")),
@@ -142,10 +142,10 @@ def map_notification_to_proto(notification: Notification) -> pb.Notification:
         attempts=notification.attempts,
         due=timestamp_of(notification.due_us),
         created_at=timestamp_of(notification.created_us),
-        finished_at=_time(notification.finished_us),
+        finished_at=timestamp_if(notification.finished_us),
         error=notification.error,
         sent_as=notification.sent_as or "",
-        give_up_at=_time(notification.give_up_us),
+        give_up_at=timestamp_if(notification.give_up_us),
         alerts=cases_of(content)[:MOST_IDS],
         alerts_total=number_of(content, "alerts_total"),
         status=text_of(content, "status"),
@@ -171,7 +171,7 @@ def map_silence_to_proto(silence: KnownSilence, now_us: int) -> pb.Silence:
         reason=silence.reason,
         starts_at=timestamp_of(silence.starts_us),
         ends_at=timestamp_of(silence.ends_us),
-        created_at=_time(silence.created_us),
+        created_at=timestamp_if(silence.created_us),
         active=silence.active(now_us),
         expired=silence.expired,
         in_file=silence.created_us is None,
@@ -202,9 +202,9 @@ def _map_escalation(escalation: Escalation) -> pb.Escalation:
         next_at=timestamp_of(step.at_us) if step is not None and waits else None,
         round=0 if at is None else at.round + 1,
         exhausted=state.exhausted,
-        acknowledged_at=_time(state.acknowledged_us),
+        acknowledged_at=timestamp_if(state.acknowledged_us),
         acknowledged_by=state.by,
-        acknowledged_until=_time(state.rearm_us),
+        acknowledged_until=timestamp_if(state.rearm_us),
         deadlines=_map_deadlines(state),
         levels=len(names),
         alerts=_ids(escalation.cases),
@@ -222,7 +222,7 @@ def _map_suppressed(suppressed: Suppressed) -> pb.Suppression:
     return pb.Suppression(
         kind=_SUPPRESSIONS[suppressed.kind],
         by=suppressed.by,
-        until=_time(suppressed.until_us),
+        until=timestamp_if(suppressed.until_us),
         group_id=suppressed.group_id,
         since=timestamp_of(suppressed.since_us),
     )
@@ -231,10 +231,6 @@ def _map_suppressed(suppressed: Suppressed) -> pb.Suppression:
 def _ids(cases: Iterable[str]) -> list[str]:
     """Ids of alerts in order, at most MOST_IDS."""
     return sorted(set(cases), key=lambda case: (len(case), case))[:MOST_IDS]
-
-
-def _time(instant_us: int | None) -> Any:
-    return None if instant_us is None else timestamp_of(instant_us)
 
 
 def _plain(value: object) -> object:

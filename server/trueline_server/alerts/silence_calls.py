@@ -12,7 +12,7 @@ from trueline_server.clock import Clock
 from trueline_server.errors import invalid_field
 from trueline_server.transport.repeated import request_of
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of
+from trueline_server.transport.times import instant_in, microseconds_of
 from trueline_server.transport.tokens import Tokens, binding_of
 
 # Changes wait for each other; those that wait here hold no thread, which reads need.
@@ -73,7 +73,7 @@ def _asked(request: pb.CreateSilenceRequest) -> AskedSilence:
         matchers=tuple(request.matchers),
         author=request.author,
         reason=request.reason,
-        starts_us=microseconds_of(request.starts_at, "starts_at") if request.HasField("starts_at") else None,
+        starts_us=instant_in(request, "starts_at"),
         ends_us=ends_us,
         length_us=request.duration.seconds * 1_000_000 + request.duration.nanos // 1000,
         request=request_of(request),

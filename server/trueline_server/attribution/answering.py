@@ -40,7 +40,7 @@ from trueline_server.attribution.reporting import Earned, Row, knows_channels_on
 from trueline_server.attribution.statements import LATE_KINDS, CountLate
 from trueline_server.kpis.instants import FIRST_US
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of
+from trueline_server.transport.times import instant_in
 
 _ROWS, _PATHS, _CHANGES = 1000, 100, 100
 _MOST_CHANGES = 1000
@@ -106,7 +106,7 @@ class Answering:
         earlier = known_earlier(
             self._asking,
             asked,
-            at_us=_since_us(request) if since == "changed_since" else None,
+            at_us=instant_in(request, "changed_since") if since == "changed_since" else None,
             position=request.since_position if since == "since_position" else None,
         )
         size = min(request.page_size or _CHANGES, _MOST_CHANGES)
@@ -140,7 +140,7 @@ class Answering:
             case pb.AttributeConversionsRequest():
                 by = map_dimensions_from_proto(list(request.by))
                 choose_models(asked.document, request.models, by_touch=not knows_channels_only(by))
-                _since_us(request)
+                instant_in(request, "changed_since")
             case pb.CompareModelsRequest():
                 choose_compared(asked.document, request.models, request.baseline)
         return State(asked.question.position or 0, asked.rules.revision)
@@ -151,7 +151,7 @@ class Answering:
     def _whole_report(
         self, request: pb.AttributeConversionsRequest, state: State | None
     ) -> pb.AttributeConversionsResponse:
-        by, since_us = map_dimensions_from_proto(list(request.by)), _since_us(request)
+        by, since_us = map_dimensions_from_proto(list(request.by)), instant_in(request, "changed_since")
         asked = self._ask(request, state, Needs.VALUES_AND_COSTS)
         now = report(self._asking, asked, request.models, by)
         answer = pb.AttributeConversionsResponse(
@@ -198,10 +198,6 @@ class Answering:
 
 def _at(question: Question, state: State | None) -> Question:
     return question if state is None else replace(question, position=state.position, revision=state.revision)
-
-
-def _since_us(request: pb.AttributeConversionsRequest | pb.ListAttributionChangesRequest) -> int | None:
-    return microseconds_of(request.changed_since, "changed_since") if request.HasField("changed_since") else None
 
 
 def _key(row: Row) -> tuple[bool, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from trueline_server.attribution.reporting import Report, Row, Totals
 from trueline_server.attribution.statements import Dimension
 from trueline_server.errors import invalid_field
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import duration_of, microseconds_of, timestamp_of
+from trueline_server.transport.times import duration_of, microseconds_of, timestamp_if, timestamp_of
 
 _DIMENSIONS: Mapping[int, Dimension] = {
     pb.ATTRIBUTION_DIMENSION_CHANNEL: Dimension.CHANNEL,
@@ -59,7 +59,7 @@ def map_about_to_proto(asked: Asked) -> pb.AttributionAbout:
         currency=asked.document.currency,
         start_time=timestamp_of(question.start_us),
         end_time=timestamp_of(question.end_us),
-        known_at=None if question.known_us is None else timestamp_of(question.known_us),
+        known_at=timestamp_if(question.known_us),
         position=asked.journeys.scope.position or 0,
     )
 

@@ -15,7 +15,7 @@ from trueline_rules.backtesting.replay import Firing, Replay
 
 from trueline_server.backtests.model import Asked, Backtest, RuleSource
 from trueline_server.rules.mapping import ANSWER_BYTES, ORIGINS, SEVERITIES
-from trueline_server.transport.times import duration_of, microseconds_of, timestamp_of
+from trueline_server.transport.times import duration_of, instant_in, timestamp_if, timestamp_of
 
 _CHANGES: Mapping[Change, pb.FiringChangeKind.ValueType] = {
     Change.ADDED: pb.FIRING_CHANGE_KIND_ADDED,
@@ -41,8 +41,8 @@ def map_asked_from_proto(request: pb.BacktestRulesRequest) -> Asked:
     return Asked(
         source=map_source_from_proto(request.source),
         baseline=map_source_from_proto(request.baseline) if request.HasField("baseline") else None,
-        start_us=microseconds_of(request.start_time, "start_time") if request.HasField("start_time") else None,
-        end_us=microseconds_of(request.end_time, "end_time") if request.HasField("end_time") else None,
+        start_us=instant_in(request, "start_time"),
+        end_us=instant_in(request, "end_time"),
         length_us=_microseconds(request.span) if request.HasField("span") else None,
         every_us=_microseconds(request.every) if request.HasField("every") else None,
         rule_names=tuple(request.rule_names),
@@ -54,8 +54,8 @@ def map_asked_to_proto(asked: Asked) -> pb.BacktestRulesRequest:
     return pb.BacktestRulesRequest(
         source=map_source_to_proto(asked.source),
         baseline=None if asked.baseline is None else map_source_to_proto(asked.baseline),
-        start_time=None if asked.start_us is None else timestamp_of(asked.start_us),
-        end_time=None if asked.end_us is None else timestamp_of(asked.end_us),
+        start_time=timestamp_if(asked.start_us),
+        end_time=timestamp_if(asked.end_us),
         span=None if asked.length_us is None else duration_of(asked.length_us),
         every=None if asked.every_us is None else duration_of(asked.every_us),
         rule_names=asked.rule_names,
@@ -74,7 +74,7 @@ def map_backtest_to_proto(found: Backtest) -> pb.BacktestRulesResult:
         baseline=_map_replays(found.baseline or {}),
         total_changes=len(found.changes),
         notes=[pb.HistoryNote(origin=ORIGINS[one.kind], source=one.name, message=one.message) for one in found.notes],
-        watermark=None if found.watermark_us is None else timestamp_of(found.watermark_us),
+        watermark=timestamp_if(found.watermark_us),
     )
     room = ANSWER_BYTES - result.ByteSize()
     # What differs is what a comparison is asked for, so it comes first.
@@ -153,7 +153,7 @@ def _map_firing(firing: Firing) -> pb.Firing:
         labels=dict(firing.labels),
         severity=SEVERITIES[firing.severity],
         since=timestamp_of(firing.since_us),
-        until=None if firing.until_us is None else timestamp_of(firing.until_us),
+        until=timestamp_if(firing.until_us),
     )
 
 

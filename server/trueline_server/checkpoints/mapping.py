@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from trueline.v1 import checkpoint_service_pb2 as pb
 from trueline.v1 import kpi_service_pb2, metric_service_pb2
@@ -17,7 +16,7 @@ from trueline_server.cases.model import Case
 from trueline_server.checkpoints.model import Checkpoint
 from trueline_server.checkpoints.service import Comparison
 from trueline_server.schedules.model import ScheduleState
-from trueline_server.transport.times import timestamp_of
+from trueline_server.transport.times import timestamp_if, timestamp_of
 
 PRIORITIES: Mapping[Priority, pb.Priority.ValueType] = {
     priority: pb.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority
@@ -88,9 +87,9 @@ def map_cell_to_proto(result: CellResult) -> pb.CheckpointCell:
         source=reading.source,
         observations=reading.observations,
         least=cell.least,
-        period_start=_time(reading.period_start_us),
-        period_end=_time(reading.period_end_us),
-        watermark=_time(reading.watermark_us),
+        period_start=timestamp_if(reading.period_start_us),
+        period_end=timestamp_if(reading.period_end_us),
+        watermark=timestamp_if(reading.watermark_us),
         completeness=_COMPLETENESS.get(reading.completeness, metric_service_pb2.COMPLETENESS_UNSPECIFIED),
         backlog_item=result.backlog,
         alert=result.escalation,
@@ -129,7 +128,7 @@ def map_item_to_proto(case: Case) -> pb.BacklogItem:
         labels=dict(case.labels),
         opened_at=timestamp_of(case.opened_us),
         changed_at=timestamp_of(case.changed_us),
-        resolved_at=_time(case.resolved_us),
+        resolved_at=timestamp_if(case.resolved_us),
         acknowledged_by=case.acknowledged_by,
         etag=str(case.version),
         details=texts_of({name: value for name, value in details.items() if name not in _OWN_FIELDS}),
@@ -147,8 +146,8 @@ def map_schedule_to_proto(state: ScheduleState) -> pb.Schedule:
         action=schedule.run.action,
         target=schedule.run.target,
         next_run=timestamp_of(state.next_us),
-        last_started=_time(state.last_started_us),
-        last_finished=_time(state.last_finished_us),
+        last_started=timestamp_if(state.last_started_us),
+        last_finished=timestamp_if(state.last_finished_us),
         last_outcome=state.last_outcome,
         last_message=state.last_message,
         runs=state.runs,
@@ -166,7 +165,3 @@ def _map_change(change: CellChange) -> pb.CellChange:
         moved=change.moved,
         better=change.better,
     )
-
-
-def _time(instant_us: int | None) -> Any:
-    return None if instant_us is None else timestamp_of(instant_us)

@@ -24,7 +24,7 @@ from trueline_server.operations.mapping import map_operation_to_proto
 from trueline_server.schedules.service import ScheduleService
 from trueline_server.transport.repeated import request_of
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import instant_in, timestamp_of
 from trueline_server.transport.tokens import Tokens, binding_of
 
 # Changes wait for each other; those that wait here hold no thread, which reads need.
@@ -50,7 +50,7 @@ class CheckpointServicer(checkpoint_service_pb2_grpc.CheckpointServiceServicer):
             policy=request.policy,
             title=request.title,
             days=request.days,
-            at_us=microseconds_of(request.at, "at") if request.HasField("at") else None,
+            at_us=instant_in(request, "at"),
             judge_only=request.judge_only,
             request_id=request.request_id,
         )

@@ -13,7 +13,7 @@ from trueline_server.compliance.model import THE_TENANT, Subject
 from trueline_server.compliance.subjects import one_subject_of
 from trueline_server.transport.repeated import request_of
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of
+from trueline_server.transport.times import instant_in, microseconds_of
 from trueline_server.transport.tokens import Tokens, binding_of
 
 _PAGE, _LARGEST_PAGE = 100, 1_000
@@ -32,11 +32,11 @@ class FileCalls:
             subject=_subject(request),
             type=request.type,
             source=request.source,
-            collected_at_us=_optional(request, "collected_at"),
+            collected_at_us=instant_in(request, "collected_at"),
             content=request.content,
             sha256=request.sha256,
             uri=request.uri,
-            expires_at_us=_optional(request, "expires_at"),
+            expires_at_us=instant_in(request, "expires_at"),
             note=request.note,
         )
         kept = await asyncio.to_thread(self._files.record, current_tenant(), new, request_of(request))
@@ -111,7 +111,3 @@ def _binding(request: Any) -> bytes:
 
 def _subject(request: Any) -> Subject:
     return one_subject_of(request.subject) if request.HasField("subject") else THE_TENANT
-
-
-def _optional(request: Any, field: str) -> int | None:
-    return microseconds_of(getattr(request, field), field) if request.HasField(field) else None

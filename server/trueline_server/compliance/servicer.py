@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from trueline.v1 import compliance_service_pb2 as pb
 from trueline.v1 import compliance_service_pb2_grpc
 from trueline_rules.compliance_model import TENANT
@@ -18,7 +17,6 @@ from trueline_server.compliance.export.calls import export_report
 from trueline_server.compliance.file_calls import FileCalls
 from trueline_server.compliance.frameworks import FrameworkBook
 from trueline_server.compliance.given_facts import given_of
-from trueline_server.compliance.instants import AsOf
 from trueline_server.compliance.model import THE_TENANT, FrameworkResult, Subject
 from trueline_server.compliance.privacy_asking import DEFAULT, AskedPrivacy, PrivacyAssessments
 from trueline_server.compliance.privacy_mapping import map_privacy_to_proto, map_processing_from_proto
@@ -28,7 +26,7 @@ from trueline_server.compliance.subjects import one_subject_of, subject_of
 from trueline_server.compliance.undecided import undecided_facts
 from trueline_server.rules.in_force import RulesOf
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import instant_in, timestamp_of
+from trueline_server.transport.times import instant_in, timestamp_if, timestamp_of
 from trueline_server.transport.tokens import Tokens, binding_of
 
 SECURITY = "security_baseline"
@@ -87,7 +85,7 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             frameworks=results,
             recommendations=map(mapping.map_recommendation_to_proto, recommend(made.results)),
             at=timestamp_of(made.when.at_us),
-            known_at=_known(made.when),
+            known_at=timestamp_if(made.when.known_us),
             rule_revision=made.revision,
             undecided_facts=map(mapping.map_undecided_to_proto, undecided_facts(made.results, made.rules.fact_types)),
         )
@@ -116,7 +114,7 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             areas=mapping.map_areas_to_proto(report.areas),
             findings=mapping.map_findings_to_proto(report),
             at=timestamp_of(made.when.at_us),
-            known_at=_known(made.when),
+            known_at=timestamp_if(made.when.known_us),
             rule_revision=made.revision,
         )
 
@@ -188,7 +186,7 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             subjects=[_posture(subject, made.results, with_controls=request.with_controls)],
             total_subjects=1,
             at=timestamp_of(made.when.at_us),
-            known_at=_known(made.when),
+            known_at=timestamp_if(made.when.known_us),
             rule_revision=made.revision,
         )
 
@@ -221,7 +219,7 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             subjects=subjects,
             total_subjects=found.total,
             at=timestamp_of(found.when.at_us),
-            known_at=_known(found.when),
+            known_at=timestamp_if(found.when.known_us),
             rule_revision=found.revision,
             next_page_token=self._tokens.seal(binding, last) if last else "",
         )
@@ -232,7 +230,3 @@ def _posture(subject: Subject, results: Iterable[FrameworkResult], *, with_contr
         subject=mapping.map_subject_to_proto(subject),
         frameworks=[mapping.map_result_to_proto(result, with_controls=with_controls) for result in results],
     )
-
-
-def _known(when: AsOf) -> Timestamp | None:
-    return None if when.known_us is None else timestamp_of(when.known_us)

@@ -23,7 +23,7 @@ from trueline_server.rules.in_force import SHADOW, Stage
 from trueline_server.rules.mapping import ANSWER_BYTES
 from trueline_server.rules.watch import staged
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of
+from trueline_server.transport.times import instant_in
 from trueline_server.transport.tokens import Tokens, binding_of
 
 # Replays are plain Python, which ingestion shares the machine with.
@@ -124,10 +124,7 @@ def _binding(request: Any) -> bytes:
 
 
 def _span(request: Any) -> tuple[int | None, int | None]:
-    start_us, end_us = (
-        microseconds_of(getattr(request, name), name) if request.HasField(name) else None
-        for name in ("start_time", "end_time")
-    )
+    start_us, end_us = (instant_in(request, name) for name in ("start_time", "end_time"))
     if start_us is not None and end_us is not None and start_us >= end_us:
         raise invalid_field("end_time", "is not after start_time; nothing lies between them")
     return start_us, end_us

@@ -10,7 +10,7 @@ from trueline_server.decisions.explaining import Explained
 from trueline_server.decisions.model import Decision, DecisionCount
 from trueline_server.rules.explaining import DECISIONS, map_explanations
 from trueline_server.rules.values import map_value_to_proto
-from trueline_server.transport.times import timestamp_of
+from trueline_server.transport.times import timestamp_if, timestamp_of
 
 KINDS: Mapping[int, str] = {
     pb.DECISION_KIND_UNSPECIFIED: "",
@@ -32,7 +32,7 @@ def map_decision_to_proto(decision: Decision) -> pb.LoggedDecision:
         rule_revision=decision.revision,
         at=timestamp_of(decision.at_us),
         decided_at=timestamp_of(decision.decided_at_us),
-        watermark=None if decision.watermark_us is None else timestamp_of(decision.watermark_us),
+        watermark=timestamp_if(decision.watermark_us),
         decision=DECISIONS[decision.decision],
         before=decision.before,
         after=decision.after,

@@ -11,7 +11,7 @@ from trueline_rules.model import Direction
 from trueline_server.kpis.board import AlignmentScore, JudgedKpi, PriorityAction, ScoreItem
 from trueline_server.kpis.score import Band
 from trueline_server.metrics.mapping import COMPLETENESS
-from trueline_server.transport.times import timestamp_of
+from trueline_server.transport.times import timestamp_if, timestamp_of
 
 _DIRECTIONS: Mapping[Direction, pb.Direction.ValueType] = {
     Direction.HIGHER: pb.DIRECTION_HIGHER,
@@ -48,8 +48,8 @@ class KpiMapping:
             missing=result.missing,
             numerator=result.numerator,
             denominator=result.denominator,
-            period_start=None if result.period_start_us is None else timestamp_of(result.period_start_us),
-            period_end=None if result.period_end_us is None else timestamp_of(result.period_end_us),
+            period_start=timestamp_if(result.period_start_us),
+            period_end=timestamp_if(result.period_end_us),
             completeness=completeness,
             at=timestamp_of(result.instant.at_us),
             computed_at=timestamp_of(result.computed_at_us),

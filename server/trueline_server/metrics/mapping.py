@@ -8,7 +8,7 @@ from trueline.v1 import metric_service_pb2 as pb
 from trueline_rules.model import Aggregation
 
 from trueline_server.metrics.points import Completeness, MetricInfo, MetricPoint
-from trueline_server.transport.times import timestamp_of
+from trueline_server.transport.times import timestamp_if, timestamp_of
 
 _AGGREGATIONS: Mapping[Aggregation, pb.Aggregation.ValueType] = {
     Aggregation.COUNT: pb.AGGREGATION_COUNT,
@@ -42,7 +42,7 @@ def map_point_to_proto(point: MetricPoint) -> pb.MetricPoint:
         completeness=COMPLETENESS[point.completeness],
         revision=point.revision,
         late_events=point.late_events,
-        watermark=None if point.watermark_us is None else timestamp_of(point.watermark_us),
+        watermark=timestamp_if(point.watermark_us),
     )
 
 
@@ -57,7 +57,7 @@ def map_metric_to_proto(metric: MetricInfo) -> pb.Metric:
         step=metric.step,
         group_by=metric.group_by,
         unavailable=metric.unavailable,
-        watermark=None if metric.watermark_us is None else timestamp_of(metric.watermark_us),
+        watermark=timestamp_if(metric.watermark_us),
         too_late=metric.too_late,
         overflowed=metric.overflowed,
         max_groups=metric.max_groups,

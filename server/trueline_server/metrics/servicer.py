@@ -15,7 +15,7 @@ from trueline_server.metrics.reader import MetricReader
 from trueline_server.metrics.watch import MetricWatch
 from trueline_server.transport.progress import Progress
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import instant_in, timestamp_if
 from trueline_server.transport.tokens import Tokens, binding_of
 
 # Clients read messages of up to 4 MiB by default; a page is cut before that, whatever page_size says.
@@ -46,8 +46,8 @@ class MetricServicer(metric_service_pb2_grpc.MetricServiceServicer):
         """Points by window end and labels; the token of a page is the key of the last point on it."""
         binding = binding_of(request, "page_size", "page_token", "min_position")
         after = _key_of(self._tokens.open(binding, request.page_token, "page_token")) if request.page_token else None
-        start_us = microseconds_of(request.start_time, "start_time") if request.HasField("start_time") else None
-        end_us = microseconds_of(request.end_time, "end_time") if request.HasField("end_time") else None
+        start_us = instant_in(request, "start_time")
+        end_us = instant_in(request, "end_time")
         await self._progress.wait(request.min_position)
         # Read before the query: what it answers is at least as new.
         position = self._progress.position
@@ -62,9 +62,7 @@ class MetricServicer(metric_service_pb2_grpc.MetricServiceServicer):
             page_size=min(request.page_size or 10_000, 100_000),
             after=after,
         )
-        response = pb.QueryMetricResponse(
-            watermark=None if page.watermark_us is None else timestamp_of(page.watermark_us), position=position
-        )
+        response = pb.QueryMetricResponse(watermark=timestamp_if(page.watermark_us), position=position)
         next_after, room = page.next_after, PAGE_BYTES
         for number, point in enumerate(page.points):
             message = map_point_to_proto(point)

@@ -21,7 +21,7 @@ from trueline_server.rules.service import DECISIONS as BY_RANK
 from trueline_server.rules.service import Decided, RuleService
 from trueline_server.rules.values import map_value_from_proto
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import instant_in, timestamp_if, timestamp_of
 from trueline_server.transport.tokens import Tokens, binding_of
 
 # Loading and testing rule files is plain Python for as long as it takes, which ingestion shares the machine with.
@@ -147,7 +147,7 @@ class RuleServicer(rule_service_pb2_grpc.RuleServiceServicer):
     async def EvaluateRule(self, request: pb.EvaluateRuleRequest, context: Any) -> pb.EvaluateRuleResponse:
         """What a rule decides about values and live facts."""
         given = {name: map_value_from_proto(value, f"values[{name}]") for name, value in request.values.items()}
-        at_us = microseconds_of(request.at, "at") if request.HasField("at") else None
+        at_us = instant_in(request, "at")
         limit = min(request.row_limit or 100, 1000)
         gone = threading.Event()
         async with self._evaluating:
@@ -178,7 +178,7 @@ def _map_decided(decided: Decided) -> pb.EvaluateRuleResponse:
         decision=DECISIONS[decided.decision],
         rule_revision=decided.revision,
         at=timestamp_of(decided.at_us),
-        watermark=None if decided.watermark_us is None else timestamp_of(decided.watermark_us),
+        watermark=timestamp_if(decided.watermark_us),
         total_rows=decided.total_rows,
         notes=decided.notes,
         counts=pb.DecisionCounts(**dict(zip(BY_RANK, decided.counts, strict=True))),

@@ -14,7 +14,7 @@ from trueline_server.scoring.profile_mapping import shown_origin
 from trueline_server.scoring.profiles import CompiledInput, CompiledProfile
 from trueline_server.scoring.scores import DimensionScore
 from trueline_server.scoring.values import show_value
-from trueline_server.transport.times import timestamp_of
+from trueline_server.transport.times import timestamp_if
 
 
 def map_health_to_proto(
@@ -69,7 +69,7 @@ def _map_input(one: CompiledInput, health: Health, dimension: DimensionScore) ->
         value=show_value(one.input, values.known[one.place]),
         source=_source(one, values),
         origin=_origin(one, values),
-        observed_at=None if observed_us is None else timestamp_of(observed_us),
+        observed_at=timestamp_if(observed_us),
         score=map_ends_to_proto(ends),
         weight=one.weight,
         share=one.weight / dimension.weight if ends is not None else 0.0,

@@ -11,7 +11,7 @@ from trueline_server.backtests.mapping import map_source_from_proto, map_source_
 from trueline_server.backtests.model import Asked
 from trueline_server.rules.mapping import ANSWER_BYTES, ORIGINS
 from trueline_server.simulation.model import Entry, EntryKind, Simulation, Summary
-from trueline_server.transport.times import duration_of, microseconds_of, timestamp_of
+from trueline_server.transport.times import duration_of, instant_in, timestamp_if, timestamp_of
 
 _KINDS: Mapping[EntryKind, simulation_pb2.TimelineEntryKind.ValueType] = {
     kind: simulation_pb2.TimelineEntryKind.Value(f"TIMELINE_ENTRY_KIND_{kind.name}") for kind in EntryKind
@@ -27,8 +27,8 @@ def map_asked_from_proto(request: pb.SimulateRulesRequest) -> Asked:
     """
     return Asked(
         source=map_source_from_proto(request.source),
-        start_us=microseconds_of(request.start_time, "start_time") if request.HasField("start_time") else None,
-        end_us=microseconds_of(request.end_time, "end_time") if request.HasField("end_time") else None,
+        start_us=instant_in(request, "start_time"),
+        end_us=instant_in(request, "end_time"),
         length_us=request.span.ToMicroseconds() if request.HasField("span") else None,
         every_us=request.every.ToMicroseconds() if request.HasField("every") else None,
         rule_names=tuple(request.rule_names),
@@ -39,8 +39,8 @@ def map_asked_to_proto(asked: Asked) -> pb.SimulateRulesRequest:
     """What is asked for, to be kept."""
     return pb.SimulateRulesRequest(
         source=map_source_to_proto(asked.source),
-        start_time=None if asked.start_us is None else timestamp_of(asked.start_us),
-        end_time=None if asked.end_us is None else timestamp_of(asked.end_us),
+        start_time=timestamp_if(asked.start_us),
+        end_time=timestamp_if(asked.end_us),
         span=None if asked.length_us is None else duration_of(asked.length_us),
         every=None if asked.every_us is None else duration_of(asked.every_us),
         rule_names=asked.rule_names,
@@ -66,7 +66,7 @@ def map_simulation_to_proto(found: Simulation, most_bytes: int | None = ANSWER_B
         total_entries=len(found.entries),
         summary=_map_summary(found.summary),
         notes=[pb.HistoryNote(origin=ORIGINS[one.kind], source=one.name, message=one.message) for one in found.notes],
-        watermark=None if found.watermark_us is None else timestamp_of(found.watermark_us),
+        watermark=timestamp_if(found.watermark_us),
     )
     room = None if most_bytes is None else most_bytes - result.ByteSize()
     result.entries.extend(_fitting(found.entries, room))

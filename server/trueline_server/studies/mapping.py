@@ -11,7 +11,7 @@ from trueline_rules.study_model import StudyType
 
 from trueline_server.studies.comparing import Change, Comparison
 from trueline_server.studies.model import Campaign, Completeness, Difference, Estimate, Figure, StudyRun, Verdict
-from trueline_server.transport.times import timestamp_of
+from trueline_server.transport.times import timestamp_if, timestamp_of
 
 _TYPES = {str(each): pb.StudyType.Value(f"STUDY_TYPE_{each.name}") for each in StudyType}
 _DIRECTIONS = {each: kpi_service_pb2.Direction.Value(f"DIRECTION_{each.name}") for each in Direction}
@@ -48,7 +48,7 @@ def map_run_to_proto(run: StudyRun, *, whole: bool = True) -> pb.StudyRun:
         previous_start_time=timestamp_of(run.previous_start_us),
         previous_end_time=timestamp_of(run.previous_end_us),
         position=run.position,
-        watermark=None if run.watermark_us is None else timestamp_of(run.watermark_us),
+        watermark=timestamp_if(run.watermark_us),
         completeness=_COMPLETENESS[run.completeness],
         started_at=timestamp_of(run.started_us),
         finished_at=timestamp_of(run.finished_us),

@@ -14,7 +14,7 @@ from trueline_server.studies.model import Asked
 from trueline_server.studies.service import StudyService
 from trueline_server.transport.progress import Progress
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import microseconds_of, timestamp_of
+from trueline_server.transport.times import instant_in, microseconds_of, timestamp_of
 from trueline_server.transport.tokens import Tokens, binding_of
 
 _MOST_PAGE = 1_000
@@ -60,8 +60,8 @@ class StudyServicer(study_service_pb2_grpc.StudyServiceServicer):
         binding = binding_of(request, "page_size", "page_token")
         before = int(self._tokens.open(binding, request.page_token, "page_token")) if request.page_token else None
         size = min(request.page_size or 100, _MOST_PAGE)
-        start_us = microseconds_of(request.start_time, "start_time") if request.HasField("start_time") else None
-        end_us = microseconds_of(request.end_time, "end_time") if request.HasField("end_time") else None
+        start_us = instant_in(request, "start_time")
+        end_us = instant_in(request, "end_time")
         found = await asyncio.to_thread(
             self._studies.list,
             current_tenant(),

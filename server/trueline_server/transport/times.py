@@ -40,6 +40,11 @@ def timestamp_of(microseconds: int) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=rest * 1000)
 
 
+def timestamp_if(microseconds: int | None) -> Timestamp | None:
+    """The same of an instant that may be absent."""
+    return None if microseconds is None else timestamp_of(microseconds)
+
+
 def duration_of(microseconds: int) -> Duration:
     """A Duration of microseconds."""
     duration = Duration()

@@ -15,7 +15,7 @@ from trueline_server.compliance.model import THE_TENANT
 from trueline_server.compliance.subjects import one_subject_of
 from trueline_server.errors import invalid_field
 from trueline_server.transport.tenant import current_tenant
-from trueline_server.transport.times import instant_in, timestamp_of
+from trueline_server.transport.times import instant_in, timestamp_if, timestamp_of
 
 _FORMS: Mapping[int, Form] = {
     pb.REPORT_FORMAT_OSCAL_ASSESSMENT_RESULTS: Form.OSCAL,
@@ -53,6 +53,6 @@ async def export_report(assessments: Assessments, request: pb.ExportReportReques
         media_type=file.media_type,
         file_name=file.name,
         at=timestamp_of(made.when.at_us),
-        known_at=None if made.when.known_us is None else timestamp_of(made.when.known_us),
+        known_at=timestamp_if(made.when.known_us),
         rule_revision=made.revision,
     )
