@@ -206,6 +206,28 @@ def test_security_privacy_controls_and_coverage_from_the_command_line(server: Se
     assert (unknown.returncode, "iso2701" in unknown.stderr) == (2, True)
 
 
+def test_what_is_open_is_told_on_about_a_screen(server: ServerProcess, tmp_path: Path) -> None:
+    """Counts by status and severity, the worst first, how many more there are; `--all` and JSON have all of them."""
+    file = tmp_path / "pattern.yaml"
+    told = PATTERN.replace("automated_reporting", "of_a_screen")
+    file.write_text(told.replace("facts:", "facts:\n  secrets_in_code: true\n  mfa_enabled: false"))
+    assert _cli(server, "assess", str(file), "--framework", "security_baseline", "--keep").returncode == 1
+    of_posture = ("posture", "of_a_screen", "--framework", "security_baseline", "--controls")
+    for command in (("security", str(file)), of_posture):
+        screen = _cli(server, *command)
+        lines = screen.stdout.splitlines()
+        assert (screen.returncode, max(map(len, lines)) <= 80, len(lines) <= 32) == (1, True, True)
+        assert [line.split()[0] for line in lines if line.startswith(("open", "fail"))] == ["open", "fail"]
+        shown = [line.split()[:3] for line in lines if line[:3].isupper()]
+        # What fails comes before what is not known, and the more severe before the less.
+        assert (len(shown), shown[0]) == (12, ["SEC-1", "critical", "fail"])
+        assert ["AUTH-2", "high", "fail"] in shown
+        assert lines[-1].startswith("26 more; ")
+        in_full = _cli(server, *command, "--all").stdout
+        assert ("ACC-5" in in_full, "more;" in in_full, "secrets_in_code is true" in in_full) == (True, False, True)
+        assert "ACC-5" in _cli(server, *command, "--output", "json").stdout
+
+
 def test_a_report_from_the_command_line_is_that_of_the_sdk(
     server: ServerProcess, client: TruelineClient, tmp_path: Path
 ) -> None:

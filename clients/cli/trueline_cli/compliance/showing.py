@@ -43,17 +43,17 @@ def show_controls(framework: FrameworkAssessment, *, every: bool) -> None:
         return
     made = style.table("control", "severity", "status", "why", fold=("why",), cut={"control": 18})
     for one in controls:
-        made.add_row(one.control_id, severity_word(one.severity.value), _status(one.status.value), _why(one))
+        made.add_row(one.control_id, severity_word(one.severity.value), status_word(one.status.value), _why(one))
     style.show("", Text(f"{framework.title} {framework.version}", style="bold"), made)
 
 
-def show_posture(posture: CompliancePosture, *, every: bool) -> None:
-    """Print where subjects stand; with controls their reasons, too."""
+def show_posture(posture: CompliancePosture, *, reasons: bool, every: bool) -> None:
+    """Print where subjects stand; with `reasons` each control that is open, or `every` one, too."""
     style.show(f"as of {style.moment(posture.at)} UTC, rules {posture.rule_revision}")
     single = len(posture.subjects) == 1
     for each in posture.subjects:
         style.show("", Text(str(each.subject), style="bold"), frameworks_table(each.frameworks))
-        for framework in each.frameworks.values():
+        for framework in each.frameworks.values() if reasons else ():
             show_controls(framework, every=every)
     if not posture.subjects:
         style.show("nothing is known of any subject of this kind")
@@ -80,7 +80,7 @@ def show_frameworks(found: ComplianceFrameworks, *, with_controls: bool) -> None
 
 
 def show_security(found: SecurityAssessment) -> None:
-    """Print how secure something is, by area, and what is wrong."""
+    """Print how secure something is, by area."""
     score = "" if found.score is None else f", score {found.score * 100:.0f} %"
     style.show(Text.assemble(f"{found.name}: ", (found.level, "bold"), score), f"as {found.level_reason}", "")
     made = style.table("area", "pass", "fail", "unknown", "worst", right=("pass", "fail", "unknown"))
@@ -88,15 +88,13 @@ def show_security(found: SecurityAssessment) -> None:
         worst = severity_word("" if area.worst.value == "unspecified" else area.worst.value)
         made.add_row(area.area.replace("_", " "), str(area.passed), str(area.failed), str(area.unknown), worst)
     style.show(made)
+
+
+def show_findings(found: SecurityAssessment) -> None:
+    """Print each thing that is wrong or not known, with the reason and what to do."""
     for each in found.findings:
-        head = Text.assemble(
-            f"{each.control_id}  ",
-            severity_word(each.severity.value),
-            "  ",
-            _status(each.status.value),
-            f"  {each.title}",
-        )
-        style.show("", head, each.reason)
+        severity, status = severity_word(each.severity.value), status_word(each.status.value)
+        style.show("", Text.assemble(f"{each.control_id}  ", severity, "  ", status, f"  {each.title}"), each.reason)
         if each.mitigation:
             style.show(Text(each.mitigation, style="dim"))
 
@@ -175,7 +173,8 @@ def _why(one: ControlAssessment) -> str:
     return f"{one.title}\n{one.reason}"
 
 
-def _status(status: str) -> Text:
+def status_word(status: str) -> Text:
+    """A status in a word and its colour."""
     word, colour = _WORDS.get(status, (status, ""))
     return Text(word, style=colour)
 

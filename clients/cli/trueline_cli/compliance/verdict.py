@@ -9,6 +9,7 @@ from rich.text import Text
 
 from trueline_cli import style
 from trueline_cli.compliance.showing import OPEN, frameworks_table, severity_word, show_controls
+from trueline_cli.compliance.worst import SEVERITIES
 
 if TYPE_CHECKING:
     from trueline import ControlAssessment, PatternAssessment
@@ -56,8 +57,7 @@ def _show_fails(found: PatternAssessment) -> None:
     failing = _open(found, OPEN[0])
     if not failing:
         return
-    ranks = ("critical", "high", "medium", "low")
-    failing.sort(key=lambda each: ranks.index(each[1].severity.value))
+    failing.sort(key=lambda each: SEVERITIES.index(each[1].severity.value))
     made = style.table("control", "severity", "asks for", fold=("asks for",))
     for name, one in failing[:_FAILS]:
         made.add_row(f"{name} {one.control_id}", severity_word(one.severity.value), one.title)

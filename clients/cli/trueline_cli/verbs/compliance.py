@@ -28,7 +28,13 @@ _EXAMPLES = (
     "trueline compliance revoke waiver-7 --by grace",
     "trueline compliance export automated_reporting -o results.json",
 )
-# Too long for the page of the verb.
+# These and the next are too many for the page of the verb.
+_SECURITY = (*_EXAMPLES[1:2], "trueline compliance security pattern.yaml --all | less")
+_POSTURE = (
+    *_EXAMPLES[3:6],
+    "trueline compliance posture --framework gdpr --controls --all | less",
+    "trueline compliance posture automated_reporting --controls --output csv > open.csv",
+)
 _WAIVE = (
     "trueline compliance waive soc2 CC8.1 --subject reporting --by ada \\\n"
     '    --reason "tool is late" --instead "review by two" \\\n'
@@ -83,11 +89,10 @@ def _assessments(verbs: Any) -> None:
     assess.add_argument("--keep", action="store_true", help="keep the facts of the file")
     assess.add_argument("--controls", action="store_true", help="each control that is open, with reasons")
     assess.add_argument("--all", action="store_true", help="every control, with reasons")
-    security = _action(
-        verbs, "security", "judge its security by area; 1 if anything is open", _EXAMPLES[1:2], _security
-    )
+    security = _action(verbs, "security", "judge its security by area; 1 if anything is open", _SECURITY, _security)
     security.add_argument("file", type=Path, metavar="FILE", help="YAML or JSON: subject, name, facts")
     security.add_argument("--framework", default="", metavar="NAME", help="by this one (security_baseline)")
+    security.add_argument("--all", action="store_true", help="every finding, with the reason and what to do")
     privacy = _action(
         verbs, "privacy", "assess the impact on people's privacy; 1 if anything is open", _EXAMPLES[2:3], _privacy
     )
@@ -99,14 +104,18 @@ def _assessments(verbs: Any) -> None:
 
 
 def _standing(verbs: Any) -> None:
-    posture = _action(verbs, "posture", "where subjects stand; 1 if anything is open", _EXAMPLES[3:6], _posture)
+    posture = _action(verbs, "posture", "where subjects stand; 1 if anything is open", _POSTURE, _posture)
     posture.add_argument("subject", nargs="?", default="", metavar="SUBJECT", help="an id (the tenant)")
-    posture.add_argument("--kind", default="", metavar="KIND", help="of the subject; without one: all of this kind")
+    posture.add_argument(
+        "--kind", default="", metavar="KIND", help="of the subject (pattern); without SUBJECT: all of it"
+    )
     posture.add_argument("--framework", action="append", default=[], metavar="NAME", help="by this one; repeatable")
-    posture.add_argument("--controls", action="store_true", help="what is open, with reasons")
+    posture.add_argument(
+        "--controls", action="store_true", help="the worst that is open; with --all: all that is open, with reasons"
+    )
     posture.add_argument("--all", action="store_true", help="every control, with reasons")
     options.add_instants(posture)
-    posture.add_argument("--limit", type=options.count, default=20, metavar="N", help="so many; 0 = all (20)")
+    posture.add_argument("--limit", type=options.count, default=20, metavar="N", help="so many subjects; 0 = all (20)")
     controls = _action(verbs, "controls", "frameworks in force, and what they ask for", _EXAMPLES[6:7], _controls)
     controls.add_argument("frameworks", nargs="*", metavar="FRAMEWORK", help="with the controls of these")
     coverage = _action(verbs, "coverage", "which controls another framework covers", _EXAMPLES[7:8], _coverage)
@@ -188,7 +197,7 @@ def _assess(args: argparse.Namespace) -> int:
 
     def show() -> None:
         if args.controls or args.all:
-            show_verdict_in_full(found, every=args.all)
+            show_verdict_in_full(found, every=not args.controls)
         else:
             show_verdict(found)
 
@@ -199,7 +208,8 @@ def _assess(args: argparse.Namespace) -> int:
 def _security(args: argparse.Namespace) -> int:
     from trueline_cli.compliance.reading import read_pattern
     from trueline_cli.compliance.rows import csv_security
-    from trueline_cli.compliance.showing import show_security
+    from trueline_cli.compliance.showing import show_findings, show_security
+    from trueline_cli.compliance.worst import open_of_security, show_worst
 
     file = read_pattern(args.file)
     with options.connect(args) as client:
@@ -212,7 +222,15 @@ def _security(args: argparse.Namespace) -> int:
             at=args.at,
             known_at=args.known_at,
         )
-    _print(args, found, lambda: csv_security(found), lambda: show_security(found))
+
+    def show() -> None:
+        show_security(found)
+        if args.all:
+            show_findings(found)
+        else:
+            show_worst(open_of_security(found), "--all")
+
+    _print(args, found, lambda: csv_security(found), show)
     return exits.FINDING if found.findings else exits.YES
 
 
@@ -247,6 +265,7 @@ def _privacy(args: argparse.Namespace) -> int:
 def _posture(args: argparse.Namespace) -> int:
     from trueline_cli.compliance.rows import csv_controls, csv_posture
     from trueline_cli.compliance.showing import open_controls, show_posture
+    from trueline_cli.compliance.worst import open_of_postures, show_worst
 
     with_controls = args.controls or args.all
     how: dict[str, Any] = {
@@ -261,12 +280,13 @@ def _posture(args: argparse.Namespace) -> int:
         else:
             found = client.list_postures(args.kind, limit=args.limit, **how)
     single = found.subjects[0].frameworks if with_controls and len(found.subjects) == 1 else None
-    _print(
-        args,
-        found,
-        lambda: csv_posture(found) if single is None else csv_controls(single),
-        lambda: show_posture(found, every=args.all),
-    )
+
+    def show() -> None:
+        show_posture(found, reasons=args.all, every=not args.controls)
+        if args.controls and not args.all and found.subjects:
+            show_worst(open_of_postures(found.subjects), "--controls --all")
+
+    _print(args, found, lambda: csv_posture(found) if single is None else csv_controls(single), show)
     still_open = open_controls(one for each in found.subjects for one in each.frameworks.values())
     return exits.FINDING if still_open else exits.YES
 
