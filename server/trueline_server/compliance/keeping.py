@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from trueline_server.clock import Clock
 from trueline_server.compliance import store
 from trueline_server.compliance.frameworks import FrameworkBook, JudgedFramework
 from trueline_server.compliance.model import THE_TENANT, Evidence, Subject, Waiver
+from trueline_server.compliance.persons import mixed_scripts, same_person
 from trueline_server.errors import TruelineError, invalid_field
 from trueline_server.rules.in_force import RulesOf
 
@@ -273,7 +273,10 @@ def _check_waiver(new: NewWaiver, now_us: int) -> None:
     for name, asked in _ASKED.items():
         if not str(getattr(new, name)).strip():
             raise invalid_field(name, f"is blank; {asked}")
-    if _person(new.requested_by) == _person(new.approved_by):
+    for name in ("requested_by", "approved_by"):
+        if wrong := mixed_scripts(getattr(new, name)):
+            raise invalid_field(name, wrong)
+    if same_person(new.requested_by, new.approved_by):
         told = f"approved_by is {quoted(new.approved_by)}, who asks for the waiver; another person must approve it"
         raise TruelineError(
             "FAILED_PRECONDITION", "WAIVER_NEEDS_SECOND_PERSON", told, metadata={"requested_by": new.requested_by}
@@ -286,13 +289,6 @@ def _check_waiver(new: NewWaiver, now_us: int) -> None:
         told = f"is {_shown(new.expires_at_us)}, more than {LONGEST_WAIVER_DAYS} days from now"
         told += f"; give at most {_shown(latest_us)}, and grant it anew when it ends, if need be"
         raise invalid_field("expires_at", told)
-
-
-def _person(name: str) -> str:
-    """A person's name without what people write differently: case, spaces, signs, marks that nobody sees."""
-    written = unicodedata.normalize("NFKC", name).casefold()
-    told = "".join(sign for sign in written if unicodedata.category(sign)[0] in "LNM")
-    return told or " ".join(written.split())
 
 
 def _shown(at_us: int) -> str:

@@ -220,6 +220,10 @@ def test_a_waiver_needs_two_persons_an_end_and_a_control(post: ComplianceWorld) 
         _, info, told = post.refused("GrantWaiver", _waiver(post, approved_by=approver))
         assert info.reason == "WAIVER_NEEDS_SECOND_PERSON"
         assert "another person" in told
+    for person in ("requested_by", "approved_by"):
+        _, info, told = post.refused("GrantWaiver", _waiver(post, **{person: "gr\u0430ce"}))
+        assert _reason(info) == ("INVALID_FIELD", person)
+        assert "LATIN (g, U+0067) and CYRILLIC (\u0430, U+0430)" in told
     assert _reason(post.refused("GrantWaiver", _waiver(post, expires_at=post.at(-91)))[1]) == (
         "INVALID_FIELD",
         "expires_at",

@@ -171,7 +171,8 @@ class ComplianceServiceServicer:
 
     def GrantWaiver(self, request, context):
         """GrantWaiver lets a control not pass for a time: at most 90 days, with a compensating control, and approved by
-        another person than the one who asks. Errors: UNKNOWN_CONTROL, WAIVER_NEEDS_SECOND_PERSON.
+        another person than the one who asks. A name that mixes scripts, such as Latin and Cyrillic, is refused. Errors:
+        UNKNOWN_CONTROL, WAIVER_NEEDS_SECOND_PERSON.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

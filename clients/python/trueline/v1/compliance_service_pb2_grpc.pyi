@@ -66,7 +66,8 @@ class ComplianceServiceStub:
     """ListEvidence tells the evidence that is kept, the newest first."""
     GrantWaiver: _grpc.UnaryUnaryMultiCallable[_compliance_service_pb2.GrantWaiverRequest, _compliance_service_pb2.GrantWaiverResponse]
     """GrantWaiver lets a control not pass for a time: at most 90 days, with a compensating control, and approved by
-    another person than the one who asks. Errors: UNKNOWN_CONTROL, WAIVER_NEEDS_SECOND_PERSON.
+    another person than the one who asks. A name that mixes scripts, such as Latin and Cyrillic, is refused. Errors:
+    UNKNOWN_CONTROL, WAIVER_NEEDS_SECOND_PERSON.
     """
     RevokeWaiver: _grpc.UnaryUnaryMultiCallable[_compliance_service_pb2.RevokeWaiverRequest, _compliance_service_pb2.RevokeWaiverResponse]
     """RevokeWaiver ends a waiver before its time. Errors: UNKNOWN_WAIVER."""
@@ -115,7 +116,8 @@ class ComplianceServiceAsyncStub(ComplianceServiceStub):
     """ListEvidence tells the evidence that is kept, the newest first."""
     GrantWaiver: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.GrantWaiverRequest, _compliance_service_pb2.GrantWaiverResponse]  # type: ignore[assignment]
     """GrantWaiver lets a control not pass for a time: at most 90 days, with a compensating control, and approved by
-    another person than the one who asks. Errors: UNKNOWN_CONTROL, WAIVER_NEEDS_SECOND_PERSON.
+    another person than the one who asks. A name that mixes scripts, such as Latin and Cyrillic, is refused. Errors:
+    UNKNOWN_CONTROL, WAIVER_NEEDS_SECOND_PERSON.
     """
     RevokeWaiver: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.RevokeWaiverRequest, _compliance_service_pb2.RevokeWaiverResponse]  # type: ignore[assignment]
     """RevokeWaiver ends a waiver before its time. Errors: UNKNOWN_WAIVER."""
@@ -215,7 +217,8 @@ class ComplianceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_compliance_service_pb2.GrantWaiverResponse, _abc.Awaitable[_compliance_service_pb2.GrantWaiverResponse]]:
         """GrantWaiver lets a control not pass for a time: at most 90 days, with a compensating control, and approved by
-        another person than the one who asks. Errors: UNKNOWN_CONTROL, WAIVER_NEEDS_SECOND_PERSON.
+        another person than the one who asks. A name that mixes scripts, such as Latin and Cyrillic, is refused. Errors:
+        UNKNOWN_CONTROL, WAIVER_NEEDS_SECOND_PERSON.
         """
 
     @_abc_1.abstractmethod
