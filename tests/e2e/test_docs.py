@@ -1,7 +1,8 @@
 """Every command and snippet of README and docs, run as it stands, in order, page by page, against a real server.
 
 Fences: `yaml file=NAME` and `csv file=NAME` write a file; `sh` runs in bash, with `exit=N` if it must end so; `python`
-runs as a script. A fence after `<!-- not run here: reason -->` is left out, and `text` is a drawing.
+runs as a script. A fence after `<!-- not run here: reason -->` is left out, and `text` is a drawing. A page that says
+`<!-- with the files of PAGE -->` goes on from another one, and has what that one's fences write.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from benchmarks.server_process import ServerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+GOES_ON = re.compile(r"<!-- with the files of (\S+\.md) -->")
 FENCE = re.compile(r"(?P<before>[^\n]*)\n```(?P<head>[^\n]*)\n(?P<body>.*?)\n```", re.DOTALL)
 # What a reader has at hand where a page says `events.jsonl`.
 SAMPLE = [
@@ -83,7 +85,8 @@ def test_every_snippet_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     folder = tmp_path / "reader"
     folder.mkdir()
     (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in SAMPLE))
-    for snippet in todo:
+    before = [snippet for name in GOES_ON.findall(page.read_text()) for snippet in snippets(page.parent / name)]
+    for snippet in (*before, *todo):
         if "file" in snippet.attributes:
             (folder / snippet.attributes["file"]).write_text(snippet.body + "\n")
     rules = ",".join(str(path) for path in sorted(folder.glob("*.yaml")))
