@@ -46,6 +46,11 @@ def test_a_file_of_json_is_read_too(tmp_path: Path) -> None:
     assert read_pattern(_file(tmp_path, '{"subject": "p", "facts": {"a": false}}')).facts == {"a": False}
 
 
+def test_maps_that_are_taken_over_may_be_changed(tmp_path: Path) -> None:
+    """A key of a map that is merged in is given once in the map that has it anew."""
+    assert read_pattern(_file(tmp_path, "facts: {<<: {a: true}, a: false}\n")).facts == {"a": False}
+
+
 def test_a_processing_says_what_is_done_with_data(tmp_path: Path) -> None:
     """What is left out is not known; the code of Norway is one, though YAML takes it for false."""
     text = (
@@ -70,6 +75,10 @@ def test_a_processing_says_what_is_done_with_data(tmp_path: Path) -> None:
         ("frameworks: gdpr\n", "frameworks must be a list"),
         ("subject: 7\n", "subject must be a text; put it in quotes"),
         ("a: [\n", "is no YAML"),
+        ("", "must be a map"),
+        ("facts:\n  a: true\n  b: 1\n  a: false\n", "line 4: 'a' is given on line 2 already; keep one of them"),
+        ("{facts: {a: true, a: false}}", "line 1: 'a' is given on line 1 already"),
+        ("frameworks: [{a: 1, a: 1}]\n", "'a' is given on line 1 already"),
     ],
 )
 def test_what_is_wrong_with_a_pattern_is_told(tmp_path: Path, text: str, told: str) -> None:

@@ -14,18 +14,45 @@ def read_map(path: Path) -> Mapping[str, Any]:
     """The map that a YAML or JSON file holds.
 
     Raises:
-        UsageError: it cannot be read, or holds something else.
+        UsageError: it cannot be read, holds something else, or gives a key twice.
 
     """
     import yaml
 
     try:
-        document = yaml.safe_load(path.read_bytes())
+        loader = yaml.SafeLoader(path.read_bytes())
+        root = loader.get_single_node()
+        _refuse_twice(root, path)
+        document = None if root is None else loader.construct_document(root)
     except OSError as error:
         raise options.UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise options.UsageError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
     return a_map(document, str(path))
+
+
+def _refuse_twice(root: Any, path: Path) -> None:
+    """Of a key that is given twice YAML takes the last, and nobody would learn of the other."""
+    import yaml
+
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        # An alias is the node that it stands for.
+        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            continue
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            waiting.append(value)
+            line = key.start_mark.line + 1
+            if str(key.value) in first:
+                told = f"'{key.value}' is given on line {first[str(key.value)]} already; keep one of them"
+                raise options.UsageError(f"{path}, line {line}: {told}")
+            first[str(key.value)] = line
 
 
 def known_keys(written: Mapping[str, Any], known: frozenset[str], place: str) -> None:

@@ -317,10 +317,10 @@ def _add_evidence(args: argparse.Namespace) -> int:
     from trueline_cli.compliance.rows import csv_evidence
     from trueline_cli.compliance.showing import show_evidence
 
-    content = b""
+    digest = ""
     if args.file is not None:
         try:
-            content = args.file.read_bytes()
+            digest = _sha256(args.file.read_bytes())
         except OSError as error:
             raise options.UsageError(f"{args.file} cannot be read: {error.strerror}") from None
     with options.connect(args) as client:
@@ -330,7 +330,7 @@ def _add_evidence(args: argparse.Namespace) -> int:
             args.source,
             subject=args.subject,
             kind=args.kind,
-            sha256=_sha256(content) if content else "",
+            sha256=digest,
             uri=args.uri,
             note=args.note,
             collected_at=args.collected_at,
