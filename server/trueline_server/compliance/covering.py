@@ -7,13 +7,13 @@ from typing import cast
 
 from trueline_rules.compliance_model import ControlMapping
 from trueline_rules.model import RuleSet
-from trueline_rules.names import hint, nearest, quoted
+from trueline_rules.names import quoted
 
 from trueline_server.compliance.assessing import Asked, Assessments
 from trueline_server.compliance.coverage import Coverage, cover
-from trueline_server.compliance.frameworks import FrameworkBook, unknown_framework
+from trueline_server.compliance.frameworks import FrameworkBook, unknown_control, unknown_framework
 from trueline_server.compliance.model import Status, Subject
-from trueline_server.errors import TruelineError, invalid_field
+from trueline_server.errors import invalid_field
 from trueline_server.rules.in_force import RulesOf
 
 
@@ -88,6 +88,4 @@ def _check_controls(
             known |= {pair.target for pair in mapping.pairs}
     for control in controls:
         if control not in known:
-            told = f"control_ids {quoted(control)} is no control of {framework}{hint(control, known)}"
-            metadata = {"control": control, "framework": framework, "nearest": nearest(control, known) or ""}
-            raise TruelineError("NOT_FOUND", "UNKNOWN_CONTROL", told, metadata=metadata)
+            raise unknown_control(control, framework, sorted(known), "control_ids")

@@ -140,6 +140,19 @@ def unknown_framework(name: str, known: Iterable[str], field: str) -> TruelineEr
     )
 
 
+def unknown_control(control: str, framework: str, known: Iterable[str], field: str) -> TruelineError:
+    """The error for a control that a framework lacks; the nearest of "Art. 13" is the first that begins so."""
+    names = list(known)
+    below = next((name for name in names if control and name.startswith(control)), "")
+    told = f"; did you mean {quoted(below)}?" if below else hint(control, names)
+    return TruelineError(
+        "NOT_FOUND",
+        "UNKNOWN_CONTROL",
+        f"{field} {quoted(control)} is no control of {framework}{told}",
+        metadata={"control": control, "framework": framework, "nearest": below or nearest(control, names) or ""},
+    )
+
+
 def _judged_by(name: str, rules: RuleSet) -> JudgedFramework:
     compiled = compile_framework(
         cast(ComplianceFramework, rules.documents["ComplianceFramework"][name]), rules.fact_types

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from trueline_rules.expressions.showing import show_value
 
 from trueline_server.errors import invalid_field
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,12 @@ def _check(field: str, instant_us: int | None, now_us: int) -> None:
     if instant_us is None:
         return
     if instant_us > now_us:
-        raise invalid_field(field, "lies ahead of the server's clock; what has not happened cannot be judged")
+        told = f"is {shown(instant_us)}, which lies ahead of the server's clock, {shown(now_us)}"
+        raise invalid_field(field, f"{told}; what has not happened cannot be judged, so leave it out for now")
     if instant_us < 0:
-        raise invalid_field(field, "is before the year 1970")
+        raise invalid_field(field, f"is {shown(instant_us)}, before the year 1970; give a later instant")
+
+
+def shown(at_us: int) -> str:
+    """An instant for people; µs since 1970 (UTC)."""
+    return show_value(_EPOCH + timedelta(microseconds=at_us))

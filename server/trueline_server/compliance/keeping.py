@@ -6,9 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 
-from trueline_rules.expressions.showing import show_value
 from trueline_rules.model import RuleSet
 from trueline_rules.names import hint, nearest, quoted
 from trueline_stores.state.compliance_tables import COMPLIANCE_EVIDENCE, COMPLIANCE_WAIVERS
@@ -17,7 +15,8 @@ from trueline_stores.state.database import StateDatabase
 from trueline_server.cases.requests import UNREPEATED, Request, answered, remember
 from trueline_server.clock import Clock
 from trueline_server.compliance import store
-from trueline_server.compliance.frameworks import FrameworkBook, JudgedFramework
+from trueline_server.compliance.frameworks import FrameworkBook, JudgedFramework, unknown_control
+from trueline_server.compliance.instants import shown
 from trueline_server.compliance.model import THE_TENANT, Evidence, Subject, Waiver
 from trueline_server.compliance.persons import mixed_scripts, same_person
 from trueline_server.errors import TruelineError, invalid_field
@@ -25,7 +24,6 @@ from trueline_server.rules.in_force import RulesOf
 
 DAY_US = 86_400_000_000
 LONGEST_WAIVER_DAYS = 90
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What a waiver must tell.
 _ASKED: Mapping[str, str] = {
     "reason": "say why the control cannot be met for now",
@@ -192,12 +190,13 @@ class ComplianceFiles:
         if new.subject.kind not in types[new.type]:
             kinds = " or ".join(sorted(types[new.type]))
             told = f"is {new.subject.kind}, but evidence of type {new.type} is asked of a {kinds}"
+            told += "; leave the subject out" if types[new.type] == {THE_TENANT.kind} else "; say which one it is about"
             raise invalid_field("subject.kind", told)
         if not new.source.strip():
             raise invalid_field("source", "is blank; say who or what collected the evidence")
         collected_us = now_us if new.collected_at_us is None else new.collected_at_us
         if collected_us > now_us:
-            ahead = f"is {_shown(collected_us)}, ahead of the server's clock, {_shown(now_us)}"
+            ahead = f"is {shown(collected_us)}, ahead of the server's clock, {shown(now_us)}"
             raise TruelineError(
                 "INVALID_ARGUMENT",
                 "EVIDENCE_FROM_FUTURE",
@@ -206,9 +205,7 @@ class ComplianceFiles:
                 violations=[("collected_at", ahead)],
             )
         if new.expires_at_us is not None and new.expires_at_us <= collected_us:
-            told = (
-                f"is {_shown(new.expires_at_us)}, not after collected_at, {_shown(collected_us)}; it would never count"
-            )
+            told = f"is {shown(new.expires_at_us)}, not after collected_at, {shown(collected_us)}; it would never count"
             raise invalid_field("expires_at", told)
         return Evidence(
             id="",
@@ -230,14 +227,7 @@ class ComplianceFiles:
         (framework,) = self._book.named(rules, [new.framework], "framework")
         control = framework.framework.by_id.get(new.control)
         if control is None:
-            known = framework.framework.by_id
-            told = f"control_id {quoted(new.control)} is no control of {new.framework}{hint(new.control, known)}"
-            metadata = {
-                "control": new.control,
-                "framework": new.framework,
-                "nearest": nearest(new.control, known) or "",
-            }
-            raise TruelineError("NOT_FOUND", "UNKNOWN_CONTROL", told, metadata=metadata)
+            raise unknown_control(new.control, new.framework, framework.framework.by_id, "control_id")
         if not control.waivable:
             raise invalid_field(
                 "control_id", f"is {quoted(new.control)}, of which {new.framework} says waivable: false"
@@ -282,15 +272,10 @@ def _check_waiver(new: NewWaiver, now_us: int) -> None:
             "FAILED_PRECONDITION", "WAIVER_NEEDS_SECOND_PERSON", told, metadata={"requested_by": new.requested_by}
         )
     if new.expires_at_us <= now_us:
-        told = f"is {_shown(new.expires_at_us)}, not after now, {_shown(now_us)}; give an instant to come"
+        told = f"is {shown(new.expires_at_us)}, not after now, {shown(now_us)}; give an instant to come"
         raise invalid_field("expires_at", told)
     latest_us = now_us + LONGEST_WAIVER_DAYS * DAY_US
     if new.expires_at_us > latest_us:
-        told = f"is {_shown(new.expires_at_us)}, more than {LONGEST_WAIVER_DAYS} days from now"
-        told += f"; give at most {_shown(latest_us)}, and grant it anew when it ends, if need be"
+        told = f"is {shown(new.expires_at_us)}, more than {LONGEST_WAIVER_DAYS} days from now"
+        told += f"; give at most {shown(latest_us)}, and grant it anew when it ends, if need be"
         raise invalid_field("expires_at", told)
-
-
-def _shown(at_us: int) -> str:
-    """An instant for people."""
-    return show_value(_EPOCH + timedelta(microseconds=at_us))

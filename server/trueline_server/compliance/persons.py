@@ -8,9 +8,11 @@ import unicodedata
 from trueline_rules.names import quoted
 
 # Marks and letters that nothing is seen of (default ignorable in Unicode): joiners, fillers, variation selectors.
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 _LETTERS = frozenset({"Lu", "Ll", "Lt", "Lo"})
-# Scripts that are written together, as Unicode's UTS 39 has them ("highly restrictive"); look-alikes are not among them.
+# Scripts that are written together, as UTS 39 of Unicode has them ("highly restrictive"): none looks like another.
 _TOGETHER = (
     frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA"}),
     frozenset({"LATIN", "CJK", "BOPOMOFO"}),

@@ -186,4 +186,6 @@ def test_knowledge_to_come_is_refused(post: ComplianceWorld) -> None:
     """With the field, as nobody can tell what will be known."""
     _, info, told = post.refused("GetPosture", pb.GetPostureRequest(subject=P1, known_at=post.at(-1)))
     assert (info.reason, info.metadata["field"]) == ("INVALID_FIELD", "known_at")
+    assert told.startswith("known_at is 20")
     assert "ahead of the server's clock" in told
+    assert told.endswith("so leave it out for now")

@@ -192,7 +192,7 @@ def test_evidence_is_hashed_and_the_same_request_answers_the_same(post: Complian
         ({"sha256": "xyz"}, "INVALID_FIELD", "not 64 hexadecimal digits"),
         ({"sha256": "a" * 64, "content": b"x"}, "INVALID_FIELD", "together with content"),
         ({"ends": 1}, "INVALID_FIELD", "not after collected_at, 20"),
-        ({"type": "policy"}, "INVALID_FIELD", "asked of a tenant"),
+        ({"type": "policy"}, "INVALID_FIELD", "asked of a tenant; leave the subject out"),
     ],
 )
 def test_evidence_that_shows_nothing_is_refused(
@@ -240,6 +240,8 @@ def test_a_waiver_needs_two_persons_an_end_and_a_control(post: ComplianceWorld) 
     assert _reason(post.refused("GrantWaiver", bare)[1]) == ("INVALID_FIELD", "compensating_control")
     _, info, told = post.refused("GrantWaiver", _waiver(post, control_id="A.7"))
     assert (info.reason, "known: A.1, A.2, B.1" in told or "did you mean" in told) == ("UNKNOWN_CONTROL", True)
+    _, info, told = post.refused("GrantWaiver", _waiver(post, framework="gdpr", control_id="Art. 13"))
+    assert (info.metadata["nearest"], "did you mean 'Art. 13(1)'?" in told) == ("Art. 13(1)", True)
     assert post.refused("GrantWaiver", _waiver(post, framework="psot"))[1].reason == "UNKNOWN_FRAMEWORK"
     _, info, told = post.refused("GrantWaiver", _waiver(post, control_id="A.2"))
     assert (info.reason, "waivable: false" in told) == ("INVALID_FIELD", True)
