@@ -36,7 +36,11 @@ def keep_freed_memory() -> bool:
 
 
 def collect_seldom() -> None:
-    """Leave what is there now out of the search for cycles, and search seldom. Called once the server is open."""
+    """Search for cycles seldom. Called before the server is imported, of which nearly all stays."""
+    gc.set_threshold(SEARCHED_FROM_OBJECTS, OLDER_EACH, OLDER_EACH)
+
+
+def leave_out_what_stays() -> None:
+    """Leave what is there now out of the search for cycles. Called once the server is open."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(SEARCHED_FROM_OBJECTS, OLDER_EACH, OLDER_EACH)

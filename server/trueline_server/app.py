@@ -38,14 +38,16 @@ async def serve(settings: Settings, activity: Activity | None = None, told: Text
         SettingError, StoreError, RuleFileError, OSError: the server cannot start; whatever was opened is closed again.
 
     """
-    from trueline_server.allocation import collect_seldom, keep_freed_memory
+    from trueline_server.allocation import collect_seldom, keep_freed_memory, leave_out_what_stays
+
+    collect_seldom()
     from trueline_server.bootstrap import open_server
 
     keep_freed_memory()
     stop = asyncio.Event()
     _end_on_signals(stop)
     async with open_server(settings) as server:
-        collect_seldom()
+        leave_out_what_stays()
         print(f"listening on {server.address}", file=told, flush=True)
         if activity is None:
             await stop.wait()

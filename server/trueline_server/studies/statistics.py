@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy import stats
+import scipy
 
 # Below so many expected in a cell of a two-by-two table the normal approximation is off.
 _FEW = 5
@@ -71,7 +71,7 @@ class Sums:
 
 def wilson(hits: int, n: int, confidence: float) -> Interval:
     """Wilson's score interval of a share; n at least 1."""
-    found = stats.binomtest(hits, n).proportion_ci(confidence, method="wilson")
+    found = scipy.stats.binomtest(hits, n).proportion_ci(confidence, method="wilson")
     return Interval(float(found.low), float(found.high))
 
 
@@ -83,9 +83,9 @@ def compare_shares(hits: int, n: int, hits_before: int, n_before: int, confidenc
     if 0 in table.sum(axis=0):
         # All or none in both: nothing tells them apart.
         return Compared(share - before, interval, 1.0)
-    expected = stats.contingency.expected_freq(table)
+    expected = scipy.stats.contingency.expected_freq(table)
     few = expected.min() < _FEW
-    p_value = stats.fisher_exact(table)[1] if few else stats.chi2_contingency(table, correction=False)[1]
+    p_value = scipy.stats.fisher_exact(table)[1] if few else scipy.stats.chi2_contingency(table, correction=False)[1]
     return Compared(share - before, interval, float(p_value))
 
 
@@ -111,7 +111,7 @@ def around(value: float, error: float, degrees: int, confidence: float) -> Inter
     """Student's interval; None where the error is not known."""
     if not math.isfinite(error) or degrees < 1:
         return None
-    reach = float(stats.t.ppf((1 + confidence) / 2, degrees)) * error
+    reach = float(scipy.stats.t.ppf((1 + confidence) / 2, degrees)) * error
     return Interval(value - reach, value + reach)
 
 
@@ -119,10 +119,10 @@ def compare(value: float, error: float, degrees: float, confidence: float) -> Co
     """A difference with its standard error by Student's distribution."""
     if not math.isfinite(error) or degrees < 1:
         return Compared(value, None, None)
-    reach = float(stats.t.ppf((1 + confidence) / 2, degrees)) * error
+    reach = float(scipy.stats.t.ppf((1 + confidence) / 2, degrees)) * error
     if error == 0:
         return Compared(value, Interval(value, value), 1.0 if value == 0 else 0.0)
-    p_value = float(2 * stats.t.sf(abs(value) / error, degrees))
+    p_value = float(2 * scipy.stats.t.sf(abs(value) / error, degrees))
     return Compared(value, Interval(value - reach, value + reach), p_value)
 
 
@@ -151,9 +151,9 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
 def median_interval(values: Sequence[float], confidence: float) -> Interval | None:
     """Interval of a median between two of the values, by the binomial distribution; None of too few values."""
     n = len(values)
-    below = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5))
+    below = int(scipy.stats.binom.ppf((1 - confidence) / 2, n, 0.5))
     # The probability to lie outside of the interval from the below-th to the (n - below + 1)-th value.
-    while below > 0 and 2 * stats.binom.cdf(below - 1, n, 0.5) > 1 - confidence + 1e-12:
+    while below > 0 and 2 * scipy.stats.binom.cdf(below - 1, n, 0.5) > 1 - confidence + 1e-12:
         below -= 1
     if below < 1:
         return None
@@ -166,10 +166,10 @@ def compare_medians(values: Sequence[float], before: Sequence[float], confidence
     value, value_before = float(np.median(values)), float(np.median(before))
     own, other = median_interval(values, confidence), median_interval(before, confidence)
     interval = None if own is None or other is None else mover(value, own, value_before, other)
-    p_value = float(stats.mannwhitneyu(values, before, alternative="two-sided").pvalue)
+    p_value = float(scipy.stats.mannwhitneyu(values, before, alternative="two-sided").pvalue)
     return Compared(value - value_before, interval, p_value if math.isfinite(p_value) else 1.0)
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
     """P-values beside each other, by Benjamini and Hochberg: those up to q are false in a share of at most q."""
-    return [float(p) for p in stats.false_discovery_control(p_values, method="bh")] if p_values else []
+    return [float(p) for p in scipy.stats.false_discovery_control(p_values, method="bh")] if p_values else []

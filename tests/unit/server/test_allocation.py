@@ -6,7 +6,7 @@ import gc
 import platform
 
 import pytest
-from trueline_server.allocation import SEARCHED_FROM_OBJECTS, collect_seldom, keep_freed_memory
+from trueline_server.allocation import SEARCHED_FROM_OBJECTS, collect_seldom, keep_freed_memory, leave_out_what_stays
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has no mallopt, or takes no notice")
@@ -20,6 +20,7 @@ def test_what_is_there_is_left_out_of_the_search() -> None:
     before = gc.get_threshold()
     try:
         collect_seldom()
+        leave_out_what_stays()
         assert gc.get_freeze_count() > 0
         assert gc.get_threshold()[0] == SEARCHED_FROM_OBJECTS
     finally:

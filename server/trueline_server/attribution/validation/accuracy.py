@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from scipy.special import xlogy
-from scipy.stats import mannwhitneyu
 
 from trueline_server.attribution.paths import Floats
 from trueline_server.attribution.validation.prediction import HeldOut
@@ -41,7 +41,7 @@ def accuracy_of(held: HeldOut) -> Accuracy:
     """The accuracy of a prediction of journeys that were held out."""
     converted, not_converted = held.paths.conversions, held.paths.nulls
     journeys = float(converted.sum() + not_converted.sum())
-    test = mannwhitneyu(
+    test = scipy.stats.mannwhitneyu(
         np.repeat(held.predicted, converted.astype(np.int64)),
         np.repeat(held.predicted, not_converted.astype(np.int64)),
         method="asymptotic",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chisquare, false_discovery_control, norm, pearsonr, rankdata
+import scipy
 
 from trueline_server.attribution.credit import ChannelCredit
 from trueline_server.attribution.paths import Floats, Paths, summed
@@ -75,7 +75,7 @@ def bias_of(held: HeldOut, paths: Paths, touch_weights: Floats) -> Bias:
     effect, position_p = 0.0, 1.0
     if conversions > 0:
         # An expected share is above 0: each such journey has a first touch, one between and a last one.
-        test = chisquare(shares * conversions, even * conversions)
+        test = scipy.stats.chisquare(shares * conversions, even * conversions)
         effect, position_p = float(np.sqrt(test.statistic / conversions)), float(test.pvalue)
     length_effect, length_p = _lengths(held)
     first, between, last = shares.tolist()
@@ -127,7 +127,7 @@ def _lengths(held: HeldOut) -> tuple[float, float]:
     if np.ptp(lengths) == 0 or np.ptp(residuals) == 0:
         return 0.0, 1.0
     # Ranks of residuals would be those of the predictions, however little these differ.
-    found = pearsonr(rankdata(lengths), residuals)
+    found = scipy.stats.pearsonr(scipy.stats.rankdata(lengths), residuals)
     return float(found.statistic), float(found.pvalue)
 
 
@@ -142,7 +142,7 @@ def _channels(held: HeldOut) -> tuple[ChannelBias, ...]:
     variance = summed((each * held.predicted * (1 - held.predicted))[rows], codes, k)
     seen = np.flatnonzero(journeys > 0)
     z = (converted[seen] - predicted[seen]) / np.sqrt(variance[seen])
-    p_values = false_discovery_control(2 * norm.sf(np.abs(z))) if len(seen) else z
+    p_values = scipy.stats.false_discovery_control(2 * scipy.stats.norm.sf(np.abs(z))) if len(seen) else z
     angle = np.arcsin(np.sqrt(converted[seen] / journeys[seen])) - np.arcsin(
         np.sqrt(np.clip(predicted[seen] / journeys[seen], 0.0, 1.0))
     )

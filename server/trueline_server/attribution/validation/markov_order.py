@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from scipy.special import xlogy
-from scipy.stats import chi2
 
 from trueline_server.attribution.chain import chain_of
 from trueline_server.attribution.paths import Paths
@@ -89,4 +89,6 @@ def supported_order(fits: tuple[OrderFit, ...]) -> int:
 
 def _against(before: OrderFit, likelihood: float, parameters: int) -> float:
     further = parameters - before.parameters
-    return float(chi2.sf(max(0.0, 2 * (likelihood - before.log_likelihood)), further)) if further > 0 else 1.0
+    if further <= 0:
+        return 1.0
+    return float(scipy.stats.chi2.sf(max(0.0, 2 * (likelihood - before.log_likelihood)), further))
