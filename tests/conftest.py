@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from trueline_stores.warehouse.client import Warehouse
+from trueline_stores.warehouse.tables import TABLES
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("trueline", deadline=None)
@@ -18,6 +20,17 @@ settings.load_profile("trueline")
 pytest.register_assert_rewrite("tests.unit.streams.support")
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let processes that tests start share what they compile, also where Python may write nothing beside its sources.
+
+    A server has thousands of modules, and compiling them all is a good part of its start.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        compiled = tempfile.TemporaryDirectory(prefix="trueline-compiled-")
+        config.add_cleanup(compiled.cleanup)
+        os.environ["PYTHONPYCACHEPREFIX"] = compiled.name
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +49,20 @@ def chdb_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def warehouse(chdb_path: Path) -> Iterator[Warehouse]:
-    """A warehouse with its tables. Every test uses tenants of its own."""
+def migrated_warehouse(chdb_path: Path) -> Iterator[Warehouse]:
+    """The one warehouse of this process, with its tables; tests take `warehouse`."""
     opened = Warehouse.chdb(chdb_path)
     opened.migrate()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def warehouse(migrated_warehouse: Warehouse) -> Warehouse:
+    """A warehouse with its tables, empty when a module begins. Every test of a module uses tenants of its own.
+
+    What reads all tenants would become slower with each module that went before.
+    """
+    for table in TABLES:
+        migrated_warehouse.command(f"TRUNCATE TABLE {table.full_name}")
+    return migrated_warehouse
