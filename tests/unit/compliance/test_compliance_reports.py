@@ -104,7 +104,7 @@ def test_a_page_tells_what_is_open_first() -> None:
     headings = Page(page).headings
     assert headings == ["Summary", "Findings", "Waivers", "Evidence", "All controls of Post 1"]
     assert "Not satisfied: 2 fail, 1 not known, 1 waived." in page
-    assert "Judged at 2024-10-04 00:00 UTC by rules r1, for acme." in page
+    assert "Judged at 2024-10-04 00:00 UTC by rules r1, for tenant acme." in page
     findings = page[page.index("Findings") : page.index("Waivers</h2>")]
     assert findings.index("A.3") < findings.index("B.1")
     assert "A.2" not in findings
@@ -120,7 +120,26 @@ def test_a_page_takes_nothing_from_elsewhere_and_all_text_is_escaped() -> None:
     read = Page(page)
     assert read.links == []
     assert not {"script", "img", "link", "iframe"} & set(read.tags)
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 4
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 5
+
+
+def test_a_page_tells_where_evidence_lies_and_its_hash() -> None:
+    """So that whoever has the page can tell that a file is the one that counted."""
+    evidence = replace(photo(), uri="https://files.example/seal.jpg", sha256="ab" * 32)
+    page = html_report(parcel_report(evidence=(evidence,)))
+    assert f"evidence-1 from camera, https://files.example/seal.jpg, SHA-256 {'ab' * 32}</td>" in page
+
+
+def test_a_control_without_remediation_asks_for_itself() -> None:
+    """In a cell that is empty nobody sees what to do."""
+    report = parcel_report()
+    (result,) = report.results
+    bare = tuple(replace(one, control=replace(one.control, remediation="")) for one in result.controls)
+    report = replace(report, results=(replace(result, controls=bare),))
+    told = {row["control"]: row["remediation"] for row in _rows(report)}
+    assert told["A.1"] == ""
+    assert told["A.3"] == f"Meet what it asks for: {bare[2].control.title}"
+    assert told["A.3"] in html_report(report).replace("&#x27;", "'")
 
 
 def test_pages_of_a_posture_that_is_empty_and_of_one_where_all_is_well() -> None:

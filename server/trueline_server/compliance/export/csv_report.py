@@ -6,7 +6,7 @@ import csv
 import io
 import unicodedata
 
-from trueline_server.compliance.export.report import UNMET, Report, instant
+from trueline_server.compliance.export.report import UNMET, Report, instant, what_to_do
 from trueline_server.compliance.model import ControlResult, FoundEvidence, FrameworkResult
 
 COLUMNS = (
@@ -64,7 +64,7 @@ def _cells(result: FrameworkResult, one: ControlResult) -> tuple[str, ...]:
         "; ".join(map(_evidence, one.evidence)),
         "" if waiver is None else waiver.id,
         "" if waiver is None else instant(waiver.expires_at_us),
-        control.remediation if one.status in UNMET else "",
+        what_to_do(control) if one.status in UNMET else "",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from trueline_server.compliance.export.report import OPEN, Report, minute, severest
+from trueline_server.compliance.export.report import OPEN, Report, minute, severest, what_to_do
 from trueline_server.compliance.model import ControlResult, EvidenceState, FoundEvidence, FrameworkResult, Status
 from trueline_server.compliance.pages import Markup, bar, marked, page, paragraph, section, shown, table
 from trueline_server.compliance.tally import Tally, tally_of
@@ -23,7 +23,7 @@ _STATES = {EvidenceState.FRESH: "good", EvidenceState.EXPIRED: "bad", EvidenceSt
 def html_report(report: Report) -> str:
     """The page."""
     known = "" if report.known_us is None else f"what was known at {minute(report.known_us)} and "
-    asked = f"Judged at {minute(report.at_us)} by {known}rules {report.revision}, for {report.tenant}."
+    asked = f"Judged at {minute(report.at_us)} by {known}rules {report.revision}, for tenant {report.tenant}."
     parts = [paragraph(asked, "note"), *_verdict(report)]
     if report.results:
         parts += [_summary(report), _findings(report), _waivers(report), _evidence(report), *_controls(report)]
@@ -74,7 +74,7 @@ def _findings(report: Report) -> str:
             _named(result, one),
             one.control.title,
             _sentence(one.reason),
-            one.control.remediation,
+            what_to_do(one.control),
         )
         for result in report.results
         for one in severest(each for each in result.controls if each.status in OPEN)
@@ -125,7 +125,9 @@ def _piece(report: Report, found: FoundEvidence) -> tuple[str, str, str]:
         return ("none", "", "")
     age = _days(report.at_us - evidence.collected_at_us)
     collected = f"{minute(evidence.collected_at_us)}, {age} old"
-    return (f"{evidence.id} from {evidence.source}", collected, minute(found.fresh_until_us))
+    where = f", {evidence.uri}" if evidence.uri else ""
+    digest = f", SHA-256 {evidence.sha256}" if evidence.sha256 else ""
+    return (f"{evidence.id} from {evidence.source}{where}{digest}", collected, minute(found.fresh_until_us))
 
 
 def _controls(report: Report) -> Iterator[str]:

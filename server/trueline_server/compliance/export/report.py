@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from trueline_rules.compliance_model import ControlSeverity
+from trueline_rules.compliance_model import Control, ControlSeverity
 
 from trueline_server.compliance.model import ControlResult, FrameworkResult, Status, Subject
 
@@ -45,6 +45,11 @@ def severest(controls: Iterator[ControlResult]) -> list[ControlResult]:
     return sorted(
         controls, key=lambda each: (-_SEVERITIES.index(each.control.severity), rank.get(each.without_waiver, 2))
     )
+
+
+def what_to_do(control: Control) -> str:
+    """What would meet a control; its framework need not say."""
+    return control.remediation or f"Meet what it asks for: {control.title}"
 
 
 def instant(at_us: int) -> str:
