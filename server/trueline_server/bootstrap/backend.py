@@ -80,11 +80,7 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
             load_rules(settings.rules, mapping=settings.mapping or None)
         stack.enter_context(lock_directory(settings.data_dir))
         tokens = Tokens.kept_in(settings.data_dir)
-        log = stack.enter_context(closing(SqliteEventLog(settings.data_dir / "log.sqlite3", clock)))
-        state = stack.enter_context(closing(StateDatabase.sqlite(settings.data_dir / STATE_FILE)))
-        limits = QueryLimits(timeout_s=settings.query_timeout_s, memory_mb=settings.query_memory_mb)
-        warehouse = stack.enter_context(closing(Warehouse.chdb(settings.data_dir / "warehouse", limits)))
-        warehouse.migrate(_table_settings(settings))
+        log, state, warehouse = _open_stores(settings, clock, stack)
         decisions = stack.enter_context(closing(DecisionLog(state, warehouse, clock)))
         decisions.start()
         recorder = DecisionRecorder(tokens.key_for("facts of decisions"), clock)
@@ -101,9 +97,7 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         activation = _activation(settings, state, book, plans, evaluator=evaluator, clock=clock)
         flow.start()
         stack.callback(_end_flow, flow)
-        rule_files = RuleFileWatch(activation.scan, settings.rules_scan_interval_s)
-        rule_files.start()
-        stack.callback(rule_files.stop)
+        _watch_files(settings, activation, stack)
         # Before the threads that wait for histories are waited for.
         stack.callback(plans.stop)
         materialiser = Materialiser(
@@ -139,6 +133,16 @@ def open_backend(settings: Settings, clock: Clock) -> Iterator[Backend]:
         )
 
 
+def _open_stores(settings: Settings, clock: Clock, stack: ExitStack) -> tuple[SqliteEventLog, StateDatabase, Warehouse]:
+    """What the server keeps, with its newest schema, until the stack is left."""
+    log = stack.enter_context(closing(SqliteEventLog(settings.data_dir / "log.sqlite3", clock)))
+    state = stack.enter_context(closing(StateDatabase.sqlite(settings.data_dir / STATE_FILE)))
+    limits = QueryLimits(timeout_s=settings.query_timeout_s, memory_mb=settings.query_memory_mb)
+    warehouse = stack.enter_context(closing(Warehouse.chdb(settings.data_dir / "warehouse", limits)))
+    warehouse.migrate(_table_settings(settings))
+    return log, state, warehouse
+
+
 def _flow(
     settings: Settings, log: SqliteEventLog, writer: WarehouseWriter, recompute: PaneRecompute, clock: Clock
 ) -> FlowRunner:
@@ -160,6 +164,13 @@ def _activation(
     activation = Activation(state, book, plans, evaluator.problems, files=files, clock=clock, mapping=settings.mapping)
     activation.open()
     return activation
+
+
+def _watch_files(settings: Settings, activation: Activation, stack: ExitStack) -> None:
+    """Take up changes of the operator's files until the stack is left."""
+    watch = RuleFileWatch(activation.scan, settings.rules_scan_interval_s)
+    watch.start()
+    stack.callback(watch.stop)
 
 
 @contextlib.contextmanager
