@@ -10,7 +10,7 @@ from enum import StrEnum
 from trueline.mapping import enum_names, instant
 from trueline.rule_mapping import ORIGINS, SEVERITIES
 from trueline.rule_results import FactOrigin, Severity
-from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import backtest_pb2, rule_set_pb2
 
 
 class FiringChangeKind(StrEnum):
@@ -118,13 +118,13 @@ class Backtest:
     watermark: datetime | None
 
 
-_CHANGES = enum_names(FiringChangeKind, pb.FiringChangeKind)
+_CHANGES = enum_names(FiringChangeKind, backtest_pb2.FiringChangeKind)
 
 
-def source_to_proto(source: RuleSource) -> pb.RuleSource:
+def source_to_proto(source: RuleSource) -> rule_set_pb2.RuleSource:
     """A rule set as it is named in a request."""
-    files = [pb.RuleFile(name=name, text=text) for name, text in source.files.items()]
-    return pb.RuleSource(
+    files = [rule_set_pb2.RuleFile(name=name, text=text) for name, text in source.files.items()]
+    return rule_set_pb2.RuleSource(
         files=files,
         mapping=source.mapping,
         revision=source.revision,
@@ -133,7 +133,7 @@ def source_to_proto(source: RuleSource) -> pb.RuleSource:
     )
 
 
-def backtest(message: pb.BacktestRulesResult) -> Backtest:
+def backtest(message: backtest_pb2.BacktestRulesResult) -> Backtest:
     """What rules would have done."""
     return Backtest(
         start=instant(message, "start_time"),
@@ -157,14 +157,14 @@ def backtest(message: pb.BacktestRulesResult) -> Backtest:
     )
 
 
-def history_notes(messages: Iterable[pb.HistoryNote]) -> tuple[HistoryNote, ...]:
+def history_notes(messages: Iterable[backtest_pb2.HistoryNote]) -> tuple[HistoryNote, ...]:
     """What must be known of values."""
     return tuple(
         HistoryNote(ORIGINS.get(item.origin, FactOrigin.UNSPECIFIED), item.source, item.message) for item in messages
     )
 
 
-def _rules(messages: Iterable[pb.RuleBacktest]) -> tuple[RuleBacktest, ...]:
+def _rules(messages: Iterable[backtest_pb2.RuleBacktest]) -> tuple[RuleBacktest, ...]:
     return tuple(
         RuleBacktest(
             rule=item.rule,
@@ -179,7 +179,7 @@ def _rules(messages: Iterable[pb.RuleBacktest]) -> tuple[RuleBacktest, ...]:
     )
 
 
-def _firing(message: pb.Firing) -> Firing:
+def _firing(message: backtest_pb2.Firing) -> Firing:
     return Firing(
         rule=message.rule,
         labels=dict(sorted(message.labels.items())),

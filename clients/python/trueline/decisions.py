@@ -11,6 +11,7 @@ from trueline import rule_mapping
 from trueline.mapping import enum_names, instant
 from trueline.rule_results import ConditionExplanation, Decision, FactValue
 from trueline.rule_sets import StagedRules, staged
+from trueline.v1 import decision_pb2
 from trueline.v1 import rule_service_pb2 as pb
 
 
@@ -114,20 +115,20 @@ class ShadowDifferences:
     shadow: StagedRules | None
 
 
-_KINDS = enum_names(DecisionKind, pb.DecisionKind)
+_KINDS = enum_names(DecisionKind, decision_pb2.DecisionKind)
 
 
-def kind_to_proto(kind: DecisionKind | str) -> pb.DecisionKind.ValueType:
+def kind_to_proto(kind: DecisionKind | str) -> decision_pb2.DecisionKind.ValueType:
     """The kind of a request; "" = any.
 
     Raises:
         ValueError: there is no such kind.
 
     """
-    return pb.DecisionKind.Value(f"DECISION_KIND_{DecisionKind(kind or DecisionKind.UNSPECIFIED).upper()}")
+    return decision_pb2.DecisionKind.Value(f"DECISION_KIND_{DecisionKind(kind or DecisionKind.UNSPECIFIED).upper()}")
 
 
-def logged_decision(message: pb.LoggedDecision) -> LoggedDecision:
+def logged_decision(message: decision_pb2.LoggedDecision) -> LoggedDecision:
     """A decision in the log."""
     return LoggedDecision(
         id=message.id,

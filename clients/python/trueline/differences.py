@@ -12,6 +12,7 @@ from google.protobuf.struct_pb2 import Value
 
 from trueline.mapping import enum_names
 from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import rule_set_pb2
 
 
 class DocumentChangeKind(StrEnum):
@@ -51,7 +52,7 @@ class RulesDifference:
     total_changes: int
 
 
-_CHANGES = enum_names(DocumentChangeKind, pb.DocumentChangeKind)
+_CHANGES = enum_names(DocumentChangeKind, rule_set_pb2.DocumentChangeKind)
 
 
 def rules_difference(message: pb.DiffRulesResponse) -> RulesDifference:

@@ -21,9 +21,10 @@ from trueline.simulations import Simulation, simulation
 from trueline.studies import StudyRun, study_run
 from trueline.v1 import (
     attribution_service_pb2,
+    backtest_pb2,
     checkpoint_service_pb2,
     churn_service_pb2,
-    rule_service_pb2,
+    simulation_pb2,
     study_service_pb2,
 )
 from trueline.v1 import operation_service_pb2 as pb
@@ -118,8 +119,8 @@ def operations(pages: Sequence[Any]) -> tuple[Operation, ...]:
 
 # What a response is read by, of each type that one has.
 _READ: Sequence[tuple[type[Message], Callable[[Any], OperationResult]]] = (
-    (rule_service_pb2.BacktestRulesResult, backtest),
-    (rule_service_pb2.SimulateRulesResult, simulation),
+    (backtest_pb2.BacktestRulesResult, backtest),
+    (simulation_pb2.SimulateRulesResult, simulation),
     (checkpoint_service_pb2.RunCheckpointResult, lambda judged: checkpoint(judged.checkpoint)),
     (churn_service_pb2.TrainChurnModelResult, churn.training),
     (study_service_pb2.RunStudyResult, lambda studied: study_run(studied.run)),

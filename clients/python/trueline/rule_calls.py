@@ -21,6 +21,7 @@ from trueline.rule_sets import (
     RuleText,
 )
 from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import rule_set_pb2
 
 _SERVICE = "RuleService"
 _PAGE = 1_000
@@ -185,8 +186,8 @@ def explain_decision(decision_id: str) -> Call[DecisionExplanation]:
     return Call(_SERVICE, "ExplainDecision", request, lambda answers: decisions.decision_explanation(answers[0]))
 
 
-def _files(files: Mapping[str, str]) -> list[pb.RuleFile]:
-    return [pb.RuleFile(name=name, text=text) for name, text in files.items()]
+def _files(files: Mapping[str, str]) -> list[rule_set_pb2.RuleFile]:
+    return [rule_set_pb2.RuleFile(name=name, text=text) for name, text in files.items()]
 
 
 def _page(limit: int) -> int:

@@ -38,26 +38,27 @@ from trueline.rule_results import (
     RuleWarning,
     Severity,
 )
+from trueline.v1 import decision_pb2, fact_pb2, rule_set_pb2
 from trueline.v1 import rule_service_pb2 as pb
 
-DECISIONS = enum_names(Decision, pb.Decision)
-SEVERITIES = enum_names(Severity, pb.Severity)
-ORIGINS = enum_names(FactOrigin, pb.FactOrigin)
-_TYPES = enum_names(FactType, pb.FactType)
-_KINDS = enum_names(FindingKind, pb.FindingKind)
-_OUTCOMES = enum_names(CaseOutcome, pb.TestOutcome)
+DECISIONS = enum_names(Decision, decision_pb2.Decision)
+SEVERITIES = enum_names(Severity, decision_pb2.Severity)
+ORIGINS = enum_names(FactOrigin, decision_pb2.FactOrigin)
+_TYPES = enum_names(FactType, fact_pb2.FactType)
+_KINDS = enum_names(FindingKind, decision_pb2.FindingKind)
+_OUTCOMES = enum_names(CaseOutcome, rule_set_pb2.TestOutcome)
 _WORST_FIRST = (Decision.CRITICAL, Decision.WARNING, Decision.UNKNOWN, Decision.NONE)
-_TRUTHS: Mapping[int, bool] = {pb.TRUTH_TRUE: True, pb.TRUTH_FALSE: False}
+_TRUTHS: Mapping[int, bool] = {decision_pb2.TRUTH_TRUE: True, decision_pb2.TRUTH_FALSE: False}
 
 
-def fact_value_to_proto(value: object) -> pb.FactValue:
+def fact_value_to_proto(value: object) -> fact_pb2.FactValue:
     """A value of a fact; None = missing.
 
     Raises:
         ValueError: no fact can have such a value.
 
     """
-    made = pb.FactValue()
+    made = fact_pb2.FactValue()
     match value:
         case None:
             pass
@@ -70,7 +71,7 @@ def fact_value_to_proto(value: object) -> pb.FactValue:
         case Decimal() if value.is_finite():
             made.decimal_value = f"{value:f}"
         case datetime():
-            made = pb.FactValue(timestamp_value=timestamp(value))
+            made = fact_pb2.FactValue(timestamp_value=timestamp(value))
         case AbstractSet() | list() | tuple() if all(isinstance(member, str) for member in value):
             made.texts_value.SetInParent()
             made.texts_value.texts.extend(sorted(set(value)))
@@ -80,7 +81,7 @@ def fact_value_to_proto(value: object) -> pb.FactValue:
     return made
 
 
-def fact_value(message: pb.FactValue) -> FactValue:
+def fact_value(message: fact_pb2.FactValue) -> FactValue:
     """A value of a fact; one of a newer server's types reads as missing."""
     kind = message.WhichOneof("kind")
     match kind:
@@ -163,7 +164,7 @@ def rule_decision(message: pb.EvaluateRuleResponse) -> RuleDecision:
     )
 
 
-def _rule(message: pb.AlertRule) -> AlertRule:
+def _rule(message: rule_set_pb2.AlertRule) -> AlertRule:
     return AlertRule(
         name=message.name,
         description=message.description,
@@ -184,7 +185,7 @@ def _rule(message: pb.AlertRule) -> AlertRule:
     )
 
 
-def _fact(message: pb.RuleFact) -> RuleFact:
+def _fact(message: rule_set_pb2.RuleFact) -> RuleFact:
     return RuleFact(
         name=message.name,
         type=_TYPES.get(message.type, FactType.UNSPECIFIED),
@@ -204,17 +205,17 @@ def _span(message: Message, name: str) -> timedelta | None:
     return value.ToTimedelta() if message.HasField(name) else None
 
 
-def place(message: pb.RulePlace) -> RulePlace:
+def place(message: rule_set_pb2.RulePlace) -> RulePlace:
     """Where something stands."""
     return RulePlace(message.file, message.line, message.column)
 
 
-def problems(messages: Iterable[pb.RuleProblem]) -> tuple[RuleProblem, ...]:
+def problems(messages: Iterable[rule_set_pb2.RuleProblem]) -> tuple[RuleProblem, ...]:
     """What is wrong with rule files."""
     return tuple(RuleProblem(place(item.place), item.message) for item in messages)
 
 
-def _coverage(message: pb.RuleCoverage) -> RuleCoverage:
+def _coverage(message: rule_set_pb2.RuleCoverage) -> RuleCoverage:
     conditions = (
         ConditionCoverage(
             SEVERITIES.get(item.severity, Severity.UNSPECIFIED), item.text, item.seen_true, item.seen_false
@@ -224,7 +225,7 @@ def _coverage(message: pb.RuleCoverage) -> RuleCoverage:
     return RuleCoverage(message.rule, message.fires, message.rests, tuple(conditions), tuple(message.gaps))
 
 
-def explanation(message: pb.ConditionExplanation) -> ConditionExplanation:
+def explanation(message: decision_pb2.ConditionExplanation) -> ConditionExplanation:
     """Why a condition came out as it did."""
     return ConditionExplanation(
         severity=SEVERITIES.get(message.severity, Severity.UNSPECIFIED),
@@ -237,7 +238,7 @@ def explanation(message: pb.ConditionExplanation) -> ConditionExplanation:
     )
 
 
-def _finding(message: pb.ConditionFinding) -> ConditionFinding:
+def _finding(message: decision_pb2.ConditionFinding) -> ConditionFinding:
     return ConditionFinding(
         text=message.text,
         kind=_KINDS.get(message.kind, FindingKind.UNSPECIFIED),
@@ -248,6 +249,6 @@ def _finding(message: pb.ConditionFinding) -> ConditionFinding:
     )
 
 
-def _flip(message: pb.Flip) -> Flip:
+def _flip(message: decision_pb2.Flip) -> Flip:
     changes = (FactChange(item.text, item.now, item.fact, fact_value(item.value)) for item in message.changes)
     return Flip(_TRUTHS.get(message.truth), tuple(changes))

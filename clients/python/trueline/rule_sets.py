@@ -13,6 +13,7 @@ from trueline.mapping import enum_names, instant
 from trueline.results import Heartbeat, Synced
 from trueline.rule_results import RulePlace, RuleProblem
 from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import rule_set_pb2
 
 
 class RuleStage(StrEnum):
@@ -196,14 +197,14 @@ class RulesChanged:
 
 RulesMessage: TypeAlias = RulesSnapshot | Synced | RulesChanged | Heartbeat
 
-_STAGES = enum_names(RuleStage, pb.RuleStage)
-_LAYERS = enum_names(RuleLayer, pb.RuleLayer)
-_CHANGES = enum_names(RuleChangeKind, pb.RuleChangeKind)
+_STAGES = enum_names(RuleStage, rule_set_pb2.RuleStage)
+_LAYERS = enum_names(RuleLayer, rule_set_pb2.RuleLayer)
+_CHANGES = enum_names(RuleChangeKind, rule_set_pb2.RuleChangeKind)
 
 
-def stage_to_proto(stage: RuleStage) -> pb.RuleStage.ValueType:
+def stage_to_proto(stage: RuleStage) -> rule_set_pb2.RuleStage.ValueType:
     """The stage of a request."""
-    return pb.RuleStage.Value(f"RULE_STAGE_{RuleStage(stage).upper()}")
+    return rule_set_pb2.RuleStage.Value(f"RULE_STAGE_{RuleStage(stage).upper()}")
 
 
 def rule_documents(pages: Sequence[pb.ListRulesResponse]) -> RuleDocuments:
@@ -258,7 +259,7 @@ def staged(message: Any, name: str) -> StagedRules | None:
     """The stage in the field `name`; None if it is not set."""
     if not message.HasField(name):
         return None
-    one: pb.StagedRules = getattr(message, name)
+    one: rule_set_pb2.StagedRules = getattr(message, name)
     stage = _STAGES.get(one.stage, RuleStage.UNSPECIFIED)
     return StagedRules(stage, one.revision, one.etag, instant(one, "since"), one.author, one.note, one.pinned)
 
@@ -269,7 +270,7 @@ def _failure(message: Any) -> LoadFailure | None:
     return LoadFailure(instant(message.failure, "since"), rule_mapping.problems(message.failure.problems))
 
 
-def _document(message: pb.RuleDocument) -> RuleDocument:
+def _document(message: rule_set_pb2.RuleDocument) -> RuleDocument:
     return RuleDocument(
         kind=message.kind,
         name=message.name,
@@ -281,12 +282,12 @@ def _document(message: pb.RuleDocument) -> RuleDocument:
     )
 
 
-def _revision(message: pb.RuleRevision) -> RuleRevision:
+def _revision(message: rule_set_pb2.RuleRevision) -> RuleRevision:
     stages = tuple(_STAGES.get(stage, RuleStage.UNSPECIFIED) for stage in message.stages)
     return RuleRevision(message.revision, instant(message, "created_at"), stages, message.author, message.note)
 
 
-def _change(message: pb.RuleChange) -> RuleChange:
+def _change(message: rule_set_pb2.RuleChange) -> RuleChange:
     return RuleChange(
         number=message.number,
         kind=_CHANGES.get(message.kind, RuleChangeKind.UNSPECIFIED),

@@ -9,7 +9,6 @@ from enum import StrEnum
 
 from trueline.backtests import HistoryNote, history_notes
 from trueline.mapping import enum_names, instant
-from trueline.v1 import rule_service_pb2 as pb
 from trueline.v1 import simulation_pb2
 
 
@@ -172,7 +171,7 @@ class Simulation:
 _KINDS = enum_names(TimelineEntryKind, simulation_pb2.TimelineEntryKind)
 
 
-def simulation(message: pb.SimulateRulesResult) -> Simulation:
+def simulation(message: simulation_pb2.SimulateRulesResult) -> Simulation:
     """What a simulation came to."""
     return Simulation(
         start=instant(message, "start_time"),

@@ -9,6 +9,7 @@ from typing import TypeVar
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Value
+from trueline.v1 import backtest_pb2, rule_set_pb2
 from trueline.v1 import rule_service_pb2 as pb
 from trueline_rules.backtesting.comparing import Change, DocumentChange, FiringChange
 from trueline_rules.backtesting.replay import Firing, Replay
@@ -17,18 +18,18 @@ from trueline_server.backtests.model import Asked, Backtest, RuleSource
 from trueline_server.rules.mapping import ANSWER_BYTES, ORIGINS, SEVERITIES
 from trueline_server.transport.times import duration_of, instant_in, timestamp_if, timestamp_of
 
-_CHANGES: Mapping[Change, pb.FiringChangeKind.ValueType] = {
-    Change.ADDED: pb.FIRING_CHANGE_KIND_ADDED,
-    Change.REMOVED: pb.FIRING_CHANGE_KIND_REMOVED,
-    Change.CHANGED: pb.FIRING_CHANGE_KIND_CHANGED,
+_CHANGES: Mapping[Change, backtest_pb2.FiringChangeKind.ValueType] = {
+    Change.ADDED: backtest_pb2.FIRING_CHANGE_KIND_ADDED,
+    Change.REMOVED: backtest_pb2.FIRING_CHANGE_KIND_REMOVED,
+    Change.CHANGED: backtest_pb2.FIRING_CHANGE_KIND_CHANGED,
 }
 
-_DOCUMENTS: Mapping[Change, pb.DocumentChangeKind.ValueType] = {
-    Change.ADDED: pb.DOCUMENT_CHANGE_KIND_ADDED,
-    Change.REMOVED: pb.DOCUMENT_CHANGE_KIND_REMOVED,
-    Change.CHANGED: pb.DOCUMENT_CHANGE_KIND_CHANGED,
+_DOCUMENTS: Mapping[Change, rule_set_pb2.DocumentChangeKind.ValueType] = {
+    Change.ADDED: rule_set_pb2.DOCUMENT_CHANGE_KIND_ADDED,
+    Change.REMOVED: rule_set_pb2.DOCUMENT_CHANGE_KIND_REMOVED,
+    Change.CHANGED: rule_set_pb2.DOCUMENT_CHANGE_KIND_CHANGED,
 }
-_Sent = TypeVar("_Sent", pb.Firing, pb.FiringChange)
+_Sent = TypeVar("_Sent", backtest_pb2.Firing, backtest_pb2.FiringChange)
 
 
 def map_asked_from_proto(request: pb.BacktestRulesRequest) -> Asked:
@@ -62,9 +63,9 @@ def map_asked_to_proto(asked: Asked) -> pb.BacktestRulesRequest:
     )
 
 
-def map_backtest_to_proto(found: Backtest) -> pb.BacktestRulesResult:
+def map_backtest_to_proto(found: Backtest) -> backtest_pb2.BacktestRulesResult:
     """What a backtest came to; firings and changes that do not fit into an answer are left out, the last ones first."""
-    result = pb.BacktestRulesResult(
+    result = backtest_pb2.BacktestRulesResult(
         start_time=timestamp_of(found.span.start_us),
         end_time=timestamp_of(found.span.end_us),
         every=duration_of(found.span.every_us),
@@ -73,7 +74,10 @@ def map_backtest_to_proto(found: Backtest) -> pb.BacktestRulesResult:
         rules=_map_replays(found.replays),
         baseline=_map_replays(found.baseline or {}),
         total_changes=len(found.changes),
-        notes=[pb.HistoryNote(origin=ORIGINS[one.kind], source=one.name, message=one.message) for one in found.notes],
+        notes=[
+            backtest_pb2.HistoryNote(origin=ORIGINS[one.kind], source=one.name, message=one.message)
+            for one in found.notes
+        ],
         watermark=timestamp_if(found.watermark_us),
     )
     room = ANSWER_BYTES - result.ByteSize()
@@ -94,12 +98,12 @@ def map_difference_to_proto(before: str, after: str, changes: Sequence[DocumentC
     response = pb.DiffRulesResponse(before_revision=before, after_revision=after, total_changes=len(changes))
     room = ANSWER_BYTES
     for number, change in enumerate(changes):
-        message = pb.DocumentChange(
+        message = rule_set_pb2.DocumentChange(
             change=_DOCUMENTS[change.change],
             kind=change.kind,
             name=change.name,
             fields=[
-                pb.FieldChange(field=field, before=_value(was), after=_value(now))
+                rule_set_pb2.FieldChange(field=field, before=_value(was), after=_value(now))
                 for field, (was, now) in change.fields.items()
             ],
         )
@@ -115,16 +119,16 @@ def _value(value: object) -> Value:
     return ParseDict(json.loads(json.dumps(value, default=str)), Value())
 
 
-def map_source_from_proto(source: pb.RuleSource) -> RuleSource:
+def map_source_from_proto(source: rule_set_pb2.RuleSource) -> RuleSource:
     """Which rules are meant."""
     files = tuple((file.name, file.text) for file in source.files)
     return RuleSource(files, source.mapping, source.revision, source.on_base, source.base_alone)
 
 
-def map_source_to_proto(source: RuleSource) -> pb.RuleSource:
+def map_source_to_proto(source: RuleSource) -> rule_set_pb2.RuleSource:
     """Which rules are meant, to be kept."""
-    files = [pb.RuleFile(name=name, text=text) for name, text in source.files]
-    return pb.RuleSource(
+    files = [rule_set_pb2.RuleFile(name=name, text=text) for name, text in source.files]
+    return rule_set_pb2.RuleSource(
         files=files,
         mapping=source.mapping,
         revision=source.revision,
@@ -133,9 +137,9 @@ def map_source_to_proto(source: RuleSource) -> pb.RuleSource:
     )
 
 
-def _map_replays(replays: Mapping[str, Replay]) -> list[pb.RuleBacktest]:
+def _map_replays(replays: Mapping[str, Replay]) -> list[backtest_pb2.RuleBacktest]:
     return [
-        pb.RuleBacktest(
+        backtest_pb2.RuleBacktest(
             rule=name,
             total_firings=len(one.firings),
             evaluations=one.evaluations,
@@ -147,8 +151,8 @@ def _map_replays(replays: Mapping[str, Replay]) -> list[pb.RuleBacktest]:
     ]
 
 
-def _map_firing(firing: Firing) -> pb.Firing:
-    return pb.Firing(
+def _map_firing(firing: Firing) -> backtest_pb2.Firing:
+    return backtest_pb2.Firing(
         rule=firing.rule,
         labels=dict(firing.labels),
         severity=SEVERITIES[firing.severity],
@@ -157,8 +161,8 @@ def _map_firing(firing: Firing) -> pb.Firing:
     )
 
 
-def _map_change(change: FiringChange) -> pb.FiringChange:
-    return pb.FiringChange(
+def _map_change(change: FiringChange) -> backtest_pb2.FiringChange:
+    return backtest_pb2.FiringChange(
         change=_CHANGES[change.change],
         before=None if change.before is None else _map_firing(change.before),
         after=None if change.after is None else _map_firing(change.after),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trueline_rules.names import hint, quoted
 
 if TYPE_CHECKING:
-    from trueline.v1 import rule_service_pb2
+    from trueline.v1 import simulation_pb2
     from trueline_rules.alert_model import TestCase
     from trueline_rules.model import RuleSet
 
@@ -20,7 +20,7 @@ class _WrongUseError(Exception):
     """Told with status 2."""
 
 
-def simulated(args: argparse.Namespace, rules: RuleSet) -> rule_service_pb2.SimulateRulesResult | int:
+def simulated(args: argparse.Namespace, rules: RuleSet) -> simulation_pb2.SimulateRulesResult | int:
     """What a simulation comes to; a status after telling why there is none.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from trueline.v1 import decision_pb2, rule_set_pb2
 from trueline.v1 import rule_service_pb2 as pb
 
 from trueline_server.decisions.explaining import Explained
@@ -13,18 +14,18 @@ from trueline_server.rules.values import map_value_to_proto
 from trueline_server.transport.times import timestamp_if, timestamp_of
 
 KINDS: Mapping[int, str] = {
-    pb.DECISION_KIND_UNSPECIFIED: "",
-    pb.DECISION_KIND_TRANSITION: "transition",
-    pb.DECISION_KIND_REQUEST: "request",
-    pb.DECISION_KIND_SHADOW: "shadow",
-    pb.DECISION_KIND_CORRECTION: "correction",
+    decision_pb2.DECISION_KIND_UNSPECIFIED: "",
+    decision_pb2.DECISION_KIND_TRANSITION: "transition",
+    decision_pb2.DECISION_KIND_REQUEST: "request",
+    decision_pb2.DECISION_KIND_SHADOW: "shadow",
+    decision_pb2.DECISION_KIND_CORRECTION: "correction",
 }
-_KIND_NUMBERS = {name: pb.DecisionKind.ValueType(number) for number, name in KINDS.items()}
+_KIND_NUMBERS = {name: decision_pb2.DecisionKind.ValueType(number) for number, name in KINDS.items()}
 
 
-def map_decision_to_proto(decision: Decision) -> pb.LoggedDecision:
+def map_decision_to_proto(decision: Decision) -> decision_pb2.LoggedDecision:
     """A decision in the log."""
-    return pb.LoggedDecision(
+    return decision_pb2.LoggedDecision(
         id=decision.id,
         kind=_KIND_NUMBERS[decision.kind],
         rule=decision.rule,
@@ -50,17 +51,17 @@ def map_explained_to_proto(explained: Explained) -> pb.ExplainDecisionResponse:
     return pb.ExplainDecisionResponse(
         decision=map_decision_to_proto(explained.decision),
         same=explained.same,
-        replayed=DECISIONS.get(explained.replayed, pb.DECISION_UNSPECIFIED),
+        replayed=DECISIONS.get(explained.replayed, decision_pb2.DECISION_UNSPECIFIED),
         note=explained.note,
         conditions=map_explanations(explained.explanations),
     )
 
 
-def map_counts_to_proto(counts: Iterable[DecisionCount], revision: str) -> Sequence[pb.ShadowCount]:
+def map_counts_to_proto(counts: Iterable[DecisionCount], revision: str) -> Sequence[rule_set_pb2.ShadowCount]:
     """By rule: evaluations of the revision in the shadow, and differences from the active one."""
-    found: dict[str, pb.ShadowCount] = {}
+    found: dict[str, rule_set_pb2.ShadowCount] = {}
     for count in counts:
-        one = found.setdefault(count.rule, pb.ShadowCount(rule=count.rule))
+        one = found.setdefault(count.rule, rule_set_pb2.ShadowCount(rule=count.rule))
         # A difference may be that only the active rules have the rule, and is then logged under their revision.
         one.differences += count.shadow
         if count.revision == revision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import decision_pb2
 from trueline_rules.expressions.explaining import Explanation, Finding
 from trueline_rules.expressions.flips import Flip
 from trueline_rules.expressions.showing import show_value
@@ -13,28 +13,28 @@ from trueline_server.rules.mapping import SEVERITIES
 from trueline_server.rules.service import DecidedRow
 from trueline_server.rules.values import map_value_to_proto
 
-DECISIONS: Mapping[str, pb.Decision.ValueType] = {
-    "none": pb.DECISION_NONE,
-    "warning": pb.DECISION_WARNING,
-    "critical": pb.DECISION_CRITICAL,
-    "unknown": pb.DECISION_UNKNOWN,
+DECISIONS: Mapping[str, decision_pb2.Decision.ValueType] = {
+    "none": decision_pb2.DECISION_NONE,
+    "warning": decision_pb2.DECISION_WARNING,
+    "critical": decision_pb2.DECISION_CRITICAL,
+    "unknown": decision_pb2.DECISION_UNKNOWN,
 }
-_TRUTHS: Mapping[bool | None, pb.Truth.ValueType] = {
-    True: pb.TRUTH_TRUE,
-    False: pb.TRUTH_FALSE,
-    None: pb.TRUTH_UNKNOWN,
+_TRUTHS: Mapping[bool | None, decision_pb2.Truth.ValueType] = {
+    True: decision_pb2.TRUTH_TRUE,
+    False: decision_pb2.TRUTH_FALSE,
+    None: decision_pb2.TRUTH_UNKNOWN,
 }
-_KINDS: Mapping[str, pb.FindingKind.ValueType] = {
-    "and": pb.FINDING_KIND_AND,
-    "or": pb.FINDING_KIND_OR,
-    "not": pb.FINDING_KIND_NOT,
-    "condition": pb.FINDING_KIND_CONDITION,
+_KINDS: Mapping[str, decision_pb2.FindingKind.ValueType] = {
+    "and": decision_pb2.FINDING_KIND_AND,
+    "or": decision_pb2.FINDING_KIND_OR,
+    "not": decision_pb2.FINDING_KIND_NOT,
+    "condition": decision_pb2.FINDING_KIND_CONDITION,
 }
 
 
-def map_row_to_proto(row: DecidedRow) -> pb.RuleRow:
+def map_row_to_proto(row: DecidedRow) -> decision_pb2.RuleRow:
     """What a rule decides about one label set, and why."""
-    return pb.RuleRow(
+    return decision_pb2.RuleRow(
         labels=dict(row.labels),
         values={name: map_value_to_proto(value) for name, value in row.values.items()},
         decision=DECISIONS[row.decision],
@@ -43,13 +43,13 @@ def map_row_to_proto(row: DecidedRow) -> pb.RuleRow:
     )
 
 
-def map_explanations(explanations: Mapping[str, Explanation]) -> list[pb.ConditionExplanation]:
+def map_explanations(explanations: Mapping[str, Explanation]) -> list[decision_pb2.ConditionExplanation]:
     """Why conditions came out as they did, by severity."""
     return [_map_explanation(severity, explained) for severity, explained in explanations.items()]
 
 
-def _map_explanation(severity: str, explained: Explanation) -> pb.ConditionExplanation:
-    return pb.ConditionExplanation(
+def _map_explanation(severity: str, explained: Explanation) -> decision_pb2.ConditionExplanation:
+    return decision_pb2.ConditionExplanation(
         severity=SEVERITIES[severity],
         text=explained.text,
         truth=_TRUTHS[explained.truth],
@@ -60,13 +60,13 @@ def _map_explanation(severity: str, explained: Explanation) -> pb.ConditionExpla
     )
 
 
-def _map_finding(finding: Finding) -> pb.ConditionFinding:
-    return pb.ConditionFinding(
+def _map_finding(finding: Finding) -> decision_pb2.ConditionFinding:
+    return decision_pb2.ConditionFinding(
         text=finding.text,
         kind=_KINDS[finding.kind],
         truth=_TRUTHS[finding.truth],
         operands=[
-            pb.FindingOperand(text=one.text, value=map_value_to_proto(one.value), shown=show_value(one.value))
+            decision_pb2.FindingOperand(text=one.text, value=map_value_to_proto(one.value), shown=show_value(one.value))
             for one in finding.operands
         ],
         missing=finding.missing,
@@ -74,11 +74,11 @@ def _map_finding(finding: Finding) -> pb.ConditionFinding:
     )
 
 
-def _map_flip(flip: Flip) -> pb.Flip:
-    return pb.Flip(
+def _map_flip(flip: Flip) -> decision_pb2.Flip:
+    return decision_pb2.Flip(
         truth=_TRUTHS[flip.truth],
         changes=[
-            pb.FactChange(
+            decision_pb2.FactChange(
                 text=change.text,
                 now=change.now,
                 fact=change.fact,

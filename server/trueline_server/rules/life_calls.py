@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import rule_set_pb2
 from trueline_rules.errors import Problem
 from trueline_rules.model import RuleSet
 from trueline_rules.writing import write_document
@@ -33,7 +34,7 @@ from trueline_server.transport.tokens import Tokens, binding_of
 _CHANGED_AT_ONCE = 1
 # Old revisions are loaded to be told of, which is plain Python.
 _LOADED_AT_ONCE = 1
-_STAGE_NAMES = {number: name for name, number in STAGES.items()} | {pb.RULE_STAGE_UNSPECIFIED: ACTIVE}
+_STAGE_NAMES = {number: name for name, number in STAGES.items()} | {rule_set_pb2.RULE_STAGE_UNSPECIFIED: ACTIVE}
 
 
 class LifeCalls:

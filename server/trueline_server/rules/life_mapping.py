@@ -4,33 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import rule_set_pb2
 from trueline_rules.model import Metadata, RuleSet
 
 from trueline_server.rules.in_force import ACTIVE, EVERYBODY, SHADOW, LoadFailure, RevisionInfo, RuleChange, Stage
 from trueline_server.rules.mapping import map_place_to_proto, map_problems_to_proto
 from trueline_server.transport.times import timestamp_of
 
-STAGES: Mapping[str, pb.RuleStage.ValueType] = {ACTIVE: pb.RULE_STAGE_ACTIVE, SHADOW: pb.RULE_STAGE_SHADOW}
-_LAYERS: Mapping[str, pb.RuleLayer.ValueType] = {
-    "pack": pb.RULE_LAYER_PACK,
-    "operator": pb.RULE_LAYER_OPERATOR,
-    "tenant": pb.RULE_LAYER_TENANT,
+STAGES: Mapping[str, rule_set_pb2.RuleStage.ValueType] = {
+    ACTIVE: rule_set_pb2.RULE_STAGE_ACTIVE,
+    SHADOW: rule_set_pb2.RULE_STAGE_SHADOW,
 }
-_CHANGES: Mapping[str, pb.RuleChangeKind.ValueType] = {
-    "activated": pb.RULE_CHANGE_KIND_ACTIVATED,
-    "rolled_back": pb.RULE_CHANGE_KIND_ROLLED_BACK,
-    "shadowed": pb.RULE_CHANGE_KIND_SHADOWED,
-    "shadow_ended": pb.RULE_CHANGE_KIND_SHADOW_ENDED,
-    "loaded": pb.RULE_CHANGE_KIND_LOADED,
-    "load_failed": pb.RULE_CHANGE_KIND_LOAD_FAILED,
-    "load_mended": pb.RULE_CHANGE_KIND_LOAD_MENDED,
+_LAYERS: Mapping[str, rule_set_pb2.RuleLayer.ValueType] = {
+    "pack": rule_set_pb2.RULE_LAYER_PACK,
+    "operator": rule_set_pb2.RULE_LAYER_OPERATOR,
+    "tenant": rule_set_pb2.RULE_LAYER_TENANT,
+}
+_CHANGES: Mapping[str, rule_set_pb2.RuleChangeKind.ValueType] = {
+    "activated": rule_set_pb2.RULE_CHANGE_KIND_ACTIVATED,
+    "rolled_back": rule_set_pb2.RULE_CHANGE_KIND_ROLLED_BACK,
+    "shadowed": rule_set_pb2.RULE_CHANGE_KIND_SHADOWED,
+    "shadow_ended": rule_set_pb2.RULE_CHANGE_KIND_SHADOW_ENDED,
+    "loaded": rule_set_pb2.RULE_CHANGE_KIND_LOADED,
+    "load_failed": rule_set_pb2.RULE_CHANGE_KIND_LOAD_FAILED,
+    "load_mended": rule_set_pb2.RULE_CHANGE_KIND_LOAD_MENDED,
 }
 
 
-def map_document_to_proto(kind: str, metadata: Metadata, rules: RuleSet) -> pb.RuleDocument:
+def map_document_to_proto(kind: str, metadata: Metadata, rules: RuleSet) -> rule_set_pb2.RuleDocument:
     """Who and what a document is, and whose."""
-    return pb.RuleDocument(
+    return rule_set_pb2.RuleDocument(
         kind=kind,
         name=metadata.name,
         description=metadata.description,
@@ -41,9 +44,9 @@ def map_document_to_proto(kind: str, metadata: Metadata, rules: RuleSet) -> pb.R
     )
 
 
-def map_stage_to_proto(name: str, stage: Stage, etag: str) -> pb.StagedRules:
+def map_stage_to_proto(name: str, stage: Stage, etag: str) -> rule_set_pb2.StagedRules:
     """What is in a stage."""
-    return pb.StagedRules(
+    return rule_set_pb2.StagedRules(
         stage=STAGES[name],
         revision=stage.rules.revision,
         etag=etag,
@@ -54,9 +57,9 @@ def map_stage_to_proto(name: str, stage: Stage, etag: str) -> pb.StagedRules:
     )
 
 
-def map_revision_to_proto(info: RevisionInfo) -> pb.RuleRevision:
+def map_revision_to_proto(info: RevisionInfo) -> rule_set_pb2.RuleRevision:
     """A rule set that is kept."""
-    return pb.RuleRevision(
+    return rule_set_pb2.RuleRevision(
         revision=info.revision,
         created_at=timestamp_of(info.created_at_us),
         stages=[STAGES[stage] for stage in info.stages],
@@ -65,9 +68,9 @@ def map_revision_to_proto(info: RevisionInfo) -> pb.RuleRevision:
     )
 
 
-def map_change_to_proto(change: RuleChange) -> pb.RuleChange:
+def map_change_to_proto(change: RuleChange) -> rule_set_pb2.RuleChange:
     """Something that happened to rules."""
-    return pb.RuleChange(
+    return rule_set_pb2.RuleChange(
         number=change.number,
         kind=_CHANGES[change.kind],
         at=timestamp_of(change.at_us),
@@ -80,6 +83,8 @@ def map_change_to_proto(change: RuleChange) -> pb.RuleChange:
     )
 
 
-def map_failure_to_proto(failure: LoadFailure) -> pb.LoadFailure:
+def map_failure_to_proto(failure: LoadFailure) -> rule_set_pb2.LoadFailure:
     """Files that do not load."""
-    return pb.LoadFailure(since=timestamp_of(failure.since_us), problems=map_problems_to_proto(failure.problems))
+    return rule_set_pb2.LoadFailure(
+        since=timestamp_of(failure.since_us), problems=map_problems_to_proto(failure.problems)
+    )

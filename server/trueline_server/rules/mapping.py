@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from trueline.v1 import decision_pb2, fact_pb2, rule_set_pb2
 from trueline.v1 import rule_service_pb2 as pb
 from trueline_rules.alert_model import AlertRule, FactSource
 from trueline_rules.alert_rules import declared
@@ -19,36 +20,36 @@ from trueline_server.transport.times import duration_of
 # Clients read messages of up to 4 MiB by default; an answer is cut before that.
 ANSWER_BYTES = 3 * 1024 * 1024
 
-_Sent = TypeVar("_Sent", pb.TestResult, pb.RuleCoverage)
+_Sent = TypeVar("_Sent", rule_set_pb2.TestResult, rule_set_pb2.RuleCoverage)
 
-SEVERITIES: Mapping[str, pb.Severity.ValueType] = {
-    "warning": pb.SEVERITY_WARNING,
-    "critical": pb.SEVERITY_CRITICAL,
+SEVERITIES: Mapping[str, decision_pb2.Severity.ValueType] = {
+    "warning": decision_pb2.SEVERITY_WARNING,
+    "critical": decision_pb2.SEVERITY_CRITICAL,
 }
-_TYPES: Mapping[FactType, pb.FactType.ValueType] = {
-    FactType.NUMBER: pb.FACT_TYPE_NUMBER,
-    FactType.DECIMAL: pb.FACT_TYPE_DECIMAL,
-    FactType.TEXT: pb.FACT_TYPE_TEXT,
-    FactType.BOOL: pb.FACT_TYPE_BOOL,
-    FactType.DATETIME: pb.FACT_TYPE_DATETIME,
-    FactType.TEXTS: pb.FACT_TYPE_TEXTS,
+_TYPES: Mapping[FactType, fact_pb2.FactType.ValueType] = {
+    FactType.NUMBER: fact_pb2.FACT_TYPE_NUMBER,
+    FactType.DECIMAL: fact_pb2.FACT_TYPE_DECIMAL,
+    FactType.TEXT: fact_pb2.FACT_TYPE_TEXT,
+    FactType.BOOL: fact_pb2.FACT_TYPE_BOOL,
+    FactType.DATETIME: fact_pb2.FACT_TYPE_DATETIME,
+    FactType.TEXTS: fact_pb2.FACT_TYPE_TEXTS,
 }
-ORIGINS: Mapping[str, pb.FactOrigin.ValueType] = {
-    "metric": pb.FACT_ORIGIN_METRIC,
-    "kpi": pb.FACT_ORIGIN_KPI,
-    "fact": pb.FACT_ORIGIN_FACT,
+ORIGINS: Mapping[str, decision_pb2.FactOrigin.ValueType] = {
+    "metric": decision_pb2.FACT_ORIGIN_METRIC,
+    "kpi": decision_pb2.FACT_ORIGIN_KPI,
+    "fact": decision_pb2.FACT_ORIGIN_FACT,
 }
-_OUTCOMES: Mapping[Outcome, pb.TestOutcome.ValueType] = {
-    Outcome.PASS: pb.TEST_OUTCOME_PASS,
-    Outcome.FAIL: pb.TEST_OUTCOME_FAIL,
-    Outcome.ERROR: pb.TEST_OUTCOME_ERROR,
-    Outcome.SKIP: pb.TEST_OUTCOME_SKIP,
+_OUTCOMES: Mapping[Outcome, rule_set_pb2.TestOutcome.ValueType] = {
+    Outcome.PASS: rule_set_pb2.TEST_OUTCOME_PASS,
+    Outcome.FAIL: rule_set_pb2.TEST_OUTCOME_FAIL,
+    Outcome.ERROR: rule_set_pb2.TEST_OUTCOME_ERROR,
+    Outcome.SKIP: rule_set_pb2.TEST_OUTCOME_SKIP,
 }
 
 
-def map_rule_to_proto(rule: AlertRule, rules: RuleSet) -> pb.AlertRule:
+def map_rule_to_proto(rule: AlertRule, rules: RuleSet) -> rule_set_pb2.AlertRule:
     """An alert rule of a rule set."""
-    return pb.AlertRule(
+    return rule_set_pb2.AlertRule(
         name=rule.metadata.name,
         description=rule.metadata.description,
         owner=rule.metadata.owner,
@@ -73,7 +74,7 @@ def map_checked_to_proto(checked: Checked) -> pb.CheckRulesResponse:
     return pb.CheckRulesResponse(
         problems=map_problems_to_proto(checked.problems),
         warnings=[
-            pb.RuleWarning(
+            rule_set_pb2.RuleWarning(
                 check=found.check, document=found.document, place=map_place_to_proto(found.place), message=found.message
             )
             for found in checked.warnings
@@ -114,8 +115,8 @@ def _fitting(found: Sequence[tuple[_Sent, bool]], room: int) -> list[_Sent]:
     return [message for number, (message, _) in enumerate(found) if number in kept]
 
 
-def _map_result(result: CaseResult) -> pb.TestResult:
-    return pb.TestResult(
+def _map_result(result: CaseResult) -> rule_set_pb2.TestResult:
+    return rule_set_pb2.TestResult(
         test=result.test,
         rule=result.rule,
         case_name=result.case,
@@ -124,9 +125,9 @@ def _map_result(result: CaseResult) -> pb.TestResult:
     )
 
 
-def _map_fact(name: str, source: FactSource, rules: RuleSet) -> pb.RuleFact:
+def _map_fact(name: str, source: FactSource, rules: RuleSet) -> rule_set_pb2.RuleFact:
     fact, operand = declared(name, source, rules.fact_types), source.operand
-    return pb.RuleFact(
+    return rule_set_pb2.RuleFact(
         name=name,
         type=_TYPES[fact.type],
         unit=fact.unit,
@@ -141,23 +142,26 @@ def _map_fact(name: str, source: FactSource, rules: RuleSet) -> pb.RuleFact:
     )
 
 
-def map_problems_to_proto(problems: Iterable[Problem]) -> list[pb.RuleProblem]:
+def map_problems_to_proto(problems: Iterable[Problem]) -> list[rule_set_pb2.RuleProblem]:
     """What is wrong with rule files."""
-    return [pb.RuleProblem(place=map_place_to_proto(problem.place), message=problem.message) for problem in problems]
+    return [
+        rule_set_pb2.RuleProblem(place=map_place_to_proto(problem.place), message=problem.message)
+        for problem in problems
+    ]
 
 
-def map_place_to_proto(place: Place) -> pb.RulePlace:
+def map_place_to_proto(place: Place) -> rule_set_pb2.RulePlace:
     """Where something stands."""
-    return pb.RulePlace(file=place.file, line=place.line, column=place.column)
+    return rule_set_pb2.RulePlace(file=place.file, line=place.line, column=place.column)
 
 
-def _map_coverage(rule: RuleCoverage) -> pb.RuleCoverage:
-    return pb.RuleCoverage(
+def _map_coverage(rule: RuleCoverage) -> rule_set_pb2.RuleCoverage:
+    return rule_set_pb2.RuleCoverage(
         rule=rule.rule,
         fires=rule.fires,
         rests=rule.rests,
         conditions=[
-            pb.ConditionCoverage(
+            rule_set_pb2.ConditionCoverage(
                 severity=SEVERITIES[one.severity],
                 text=one.text,
                 seen_true=one.seen_true,

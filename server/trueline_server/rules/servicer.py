@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from trueline.v1 import decision_pb2, rule_service_pb2_grpc
 from trueline.v1 import rule_service_pb2 as pb
-from trueline.v1 import rule_service_pb2_grpc
 from trueline_rules.stopping import Stopped
 
 from trueline_server.backtests.calls import BacktestCalls
@@ -181,7 +181,7 @@ def _map_decided(decided: Decided) -> pb.EvaluateRuleResponse:
         watermark=timestamp_if(decided.watermark_us),
         total_rows=decided.total_rows,
         notes=decided.notes,
-        counts=pb.DecisionCounts(**dict(zip(BY_RANK, decided.counts, strict=True))),
+        counts=decision_pb2.DecisionCounts(**dict(zip(BY_RANK, decided.counts, strict=True))),
         pushed_down=decided.pushed_down,
         pushdown_note=decided.pushdown_note,
         decision_id=decided.decision_id,

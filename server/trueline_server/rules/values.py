@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import fact_pb2
 
 from trueline_server.errors import invalid_field
 from trueline_server.rules.given import Given
@@ -17,7 +17,7 @@ _MOST_ZEROS = 100
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
-def map_value_from_proto(message: pb.FactValue, field: str) -> Given:
+def map_value_from_proto(message: fact_pb2.FactValue, field: str) -> Given:
     """A value as it is given; None = missing.
 
     Raises:
@@ -41,31 +41,31 @@ def map_value_from_proto(message: pb.FactValue, field: str) -> Given:
     return plain
 
 
-def map_value_to_proto(value: object) -> pb.FactValue:
+def map_value_to_proto(value: object) -> fact_pb2.FactValue:
     """A value as it is told; unset = missing."""
     match value:
         # A bool is an int to Python, so it comes first.
         case bool():
-            return pb.FactValue(bool_value=value)
+            return fact_pb2.FactValue(bool_value=value)
         case int() | float():
-            return pb.FactValue(number_value=float(value))
+            return fact_pb2.FactValue(number_value=float(value))
         case str():
-            return pb.FactValue(text_value=value)
+            return fact_pb2.FactValue(text_value=value)
         case frozenset():
-            return pb.FactValue(texts_value=pb.TextSet(texts=sorted(value)))
+            return fact_pb2.FactValue(texts_value=fact_pb2.TextSet(texts=sorted(value)))
         case Decimal():
             # With so many zeros digits help nobody.
             short = value.is_finite() and abs(value.adjusted()) <= _MOST_ZEROS
-            return pb.FactValue(decimal_value=f"{value:f}" if short else str(value))
+            return fact_pb2.FactValue(decimal_value=f"{value:f}" if short else str(value))
         case _:
             return _map_time_to_proto(value)
 
 
-def _map_time_to_proto(value: object) -> pb.FactValue:
+def _map_time_to_proto(value: object) -> fact_pb2.FactValue:
     match value:
         case datetime():
-            return pb.FactValue(timestamp_value=timestamp_of((value - _EPOCH) // timedelta(microseconds=1)))
+            return fact_pb2.FactValue(timestamp_value=timestamp_of((value - _EPOCH) // timedelta(microseconds=1)))
         case timedelta():
-            return pb.FactValue(duration_value=duration_of(value // timedelta(microseconds=1)))
+            return fact_pb2.FactValue(duration_value=duration_of(value // timedelta(microseconds=1)))
         case _:
-            return pb.FactValue()
+            return fact_pb2.FactValue()

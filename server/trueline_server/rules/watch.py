@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from trueline.v1 import metric_service_pb2
+from trueline.v1 import metric_service_pb2, rule_set_pb2
 from trueline.v1 import rule_service_pb2 as pb
 
 from trueline_server.clock import Clock
@@ -118,7 +118,7 @@ class _Watcher:
         self._send = send
 
     async def send_snapshot(self) -> None:
-        state = pb.RulesState(active=staged(self._book, self._tenant, ACTIVE))
+        state = rule_set_pb2.RulesState(active=staged(self._book, self._tenant, ACTIVE))
         shadow = staged(self._book, self._tenant, SHADOW)
         if shadow is not None:
             state.shadow.CopyFrom(shadow)
@@ -153,7 +153,7 @@ def failure_of(book: RuleBook, tenant: str) -> LoadFailure | None:
     return book.failure(tenant) or book.failure(EVERYBODY)
 
 
-def staged(book: RuleBook, tenant: str, name: str) -> pb.StagedRules | None:
+def staged(book: RuleBook, tenant: str, name: str) -> rule_set_pb2.StagedRules | None:
     """What is in a stage of a tenant; in the active one that of everybody, if it has no rules of its own."""
     stage = book.stage(tenant, name)
     if stage is None and name == ACTIVE:

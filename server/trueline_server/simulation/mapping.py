@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from trueline.v1 import backtest_pb2, simulation_pb2
 from trueline.v1 import rule_service_pb2 as pb
-from trueline.v1 import simulation_pb2
 
 from trueline_server.backtests.mapping import map_source_from_proto, map_source_to_proto
 from trueline_server.backtests.model import Asked
@@ -47,7 +47,9 @@ def map_asked_to_proto(asked: Asked) -> pb.SimulateRulesRequest:
     )
 
 
-def map_simulation_to_proto(found: Simulation, most_bytes: int | None = ANSWER_BYTES) -> pb.SimulateRulesResult:
+def map_simulation_to_proto(
+    found: Simulation, most_bytes: int | None = ANSWER_BYTES
+) -> simulation_pb2.SimulateRulesResult:
     """What a simulation came to; entries that do not fit into an answer are left out, the last ones first.
 
     Args:
@@ -55,7 +57,7 @@ def map_simulation_to_proto(found: Simulation, most_bytes: int | None = ANSWER_B
         most_bytes: of the answer; None = all of it.
 
     """
-    result = pb.SimulateRulesResult(
+    result = simulation_pb2.SimulateRulesResult(
         start_time=timestamp_of(found.start_us),
         last_time=timestamp_of(found.last_us),
         end_time=timestamp_of(found.end_us),
@@ -65,7 +67,10 @@ def map_simulation_to_proto(found: Simulation, most_bytes: int | None = ANSWER_B
         evaluations=found.evaluations,
         total_entries=len(found.entries),
         summary=_map_summary(found.summary),
-        notes=[pb.HistoryNote(origin=ORIGINS[one.kind], source=one.name, message=one.message) for one in found.notes],
+        notes=[
+            backtest_pb2.HistoryNote(origin=ORIGINS[one.kind], source=one.name, message=one.message)
+            for one in found.notes
+        ],
         watermark=timestamp_if(found.watermark_us),
     )
     room = None if most_bytes is None else most_bytes - result.ByteSize()

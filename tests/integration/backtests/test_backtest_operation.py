@@ -12,8 +12,8 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from trueline.v1 import backtest_pb2, decision_pb2, operation_service_pb2_grpc, rule_service_pb2_grpc, rule_set_pb2
 from trueline.v1 import operation_service_pb2 as ops
-from trueline.v1 import operation_service_pb2_grpc, rule_service_pb2_grpc
 from trueline.v1 import rule_service_pb2 as pb
 from trueline_server.backtests.calls import BacktestCalls
 from trueline_server.backtests.operation import BacktestOperation
@@ -126,9 +126,9 @@ def world(warehouse: Warehouse) -> World:
     return made
 
 
-def result_of(operation: Any) -> pb.BacktestRulesResult:
+def result_of(operation: Any) -> backtest_pb2.BacktestRulesResult:
     """The result, by its own type."""
-    result = pb.BacktestRulesResult()
+    result = backtest_pb2.BacktestRulesResult()
     assert operation.response.Unpack(result)
     return result
 
@@ -154,7 +154,7 @@ def test_begun_waited_for_and_read(world: World, database: StateDatabase) -> Non
             (firing,) = rule.firings
             assert (rule.rule, rule.evaluations, rule.total_firings) == ("few", 7, 1)
             assert (firing.since, firing.until) == (timestamp_of(NOON - 5 * HOUR), timestamp_of(NOON - 2 * HOUR))
-            assert (firing.severity, result.rule_revision) == (pb.SEVERITY_CRITICAL, world.rules.revision)
+            assert (firing.severity, result.rule_revision) == (decision_pb2.SEVERITY_CRITICAL, world.rules.revision)
             metadata = metadata_of(ended)
             assert (metadata.kind, metadata.state) == ("BacktestRules", ops.OPERATION_STATE_SUCCEEDED)
             found = await s.call(s.stub.GetOperation, ops.GetOperationRequest(name=begun.name))
@@ -265,13 +265,17 @@ def test_what_is_wrong_is_told_before_it_begins(world: World, database: StateDat
     async def run() -> None:
         async with served(world, database) as s:
             broken = RULES.replace("n < 3", "n < nobody")
-            source = pb.RuleSource(files=[pb.RuleFile(name="broken.yaml", text=broken)])
+            source = rule_set_pb2.RuleSource(files=[rule_set_pb2.RuleFile(name="broken.yaml", text=broken)])
             for request, code, reason in (
                 (pb.BacktestRulesRequest(every=Duration(nanos=1)), "INVALID_ARGUMENT", "INVALID_FIELD"),
                 (pb.BacktestRulesRequest(source=source), "FAILED_PRECONDITION", "RULES_DO_NOT_LOAD"),
                 (pb.BacktestRulesRequest(baseline=source), "FAILED_PRECONDITION", "RULES_DO_NOT_LOAD"),
                 (pb.BacktestRulesRequest(rule_names=["fwe"]), "NOT_FOUND", "UNKNOWN_RULE"),
-                (pb.BacktestRulesRequest(source=pb.RuleSource(revision="x")), "NOT_FOUND", "UNKNOWN_REVISION"),
+                (
+                    pb.BacktestRulesRequest(source=rule_set_pb2.RuleSource(revision="x")),
+                    "NOT_FOUND",
+                    "UNKNOWN_REVISION",
+                ),
             ):
                 with pytest.raises(grpc.aio.AioRpcError) as refused:
                     await s.call(s.rules.BacktestRules, request)

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 from trueline.v1 import compliance_service_pb2 as pb
-from trueline.v1 import compliance_service_pb2_grpc, rule_service_pb2
+from trueline.v1 import compliance_service_pb2_grpc, fact_pb2
 from trueline_rules.loader import load_rules
 from trueline_rules.model import RuleSet
 from trueline_server.clock import ManualClock
@@ -56,7 +56,7 @@ def given(values: Mapping[str, object]) -> list[pb.GivenFact]:
     return [pb.GivenFact(name=name, value=_value(value)) for name, value in values.items()]
 
 
-def _value(value: object) -> rule_service_pb2.FactValue:
+def _value(value: object) -> fact_pb2.FactValue:
     return map_value_to_proto(value)
 
 

@@ -22,6 +22,7 @@ from trueline import (
     TruelineClient,
 )
 from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import rule_set_pb2
 from trueline_server.rules import mapping as mapping_module
 from trueline_stores.warehouse.client import Warehouse
 
@@ -129,9 +130,11 @@ def test_files_are_checked(warehouse: Warehouse) -> None:
                     await call("check_rules", {f"{number}.yaml": "#" * 1024 * 1024 for number in range(5)})
 
             await through_both(w.address, w.tenant, checked)
-            twice = pb.CheckRulesRequest(files=[pb.RuleFile(name="a", text=""), pb.RuleFile(name="a", text="")])
+            twice = pb.CheckRulesRequest(
+                files=[rule_set_pb2.RuleFile(name="a", text=""), rule_set_pb2.RuleFile(name="a", text="")]
+            )
             assert (await w.failure("CheckRules", twice))[2] == {"field": "files[1].name"}
-            nameless = pb.CheckRulesRequest(files=[pb.RuleFile(text=LOW)])
+            nameless = pb.CheckRulesRequest(files=[rule_set_pb2.RuleFile(text=LOW)])
             assert (await w.failure("CheckRules", nameless))[2] == {"field": "files[0].name"}
 
     asyncio.run(run())
@@ -163,7 +166,7 @@ def test_files_are_tested(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch)
 
             await through_both(w.address, w.tenant, tested)
             monkeypatch.setattr(mapping_module, "ANSWER_BYTES", 300)
-            files = [pb.RuleFile(name="low.yaml", text=f"{LOW}---\n{CASES}")]
+            files = [rule_set_pb2.RuleFile(name="low.yaml", text=f"{LOW}---\n{CASES}")]
             small = await w.call("TestRules", pb.TestRulesRequest(files=files))
             # Those that passed were left out.
             assert [one.case_name for one in small.results] == ["rests", "later"]

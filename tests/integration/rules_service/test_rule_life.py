@@ -21,7 +21,7 @@ from trueline import (
 )
 from trueline.errors import decode
 from trueline.v1 import rule_service_pb2 as pb
-from trueline.v1 import rule_service_pb2_grpc
+from trueline.v1 import rule_service_pb2_grpc, rule_set_pb2
 from trueline_rules.loader import load_texts
 from trueline_rules.stopping import StoppedError
 from trueline_server.rules import drafts
@@ -219,7 +219,7 @@ class Stub:
         return getattr(self._stub, name).future(request, metadata=self._metadata, timeout=60)
 
 
-ONE = pb.RuleFiles(files=[pb.RuleFile(name="a.yaml", text=LOW)])
+ONE = rule_set_pb2.RuleFiles(files=[rule_set_pb2.RuleFile(name="a.yaml", text=LOW)])
 WRONG: list[tuple[str, Any, str, str, str]] = [
     ("ListRules", pb.ListRulesRequest(kind="Alertrule"), "INVALID_FIELD", "kind", "did you mean 'AlertRule'?"),
     ("ListRules", pb.ListRulesRequest(kind="x"), "INVALID_FIELD", "kind", "known: AlertRule, "),
@@ -241,14 +241,14 @@ WRONG: list[tuple[str, Any, str, str, str]] = [
     ("ActivateRules", pb.ActivateRulesRequest(files=ONE, etag="old"), "ETAG_MISMATCH", "", "etag is 'old'"),
     (
         "ActivateRules",
-        pb.ActivateRulesRequest(files=pb.RuleFiles(files=[*ONE.files, *ONE.files])),
+        pb.ActivateRulesRequest(files=rule_set_pb2.RuleFiles(files=[*ONE.files, *ONE.files])),
         "INVALID_FIELD",
         "files[1].name",
         "files[0] is called already",
     ),
     (
         "ActivateRules",
-        pb.ActivateRulesRequest(files=pb.RuleFiles(files=[pb.RuleFile(text=LOW)])),
+        pb.ActivateRulesRequest(files=rule_set_pb2.RuleFiles(files=[rule_set_pb2.RuleFile(text=LOW)])),
         "INVALID_FIELD",
         "files.files[0].name",
         "is required",

@@ -22,7 +22,7 @@ from trueline import (
 )
 from trueline.errors import decode
 from trueline.v1 import rule_service_pb2 as pb
-from trueline.v1 import rule_service_pb2_grpc
+from trueline.v1 import rule_service_pb2_grpc, rule_set_pb2
 from trueline_cli.app import main
 from trueline_server.rules import store
 from trueline_server.transport.tokens import Tokens
@@ -84,7 +84,7 @@ def test_cut_streams_miss_nothing(life: LifeServer, tenant: str, client: Truelin
     changing = threading.Thread(target=lambda: [change(client, number) for number in range(12)])
     changing.start()
     rolled = 4
-    while sum(one.kind == pb.RULE_CHANGE_KIND_ROLLED_BACK for one in seen) < rolled:
+    while sum(one.kind == rule_set_pb2.RULE_CHANGE_KIND_ROLLED_BACK for one in seen) < rolled:
         stream = stub.WatchRules(pb.WatchRulesRequest(resume_token=token), metadata=metadata, timeout=60)
         for message in stream:
             token = message.resume_token or token
@@ -95,7 +95,7 @@ def test_cut_streams_miss_nothing(life: LifeServer, tenant: str, client: Truelin
     changing.join()
     numbers = [one.number for one in seen]
     assert numbers == sorted(set(numbers))
-    assert [one.note for one in seen if one.kind != pb.RULE_CHANGE_KIND_ROLLED_BACK] == [
+    assert [one.note for one in seen if one.kind != rule_set_pb2.RULE_CHANGE_KIND_ROLLED_BACK] == [
         str(number) for number in range(12) if number % 3 < 2
     ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from google.protobuf.duration_pb2 import Duration
 from trueline.simulations import Simulation, TimelineEntryKind, simulation
 from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import rule_set_pb2, simulation_pb2
 from trueline_server.backtests.model import Asked, RuleSource
 from trueline_server.simulation.model import EntryKind
 from trueline_server.simulation.service import Simulations
@@ -91,8 +92,11 @@ def test_it_is_an_operation(warehouse: Warehouse, tmp_path: Path) -> None:
         database = StateDatabase.sqlite(tmp_path / "state.sqlite3")
         async with served(world, database) as services:
             request = pb.SimulateRulesRequest(
-                source=pb.RuleSource(
-                    files=[pb.RuleFile(name="world.yaml", text=RULES), pb.RuleFile(name="routes.yaml", text=ROUTES)]
+                source=rule_set_pb2.RuleSource(
+                    files=[
+                        rule_set_pb2.RuleFile(name="world.yaml", text=RULES),
+                        rule_set_pb2.RuleFile(name="routes.yaml", text=ROUTES),
+                    ]
                 ),
                 start_time=timestamp_of(NOON - 6 * HOUR),
                 end_time=timestamp_of(NOON),
@@ -103,7 +107,7 @@ def test_it_is_an_operation(warehouse: Warehouse, tmp_path: Path) -> None:
             begun = (await services.call(services.rules.SimulateRules, request)).operation
             again = (await services.call(services.rules.SimulateRules, request)).operation
             ended = await services.wait(begun.name)
-            result = pb.SimulateRulesResult()
+            result = simulation_pb2.SimulateRulesResult()
             assert ended.response.Unpack(result)
             return begun.name, again.name, simulation(result)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trueline.v1 import rule_service_pb2 as pb
+from trueline.v1 import fact_pb2
 from trueline_rules.expressions import Fact, FactType
 from trueline_server.errors import TruelineError
 from trueline_server.rules.given import Given, typed_value
@@ -64,4 +64,4 @@ def test_values_survive_the_wire(value: Any) -> None:
 def test_decimals_are_plain_digits(digits: str) -> None:
     """Everything else that Python reads as a decimal is refused."""
     with pytest.raises(TruelineError, match=r"12\.50"):
-        map_value_from_proto(pb.FactValue(decimal_value=digits), "f")
+        map_value_from_proto(fact_pb2.FactValue(decimal_value=digits), "f")

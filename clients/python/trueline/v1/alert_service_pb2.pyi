@@ -12,8 +12,8 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from trueline.v1 import case_pb2 as _case_pb2
+from trueline.v1 import fact_pb2 as _fact_pb2
 from trueline.v1 import metric_service_pb2 as _metric_service_pb2
-from trueline.v1 import rule_service_pb2 as _rule_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -249,12 +249,12 @@ class Alert(_message.Message):
         VALUE_FIELD_NUMBER: _builtins.int
         key: _builtins.str
         @_builtins.property
-        def value(self) -> _rule_service_pb2.FactValue: ...
+        def value(self) -> _fact_pb2.FactValue: ...
         def __init__(
             self,
             *,
             key: _builtins.str = ...,
-            value: _rule_service_pb2.FactValue | None = ...,
+            value: _fact_pb2.FactValue | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -365,7 +365,7 @@ class Alert(_message.Message):
         """When it was resolved; absent before."""
 
     @_builtins.property
-    def values(self) -> _containers.MessageMap[_builtins.str, _rule_service_pb2.FactValue]:
+    def values(self) -> _containers.MessageMap[_builtins.str, _fact_pb2.FactValue]:
         """What its conditions read when it was judged last; values of sensitive facts are masked."""
 
     @_builtins.property
@@ -397,7 +397,7 @@ class Alert(_message.Message):
         evaluation: _builtins.str = ...,
         runbook: _builtins.str = ...,
         rule_owner: _builtins.str = ...,
-        values: _abc.Mapping[_builtins.str, _rule_service_pb2.FactValue] | None = ...,
+        values: _abc.Mapping[_builtins.str, _fact_pb2.FactValue] | None = ...,
         details: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "changed_at", b"changed_at", "ends_at", b"ends_at", "opened_at", b"opened_at", "resolved_at", b"resolved_at", "starts_at", b"starts_at"]  # noqa: Y015

@@ -10,7 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from trueline.v1 import rule_service_pb2 as _rule_service_pb2
+from trueline.v1 import fact_pb2 as _fact_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -287,14 +287,14 @@ class GivenFact(_message.Message):
     name: _builtins.str
     """Name of a fact type of the subject's kind, or of the tenant as a whole."""
     @_builtins.property
-    def value(self) -> _rule_service_pb2.FactValue:
+    def value(self) -> _fact_pb2.FactValue:
         """Its value."""
 
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
-        value: _rule_service_pb2.FactValue | None = ...,
+        value: _fact_pb2.FactValue | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

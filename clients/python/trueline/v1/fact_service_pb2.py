@@ -25,10 +25,10 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from trueline.v1 import constraints_pb2 as trueline_dot_v1_dot_constraints__pb2
 from trueline.v1 import error_reason_pb2 as trueline_dot_v1_dot_error__reason__pb2
-from trueline.v1 import rule_service_pb2 as trueline_dot_v1_dot_rule__service__pb2
+from trueline.v1 import fact_pb2 as trueline_dot_v1_dot_fact__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etrueline/v1/fact_service.proto\x12\x0btrueline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtrueline/v1/constraints.proto\x1a\x1etrueline/v1/error_reason.proto\x1a\x1etrueline/v1/rule_service.proto\"\x83\x01\n\x07PutFact\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12%\n\x05value\x18\x03 \x01(\x0b\x32\x16.trueline.v1.FactValue\x12/\n\x0bobserved_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x0fPutFactsRequest\x12.\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x14.trueline.v1.PutFactB\t\x92\x82\x19\x05\x08\x01\x18\x88\'\"h\n\rFactRejection\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12(\n\x06reason\x18\x03 \x01(\x0e\x32\x18.trueline.v1.ErrorReason\x12\x0f\n\x07message\x18\x04 \x01(\t\"T\n\x10PutFactsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\r\x12.\n\nrejections\x18\x02 \x03(\x0b\x32\x1a.trueline.v1.FactRejection\"\xbd\x01\n\x0fGetFactsRequest\x12\x19\n\x07subject\x18\x01 \x01(\tB\x08\x92\x82\x19\x04\x08\x01\x10?\x12 \n\x0bsubject_ids\x18\x02 \x03(\tB\x0b\x92\x82\x19\x07\x08\x01\x10\x80\x01\x18\x64\x12\x17\n\x05names\x18\x03 \x03(\tB\x08\x92\x82\x19\x04\x10?\x18@\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x0cSubjectFacts\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12%\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32\x16.trueline.v1.KnownFact\x12\x15\n\runknown_names\x18\x03 \x03(\t\"T\n\x10GetFactsResponse\x12+\n\x08subjects\x18\x01 \x03(\x0b\x32\x19.trueline.v1.SubjectFacts\x12\x13\n\x0bunknown_ids\x18\x02 \x03(\t\"\xef\x01\n\x10ListFactsRequest\x12\x19\n\x07subject\x18\x01 \x01(\tB\x08\x92\x82\x19\x04\x08\x01\x10?\x12\x1b\n\nsubject_id\x18\x02 \x01(\tB\x07\x92\x82\x19\x03\x10\x80\x01\x12\x17\n\x05names\x18\x03 \x03(\tB\x08\x92\x82\x19\x04\x10?\x18@\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\tpage_size\x18\x05 \x01(\x05\x42\r\x92\x82\x19\t!\x00\x00\x00\x00\x00\x00\x00\x00\x12\x12\n\npage_token\x18\x06 \x01(\t\x12,\n\x08known_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc7\x01\n\tKnownFact\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x12\n\nsubject_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12%\n\x05value\x18\x04 \x01(\x0b\x32\x16.trueline.v1.FactValue\x12/\n\x0bobserved_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"S\n\x11ListFactsResponse\x12%\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x16.trueline.v1.KnownFact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xeb\x01\n\x0b\x46\x61\x63tService\x12G\n\x08PutFacts\x12\x1c.trueline.v1.PutFactsRequest\x1a\x1d.trueline.v1.PutFactsResponse\x12G\n\x08GetFacts\x12\x1c.trueline.v1.GetFactsRequest\x1a\x1d.trueline.v1.GetFactsResponse\x12J\n\tListFacts\x12\x1d.trueline.v1.ListFactsRequest\x1a\x1e.trueline.v1.ListFactsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etrueline/v1/fact_service.proto\x12\x0btrueline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtrueline/v1/constraints.proto\x1a\x1etrueline/v1/error_reason.proto\x1a\x16trueline/v1/fact.proto\"\x83\x01\n\x07PutFact\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12%\n\x05value\x18\x03 \x01(\x0b\x32\x16.trueline.v1.FactValue\x12/\n\x0bobserved_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x0fPutFactsRequest\x12.\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x14.trueline.v1.PutFactB\t\x92\x82\x19\x05\x08\x01\x18\x88\'\"h\n\rFactRejection\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12(\n\x06reason\x18\x03 \x01(\x0e\x32\x18.trueline.v1.ErrorReason\x12\x0f\n\x07message\x18\x04 \x01(\t\"T\n\x10PutFactsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\r\x12.\n\nrejections\x18\x02 \x03(\x0b\x32\x1a.trueline.v1.FactRejection\"\xbd\x01\n\x0fGetFactsRequest\x12\x19\n\x07subject\x18\x01 \x01(\tB\x08\x92\x82\x19\x04\x08\x01\x10?\x12 \n\x0bsubject_ids\x18\x02 \x03(\tB\x0b\x92\x82\x19\x07\x08\x01\x10\x80\x01\x18\x64\x12\x17\n\x05names\x18\x03 \x03(\tB\x08\x92\x82\x19\x04\x10?\x18@\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x0cSubjectFacts\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12%\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32\x16.trueline.v1.KnownFact\x12\x15\n\runknown_names\x18\x03 \x03(\t\"T\n\x10GetFactsResponse\x12+\n\x08subjects\x18\x01 \x03(\x0b\x32\x19.trueline.v1.SubjectFacts\x12\x13\n\x0bunknown_ids\x18\x02 \x03(\t\"\xef\x01\n\x10ListFactsRequest\x12\x19\n\x07subject\x18\x01 \x01(\tB\x08\x92\x82\x19\x04\x08\x01\x10?\x12\x1b\n\nsubject_id\x18\x02 \x01(\tB\x07\x92\x82\x19\x03\x10\x80\x01\x12\x17\n\x05names\x18\x03 \x03(\tB\x08\x92\x82\x19\x04\x10?\x18@\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\tpage_size\x18\x05 \x01(\x05\x42\r\x92\x82\x19\t!\x00\x00\x00\x00\x00\x00\x00\x00\x12\x12\n\npage_token\x18\x06 \x01(\t\x12,\n\x08known_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc7\x01\n\tKnownFact\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x12\n\nsubject_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12%\n\x05value\x18\x04 \x01(\x0b\x32\x16.trueline.v1.FactValue\x12/\n\x0bobserved_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"S\n\x11ListFactsResponse\x12%\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x16.trueline.v1.KnownFact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xeb\x01\n\x0b\x46\x61\x63tService\x12G\n\x08PutFacts\x12\x1c.trueline.v1.PutFactsRequest\x1a\x1d.trueline.v1.PutFactsResponse\x12G\n\x08GetFacts\x12\x1c.trueline.v1.GetFactsRequest\x1a\x1d.trueline.v1.GetFactsResponse\x12J\n\tListFacts\x12\x1d.trueline.v1.ListFactsRequest\x1a\x1e.trueline.v1.ListFactsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,26 +51,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTFACTSREQUEST'].fields_by_name['names']._serialized_options = b'\222\202\031\004\020?\030@'
   _globals['_LISTFACTSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTFACTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\222\202\031\t!\000\000\000\000\000\000\000\000'
-  _globals['_PUTFACT']._serialized_start=176
-  _globals['_PUTFACT']._serialized_end=307
-  _globals['_PUTFACTSREQUEST']._serialized_start=309
-  _globals['_PUTFACTSREQUEST']._serialized_end=374
-  _globals['_FACTREJECTION']._serialized_start=376
-  _globals['_FACTREJECTION']._serialized_end=480
-  _globals['_PUTFACTSRESPONSE']._serialized_start=482
-  _globals['_PUTFACTSRESPONSE']._serialized_end=566
-  _globals['_GETFACTSREQUEST']._serialized_start=569
-  _globals['_GETFACTSREQUEST']._serialized_end=758
-  _globals['_SUBJECTFACTS']._serialized_start=760
-  _globals['_SUBJECTFACTS']._serialized_end=856
-  _globals['_GETFACTSRESPONSE']._serialized_start=858
-  _globals['_GETFACTSRESPONSE']._serialized_end=942
-  _globals['_LISTFACTSREQUEST']._serialized_start=945
-  _globals['_LISTFACTSREQUEST']._serialized_end=1184
-  _globals['_KNOWNFACT']._serialized_start=1187
-  _globals['_KNOWNFACT']._serialized_end=1386
-  _globals['_LISTFACTSRESPONSE']._serialized_start=1388
-  _globals['_LISTFACTSRESPONSE']._serialized_end=1471
-  _globals['_FACTSERVICE']._serialized_start=1474
-  _globals['_FACTSERVICE']._serialized_end=1709
+  _globals['_PUTFACT']._serialized_start=168
+  _globals['_PUTFACT']._serialized_end=299
+  _globals['_PUTFACTSREQUEST']._serialized_start=301
+  _globals['_PUTFACTSREQUEST']._serialized_end=366
+  _globals['_FACTREJECTION']._serialized_start=368
+  _globals['_FACTREJECTION']._serialized_end=472
+  _globals['_PUTFACTSRESPONSE']._serialized_start=474
+  _globals['_PUTFACTSRESPONSE']._serialized_end=558
+  _globals['_GETFACTSREQUEST']._serialized_start=561
+  _globals['_GETFACTSREQUEST']._serialized_end=750
+  _globals['_SUBJECTFACTS']._serialized_start=752
+  _globals['_SUBJECTFACTS']._serialized_end=848
+  _globals['_GETFACTSRESPONSE']._serialized_start=850
+  _globals['_GETFACTSRESPONSE']._serialized_end=934
+  _globals['_LISTFACTSREQUEST']._serialized_start=937
+  _globals['_LISTFACTSREQUEST']._serialized_end=1176
+  _globals['_KNOWNFACT']._serialized_start=1179
+  _globals['_KNOWNFACT']._serialized_end=1378
+  _globals['_LISTFACTSRESPONSE']._serialized_start=1380
+  _globals['_LISTFACTSRESPONSE']._serialized_end=1463
+  _globals['_FACTSERVICE']._serialized_start=1466
+  _globals['_FACTSERVICE']._serialized_end=1701
 # @@protoc_insertion_point(module_scope)

@@ -9,7 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from trueline.v1 import error_reason_pb2 as _error_reason_pb2
-from trueline.v1 import rule_service_pb2 as _rule_service_pb2
+from trueline.v1 import fact_pb2 as _fact_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -36,7 +36,7 @@ class PutFact(_message.Message):
     name: _builtins.str
     """Name of the fact type."""
     @_builtins.property
-    def value(self) -> _rule_service_pb2.FactValue:
+    def value(self) -> _fact_pb2.FactValue:
         """The value, of the type that the fact type declares; unset = absent from then on."""
 
     @_builtins.property
@@ -48,7 +48,7 @@ class PutFact(_message.Message):
         *,
         subject_id: _builtins.str = ...,
         name: _builtins.str = ...,
-        value: _rule_service_pb2.FactValue | None = ...,
+        value: _fact_pb2.FactValue | None = ...,
         observed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["observed_at", b"observed_at", "value", b"value"]  # noqa: Y015
@@ -326,7 +326,7 @@ class KnownFact(_message.Message):
     name: _builtins.str
     """Name of the fact type."""
     @_builtins.property
-    def value(self) -> _rule_service_pb2.FactValue:
+    def value(self) -> _fact_pb2.FactValue:
         """The value; unset = said to be absent."""
 
     @_builtins.property
@@ -343,7 +343,7 @@ class KnownFact(_message.Message):
         subject: _builtins.str = ...,
         subject_id: _builtins.str = ...,
         name: _builtins.str = ...,
-        value: _rule_service_pb2.FactValue | None = ...,
+        value: _fact_pb2.FactValue | None = ...,
         observed_at: _timestamp_pb2.Timestamp | None = ...,
         recorded_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...

@@ -7,13 +7,13 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
-from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from trueline.v1 import decision_pb2 as _decision_pb2
+from trueline.v1 import fact_pb2 as _fact_pb2
 from trueline.v1 import metric_service_pb2 as _metric_service_pb2
 from trueline.v1 import operation_service_pb2 as _operation_service_pb2
-from trueline.v1 import simulation_pb2 as _simulation_pb2
+from trueline.v1 import rule_set_pb2 as _rule_set_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -24,686 +24,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _Decision:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _DecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decision.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    DECISION_UNSPECIFIED: _Decision.ValueType  # 0
-    """Never sent."""
-    DECISION_NONE: _Decision.ValueType  # 1
-    """No condition holds."""
-    DECISION_WARNING: _Decision.ValueType  # 2
-    """The condition of the warning holds, that of critical does not."""
-    DECISION_CRITICAL: _Decision.ValueType  # 3
-    """The condition of critical holds."""
-    DECISION_UNKNOWN: _Decision.ValueType  # 4
-    """A condition that could hold is not known not to: a fact that it reads is missing."""
-
-class Decision(_Decision, metaclass=_DecisionEnumTypeWrapper):
-    """Decision is what the conditions of a rule come to. How long they must hold is not in it."""
-
-DECISION_UNSPECIFIED: Decision.ValueType  # 0
-"""Never sent."""
-DECISION_NONE: Decision.ValueType  # 1
-"""No condition holds."""
-DECISION_WARNING: Decision.ValueType  # 2
-"""The condition of the warning holds, that of critical does not."""
-DECISION_CRITICAL: Decision.ValueType  # 3
-"""The condition of critical holds."""
-DECISION_UNKNOWN: Decision.ValueType  # 4
-"""A condition that could hold is not known not to: a fact that it reads is missing."""
-Global___Decision: _TypeAlias = Decision  # noqa: Y015
-
-class _Truth:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _TruthEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Truth.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    TRUTH_UNSPECIFIED: _Truth.ValueType  # 0
-    """Never sent."""
-    TRUTH_TRUE: _Truth.ValueType  # 1
-    """It holds."""
-    TRUTH_FALSE: _Truth.ValueType  # 2
-    """It does not hold."""
-    TRUTH_UNKNOWN: _Truth.ValueType  # 3
-    """A fact that decides it is missing, or it has no value, like a division by zero."""
-
-class Truth(_Truth, metaclass=_TruthEnumTypeWrapper):
-    """Truth is what a condition comes to."""
-
-TRUTH_UNSPECIFIED: Truth.ValueType  # 0
-"""Never sent."""
-TRUTH_TRUE: Truth.ValueType  # 1
-"""It holds."""
-TRUTH_FALSE: Truth.ValueType  # 2
-"""It does not hold."""
-TRUTH_UNKNOWN: Truth.ValueType  # 3
-"""A fact that decides it is missing, or it has no value, like a division by zero."""
-Global___Truth: _TypeAlias = Truth  # noqa: Y015
-
-class _Severity:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _SeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Severity.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    SEVERITY_UNSPECIFIED: _Severity.ValueType  # 0
-    """Never sent."""
-    SEVERITY_WARNING: _Severity.ValueType  # 1
-    """Something to look at."""
-    SEVERITY_CRITICAL: _Severity.ValueType  # 2
-    """Something to act on; wins over the warning."""
-
-class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper):
-    """Severity says how wrong something is."""
-
-SEVERITY_UNSPECIFIED: Severity.ValueType  # 0
-"""Never sent."""
-SEVERITY_WARNING: Severity.ValueType  # 1
-"""Something to look at."""
-SEVERITY_CRITICAL: Severity.ValueType  # 2
-"""Something to act on; wins over the warning."""
-Global___Severity: _TypeAlias = Severity  # noqa: Y015
-
-class _FactOrigin:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _FactOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactOrigin.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    FACT_ORIGIN_UNSPECIFIED: _FactOrigin.ValueType  # 0
-    """Never sent."""
-    FACT_ORIGIN_METRIC: _FactOrigin.ValueType  # 1
-    """The points of a metric."""
-    FACT_ORIGIN_KPI: _FactOrigin.ValueType  # 2
-    """The values of a KPI."""
-    FACT_ORIGIN_FACT: _FactOrigin.ValueType  # 3
-    """A fact that others put in."""
-
-class FactOrigin(_FactOrigin, metaclass=_FactOriginEnumTypeWrapper):
-    """FactOrigin says what the value of a fact comes from."""
-
-FACT_ORIGIN_UNSPECIFIED: FactOrigin.ValueType  # 0
-"""Never sent."""
-FACT_ORIGIN_METRIC: FactOrigin.ValueType  # 1
-"""The points of a metric."""
-FACT_ORIGIN_KPI: FactOrigin.ValueType  # 2
-"""The values of a KPI."""
-FACT_ORIGIN_FACT: FactOrigin.ValueType  # 3
-"""A fact that others put in."""
-Global___FactOrigin: _TypeAlias = FactOrigin  # noqa: Y015
-
-class _FactType:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _FactTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactType.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    FACT_TYPE_UNSPECIFIED: _FactType.ValueType  # 0
-    """Never sent."""
-    FACT_TYPE_NUMBER: _FactType.ValueType  # 1
-    """A 64-bit float."""
-    FACT_TYPE_DECIMAL: _FactType.ValueType  # 2
-    """An exact decimal."""
-    FACT_TYPE_TEXT: _FactType.ValueType  # 3
-    """A text."""
-    FACT_TYPE_BOOL: _FactType.ValueType  # 4
-    """True or false."""
-    FACT_TYPE_DATETIME: _FactType.ValueType  # 5
-    """An instant."""
-    FACT_TYPE_TEXTS: _FactType.ValueType  # 6
-    """A set of texts."""
-
-class FactType(_FactType, metaclass=_FactTypeEnumTypeWrapper):
-    """FactType is the type of a fact."""
-
-FACT_TYPE_UNSPECIFIED: FactType.ValueType  # 0
-"""Never sent."""
-FACT_TYPE_NUMBER: FactType.ValueType  # 1
-"""A 64-bit float."""
-FACT_TYPE_DECIMAL: FactType.ValueType  # 2
-"""An exact decimal."""
-FACT_TYPE_TEXT: FactType.ValueType  # 3
-"""A text."""
-FACT_TYPE_BOOL: FactType.ValueType  # 4
-"""True or false."""
-FACT_TYPE_DATETIME: FactType.ValueType  # 5
-"""An instant."""
-FACT_TYPE_TEXTS: FactType.ValueType  # 6
-"""A set of texts."""
-Global___FactType: _TypeAlias = FactType  # noqa: Y015
-
-class _FindingKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _FindingKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FindingKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    FINDING_KIND_UNSPECIFIED: _FindingKind.ValueType  # 0
-    """Never sent."""
-    FINDING_KIND_AND: _FindingKind.ValueType  # 1
-    """All of its parts must hold."""
-    FINDING_KIND_OR: _FindingKind.ValueType  # 2
-    """One of its parts must hold."""
-    FINDING_KIND_NOT: _FindingKind.ValueType  # 3
-    """Its part must not hold."""
-    FINDING_KIND_CONDITION: _FindingKind.ValueType  # 4
-    """A single condition, without parts."""
-
-class FindingKind(_FindingKind, metaclass=_FindingKindEnumTypeWrapper):
-    """FindingKind says what a part of a condition is."""
-
-FINDING_KIND_UNSPECIFIED: FindingKind.ValueType  # 0
-"""Never sent."""
-FINDING_KIND_AND: FindingKind.ValueType  # 1
-"""All of its parts must hold."""
-FINDING_KIND_OR: FindingKind.ValueType  # 2
-"""One of its parts must hold."""
-FINDING_KIND_NOT: FindingKind.ValueType  # 3
-"""Its part must not hold."""
-FINDING_KIND_CONDITION: FindingKind.ValueType  # 4
-"""A single condition, without parts."""
-Global___FindingKind: _TypeAlias = FindingKind  # noqa: Y015
-
-class _TestOutcome:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _TestOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TestOutcome.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    TEST_OUTCOME_UNSPECIFIED: _TestOutcome.ValueType  # 0
-    """Never sent."""
-    TEST_OUTCOME_PASS: _TestOutcome.ValueType  # 1
-    """It decided as expected."""
-    TEST_OUTCOME_FAIL: _TestOutcome.ValueType  # 2
-    """It decided otherwise."""
-    TEST_OUTCOME_ERROR: _TestOutcome.ValueType  # 3
-    """It could not decide."""
-    TEST_OUTCOME_SKIP: _TestOutcome.ValueType  # 4
-    """It says that it is not to be run."""
-
-class TestOutcome(_TestOutcome, metaclass=_TestOutcomeEnumTypeWrapper):
-    """TestOutcome is what became of a case."""
-
-TEST_OUTCOME_UNSPECIFIED: TestOutcome.ValueType  # 0
-"""Never sent."""
-TEST_OUTCOME_PASS: TestOutcome.ValueType  # 1
-"""It decided as expected."""
-TEST_OUTCOME_FAIL: TestOutcome.ValueType  # 2
-"""It decided otherwise."""
-TEST_OUTCOME_ERROR: TestOutcome.ValueType  # 3
-"""It could not decide."""
-TEST_OUTCOME_SKIP: TestOutcome.ValueType  # 4
-"""It says that it is not to be run."""
-Global___TestOutcome: _TypeAlias = TestOutcome  # noqa: Y015
-
-class _RuleStage:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _RuleStageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RuleStage.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    RULE_STAGE_UNSPECIFIED: _RuleStage.ValueType  # 0
-    """In requests: the active one."""
-    RULE_STAGE_ACTIVE: _RuleStage.ValueType  # 1
-    """In force: it makes the metrics, KPIs, decisions and alerts."""
-    RULE_STAGE_SHADOW: _RuleStage.ValueType  # 2
-    """Evaluated live beside the active one, with no effect; where its rules decide otherwise is logged."""
-
-class RuleStage(_RuleStage, metaclass=_RuleStageEnumTypeWrapper):
-    """RuleStage says what a rule set does for a tenant."""
-
-RULE_STAGE_UNSPECIFIED: RuleStage.ValueType  # 0
-"""In requests: the active one."""
-RULE_STAGE_ACTIVE: RuleStage.ValueType  # 1
-"""In force: it makes the metrics, KPIs, decisions and alerts."""
-RULE_STAGE_SHADOW: RuleStage.ValueType  # 2
-"""Evaluated live beside the active one, with no effect; where its rules decide otherwise is logged."""
-Global___RuleStage: _TypeAlias = RuleStage  # noqa: Y015
-
-class _RuleLayer:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _RuleLayerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RuleLayer.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    RULE_LAYER_UNSPECIFIED: _RuleLayer.ValueType  # 0
-    """Never sent."""
-    RULE_LAYER_PACK: _RuleLayer.ValueType  # 1
-    """The default pack that comes with Trueline."""
-    RULE_LAYER_OPERATOR: _RuleLayer.ValueType  # 2
-    """The files of the server's operator, for all tenants."""
-    RULE_LAYER_TENANT: _RuleLayer.ValueType  # 3
-    """Files that the tenant activated."""
-
-class RuleLayer(_RuleLayer, metaclass=_RuleLayerEnumTypeWrapper):
-    """RuleLayer says whose file a document stands in. A document overrides those of its kind and name in the layers below."""
-
-RULE_LAYER_UNSPECIFIED: RuleLayer.ValueType  # 0
-"""Never sent."""
-RULE_LAYER_PACK: RuleLayer.ValueType  # 1
-"""The default pack that comes with Trueline."""
-RULE_LAYER_OPERATOR: RuleLayer.ValueType  # 2
-"""The files of the server's operator, for all tenants."""
-RULE_LAYER_TENANT: RuleLayer.ValueType  # 3
-"""Files that the tenant activated."""
-Global___RuleLayer: _TypeAlias = RuleLayer  # noqa: Y015
-
-class _RuleChangeKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _RuleChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RuleChangeKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    RULE_CHANGE_KIND_UNSPECIFIED: _RuleChangeKind.ValueType  # 0
-    """Never sent."""
-    RULE_CHANGE_KIND_ACTIVATED: _RuleChangeKind.ValueType  # 1
-    """A rule set became the active one (ActivateRules)."""
-    RULE_CHANGE_KIND_ROLLED_BACK: _RuleChangeKind.ValueType  # 2
-    """A former rule set became the active one again (RollbackRules)."""
-    RULE_CHANGE_KIND_SHADOWED: _RuleChangeKind.ValueType  # 3
-    """A rule set went into the shadow (ActivateRules)."""
-    RULE_CHANGE_KIND_SHADOW_ENDED: _RuleChangeKind.ValueType  # 4
-    """The shadow ended (EndShadow, or its rule set became the active one)."""
-    RULE_CHANGE_KIND_LOADED: _RuleChangeKind.ValueType  # 5
-    """The operator's files changed, and with them the active rule set."""
-    RULE_CHANGE_KIND_LOAD_FAILED: _RuleChangeKind.ValueType  # 6
-    """Changed files do not load. The active rule set stays as it is; `problems` says what is wrong."""
-    RULE_CHANGE_KIND_LOAD_MENDED: _RuleChangeKind.ValueType  # 7
-    """The files load again."""
-
-class RuleChangeKind(_RuleChangeKind, metaclass=_RuleChangeKindEnumTypeWrapper):
-    """RuleChangeKind says what happened to the rules of a tenant."""
-
-RULE_CHANGE_KIND_UNSPECIFIED: RuleChangeKind.ValueType  # 0
-"""Never sent."""
-RULE_CHANGE_KIND_ACTIVATED: RuleChangeKind.ValueType  # 1
-"""A rule set became the active one (ActivateRules)."""
-RULE_CHANGE_KIND_ROLLED_BACK: RuleChangeKind.ValueType  # 2
-"""A former rule set became the active one again (RollbackRules)."""
-RULE_CHANGE_KIND_SHADOWED: RuleChangeKind.ValueType  # 3
-"""A rule set went into the shadow (ActivateRules)."""
-RULE_CHANGE_KIND_SHADOW_ENDED: RuleChangeKind.ValueType  # 4
-"""The shadow ended (EndShadow, or its rule set became the active one)."""
-RULE_CHANGE_KIND_LOADED: RuleChangeKind.ValueType  # 5
-"""The operator's files changed, and with them the active rule set."""
-RULE_CHANGE_KIND_LOAD_FAILED: RuleChangeKind.ValueType  # 6
-"""Changed files do not load. The active rule set stays as it is; `problems` says what is wrong."""
-RULE_CHANGE_KIND_LOAD_MENDED: RuleChangeKind.ValueType  # 7
-"""The files load again."""
-Global___RuleChangeKind: _TypeAlias = RuleChangeKind  # noqa: Y015
-
-class _DecisionKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _DecisionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DecisionKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    DECISION_KIND_UNSPECIFIED: _DecisionKind.ValueType  # 0
-    """In requests: of any kind."""
-    DECISION_KIND_TRANSITION: _DecisionKind.ValueType  # 1
-    """An alert's state changed."""
-    DECISION_KIND_REQUEST: _DecisionKind.ValueType  # 2
-    """Somebody asked (EvaluateRule)."""
-    DECISION_KIND_SHADOW: _DecisionKind.ValueType  # 3
-    """The shadow decided otherwise than the active rule set."""
-    DECISION_KIND_CORRECTION: _DecisionKind.ValueType  # 4
-    """Late events changed what was judged, so that it should have been judged otherwise."""
-
-class DecisionKind(_DecisionKind, metaclass=_DecisionKindEnumTypeWrapper):
-    """DecisionKind says why a decision is in the log."""
-
-DECISION_KIND_UNSPECIFIED: DecisionKind.ValueType  # 0
-"""In requests: of any kind."""
-DECISION_KIND_TRANSITION: DecisionKind.ValueType  # 1
-"""An alert's state changed."""
-DECISION_KIND_REQUEST: DecisionKind.ValueType  # 2
-"""Somebody asked (EvaluateRule)."""
-DECISION_KIND_SHADOW: DecisionKind.ValueType  # 3
-"""The shadow decided otherwise than the active rule set."""
-DECISION_KIND_CORRECTION: DecisionKind.ValueType  # 4
-"""Late events changed what was judged, so that it should have been judged otherwise."""
-Global___DecisionKind: _TypeAlias = DecisionKind  # noqa: Y015
-
-class _DocumentChangeKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _DocumentChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DocumentChangeKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    DOCUMENT_CHANGE_KIND_UNSPECIFIED: _DocumentChangeKind.ValueType  # 0
-    """Not set."""
-    DOCUMENT_CHANGE_KIND_ADDED: _DocumentChangeKind.ValueType  # 1
-    """It is there only after the change."""
-    DOCUMENT_CHANGE_KIND_REMOVED: _DocumentChangeKind.ValueType  # 2
-    """It was there only before the change."""
-    DOCUMENT_CHANGE_KIND_CHANGED: _DocumentChangeKind.ValueType  # 3
-    """It says something else."""
-
-class DocumentChangeKind(_DocumentChangeKind, metaclass=_DocumentChangeKindEnumTypeWrapper):
-    """DocumentChangeKind says what became of a document."""
-
-DOCUMENT_CHANGE_KIND_UNSPECIFIED: DocumentChangeKind.ValueType  # 0
-"""Not set."""
-DOCUMENT_CHANGE_KIND_ADDED: DocumentChangeKind.ValueType  # 1
-"""It is there only after the change."""
-DOCUMENT_CHANGE_KIND_REMOVED: DocumentChangeKind.ValueType  # 2
-"""It was there only before the change."""
-DOCUMENT_CHANGE_KIND_CHANGED: DocumentChangeKind.ValueType  # 3
-"""It says something else."""
-Global___DocumentChangeKind: _TypeAlias = DocumentChangeKind  # noqa: Y015
-
-class _FiringChangeKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _FiringChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FiringChangeKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    FIRING_CHANGE_KIND_UNSPECIFIED: _FiringChangeKind.ValueType  # 0
-    """Never sent."""
-    FIRING_CHANGE_KIND_ADDED: _FiringChangeKind.ValueType  # 1
-    """Only the rules fire."""
-    FIRING_CHANGE_KIND_REMOVED: _FiringChangeKind.ValueType  # 2
-    """Only the baseline fires."""
-    FIRING_CHANGE_KIND_CHANGED: _FiringChangeKind.ValueType  # 3
-    """Both fire, but not from and to the same evaluations, or not as badly."""
-
-class FiringChangeKind(_FiringChangeKind, metaclass=_FiringChangeKindEnumTypeWrapper):
-    """FiringChangeKind says what became of a firing."""
-
-FIRING_CHANGE_KIND_UNSPECIFIED: FiringChangeKind.ValueType  # 0
-"""Never sent."""
-FIRING_CHANGE_KIND_ADDED: FiringChangeKind.ValueType  # 1
-"""Only the rules fire."""
-FIRING_CHANGE_KIND_REMOVED: FiringChangeKind.ValueType  # 2
-"""Only the baseline fires."""
-FIRING_CHANGE_KIND_CHANGED: FiringChangeKind.ValueType  # 3
-"""Both fire, but not from and to the same evaluations, or not as badly."""
-Global___FiringChangeKind: _TypeAlias = FiringChangeKind  # noqa: Y015
-
-@_typing.final
-class TextSet(_message.Message):
-    """TextSet is a set of texts."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TEXTS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The texts; doubles count once."""
-
-    def __init__(
-        self,
-        *,
-        texts: _abc.Iterable[_builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["texts", b"texts"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___TextSet: _TypeAlias = TextSet  # noqa: Y015
-
-@_typing.final
-class FactValue(_message.Message):
-    """FactValue is the value of a fact."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NUMBER_VALUE_FIELD_NUMBER: _builtins.int
-    TEXT_VALUE_FIELD_NUMBER: _builtins.int
-    BOOL_VALUE_FIELD_NUMBER: _builtins.int
-    TIMESTAMP_VALUE_FIELD_NUMBER: _builtins.int
-    TEXTS_VALUE_FIELD_NUMBER: _builtins.int
-    DECIMAL_VALUE_FIELD_NUMBER: _builtins.int
-    DURATION_VALUE_FIELD_NUMBER: _builtins.int
-    number_value: _builtins.float
-    """A number; NaN and infinity count as missing. A decimal fact takes it too, as it is written shortest."""
-    text_value: _builtins.str
-    """A text."""
-    bool_value: _builtins.bool
-    """True or false."""
-    decimal_value: _builtins.str
-    """An exact decimal in digits, e.g. "12.50"."""
-    @_builtins.property
-    def timestamp_value(self) -> _timestamp_pb2.Timestamp:
-        """An instant, to the microsecond."""
-
-    @_builtins.property
-    def texts_value(self) -> Global___TextSet:
-        """A set of texts."""
-
-    @_builtins.property
-    def duration_value(self) -> _duration_pb2.Duration:
-        """The time between two instants. Only told, of operands; no fact is of this type."""
-
-    def __init__(
-        self,
-        *,
-        number_value: _builtins.float = ...,
-        text_value: _builtins.str = ...,
-        bool_value: _builtins.bool = ...,
-        timestamp_value: _timestamp_pb2.Timestamp | None = ...,
-        texts_value: Global___TextSet | None = ...,
-        decimal_value: _builtins.str = ...,
-        duration_value: _duration_pb2.Duration | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bool_value", b"bool_value", "decimal_value", b"decimal_value", "duration_value", b"duration_value", "kind", b"kind", "number_value", b"number_value", "text_value", b"text_value", "texts_value", b"texts_value", "timestamp_value", b"timestamp_value"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bool_value", b"bool_value", "decimal_value", b"decimal_value", "duration_value", b"duration_value", "kind", b"kind", "number_value", b"number_value", "text_value", b"text_value", "texts_value", b"texts_value", "timestamp_value", b"timestamp_value"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["number_value", "text_value", "bool_value", "timestamp_value", "texts_value", "decimal_value", "duration_value"]  # noqa: Y015
-    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
-
-Global___FactValue: _TypeAlias = FactValue  # noqa: Y015
-
-@_typing.final
-class RuleFact(_message.Message):
-    """RuleFact is a name in the conditions of a rule, and where its value comes from."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NAME_FIELD_NUMBER: _builtins.int
-    TYPE_FIELD_NUMBER: _builtins.int
-    UNIT_FIELD_NUMBER: _builtins.int
-    NULLABLE_FIELD_NUMBER: _builtins.int
-    ORIGIN_FIELD_NUMBER: _builtins.int
-    SOURCE_FIELD_NUMBER: _builtins.int
-    AGGREGATE_FIELD_NUMBER: _builtins.int
-    OVER_FIELD_NUMBER: _builtins.int
-    OFFSET_FIELD_NUMBER: _builtins.int
-    JOINED_FIELD_NUMBER: _builtins.int
-    BY_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
-    """The name."""
-    type: Global___FactType.ValueType
-    """Its type."""
-    unit: _builtins.str
-    """Unit of a number, where a fact type tells it."""
-    nullable: _builtins.bool
-    """Whether it may be missing by its declaration."""
-    origin: Global___FactOrigin.ValueType
-    """What it comes from."""
-    source: _builtins.str
-    """Name of the metric, KPI or fact type."""
-    aggregate: _builtins.str
-    """What is taken of its values: "last", "avg", "max", "min", "sum", "count", "rate", "increase" or "absent"."""
-    joined: _builtins.bool
-    """Whether label sets are joined, keeping the labels `by`; else each stands for itself."""
-    @_builtins.property
-    def over(self) -> _duration_pb2.Duration:
-        """Length of the window of values; absent = the last value only."""
-
-    @_builtins.property
-    def offset(self) -> _duration_pb2.Duration:
-        """How far before the instant; absent = at it."""
-
-    @_builtins.property
-    def by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Labels kept where label sets are joined."""
-
-    def __init__(
-        self,
-        *,
-        name: _builtins.str = ...,
-        type: Global___FactType.ValueType = ...,
-        unit: _builtins.str = ...,
-        nullable: _builtins.bool = ...,
-        origin: Global___FactOrigin.ValueType = ...,
-        source: _builtins.str = ...,
-        aggregate: _builtins.str = ...,
-        over: _duration_pb2.Duration | None = ...,
-        offset: _duration_pb2.Duration | None = ...,
-        joined: _builtins.bool = ...,
-        by: _abc.Iterable[_builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["offset", b"offset", "over", b"over"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate", b"aggregate", "by", b"by", "joined", b"joined", "name", b"name", "nullable", b"nullable", "offset", b"offset", "origin", b"origin", "over", b"over", "source", b"source", "type", b"type", "unit", b"unit"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleFact: _TypeAlias = RuleFact  # noqa: Y015
-
-@_typing.final
-class AlertRule(_message.Message):
-    """AlertRule is an alert rule in force."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    @_typing.final
-    class LabelsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    @_typing.final
-    class LabelFactsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    NAME_FIELD_NUMBER: _builtins.int
-    DESCRIPTION_FIELD_NUMBER: _builtins.int
-    OWNER_FIELD_NUMBER: _builtins.int
-    RUNBOOK_FIELD_NUMBER: _builtins.int
-    SUMMARY_FIELD_NUMBER: _builtins.int
-    FACTS_FIELD_NUMBER: _builtins.int
-    WARNING_FIELD_NUMBER: _builtins.int
-    CRITICAL_FIELD_NUMBER: _builtins.int
-    FOR_DURATION_FIELD_NUMBER: _builtins.int
-    KEEP_FIRING_FOR_FIELD_NUMBER: _builtins.int
-    ON_MISSING_FIELD_NUMBER: _builtins.int
-    ON_NO_DATA_FIELD_NUMBER: _builtins.int
-    ON_ERROR_FIELD_NUMBER: _builtins.int
-    LABELS_FIELD_NUMBER: _builtins.int
-    LIMIT_FIELD_NUMBER: _builtins.int
-    LABEL_FACTS_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
-    """Its name."""
-    description: _builtins.str
-    """What it means, for people."""
-    owner: _builtins.str
-    """Who answers for it."""
-    runbook: _builtins.str
-    """Where it says what to do."""
-    summary: _builtins.str
-    """What people read when it fires."""
-    warning: _builtins.str
-    """Condition of the warning; empty = there is none."""
-    critical: _builtins.str
-    """Condition of critical; empty = there is none."""
-    on_missing: _builtins.str
-    """What an unknown condition counts as: "no_data" (on_no_data decides), "false" or "true"."""
-    on_no_data: _builtins.str
-    """What missing data does: "no_data", "ok", "keep" or "alerting"."""
-    on_error: _builtins.str
-    """What a failed evaluation does: "error", "ok", "keep" or "alerting"."""
-    limit: _builtins.int
-    """Most alerts at once."""
-    @_builtins.property
-    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleFact]:
-        """What its conditions read, by name."""
-
-    @_builtins.property
-    def for_duration(self) -> _duration_pb2.Duration:
-        """How long a condition must hold before the alert fires."""
-
-    @_builtins.property
-    def keep_firing_for(self) -> _duration_pb2.Duration:
-        """How long the alert fires on after the condition ended."""
-
-    @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Labels that its alerts have beside those of their facts."""
-
-    @_builtins.property
-    def label_facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Labels whose value is the text of a fact: label -> name of the fact in `facts`. They are as they were when the alert
-        opened or changed last, and no part of what identifies it.
-        """
-
-    def __init__(
-        self,
-        *,
-        name: _builtins.str = ...,
-        description: _builtins.str = ...,
-        owner: _builtins.str = ...,
-        runbook: _builtins.str = ...,
-        summary: _builtins.str = ...,
-        facts: _abc.Iterable[Global___RuleFact] | None = ...,
-        warning: _builtins.str = ...,
-        critical: _builtins.str = ...,
-        for_duration: _duration_pb2.Duration | None = ...,
-        keep_firing_for: _duration_pb2.Duration | None = ...,
-        on_missing: _builtins.str = ...,
-        on_no_data: _builtins.str = ...,
-        on_error: _builtins.str = ...,
-        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-        limit: _builtins.int = ...,
-        label_facts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["for_duration", b"for_duration", "keep_firing_for", b"keep_firing_for"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical", b"critical", "description", b"description", "facts", b"facts", "for_duration", b"for_duration", "keep_firing_for", b"keep_firing_for", "label_facts", b"label_facts", "labels", b"labels", "limit", b"limit", "name", b"name", "on_error", b"on_error", "on_missing", b"on_missing", "on_no_data", b"on_no_data", "owner", b"owner", "runbook", b"runbook", "summary", b"summary", "warning", b"warning"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___AlertRule: _TypeAlias = AlertRule  # noqa: Y015
 
 @_typing.final
 class ListAlertRulesRequest(_message.Message):
@@ -745,13 +65,13 @@ class ListAlertRulesResponse(_message.Message):
     rule_revision: _builtins.str
     """Revision of the rule set in force."""
     @_builtins.property
-    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlertRule]:
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.AlertRule]:
         """The rules."""
 
     def __init__(
         self,
         *,
-        rules: _abc.Iterable[Global___AlertRule] | None = ...,
+        rules: _abc.Iterable[_rule_set_pb2.AlertRule] | None = ...,
         next_page_token: _builtins.str = ...,
         rule_revision: _builtins.str = ...,
     ) -> None: ...
@@ -764,128 +84,6 @@ class ListAlertRulesResponse(_message.Message):
 Global___ListAlertRulesResponse: _TypeAlias = ListAlertRulesResponse  # noqa: Y015
 
 @_typing.final
-class RuleFile(_message.Message):
-    """RuleFile is the text of a rule file."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NAME_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
-    """What the file is called in the answer; no two of a call alike. Nothing is read by it."""
-    text: _builtins.str
-    """Documents of YAML."""
-    def __init__(
-        self,
-        *,
-        name: _builtins.str = ...,
-        text: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "text", b"text"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleFile: _TypeAlias = RuleFile  # noqa: Y015
-
-@_typing.final
-class RulePlace(_message.Message):
-    """RulePlace is where something stands in rule files."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FILE_FIELD_NUMBER: _builtins.int
-    LINE_FIELD_NUMBER: _builtins.int
-    COLUMN_FIELD_NUMBER: _builtins.int
-    file: _builtins.str
-    """Name of the file; those of the default pack begin with "trueline_rules/packs/"."""
-    line: _builtins.int
-    """The line, from 1; 0 = the file as a whole."""
-    column: _builtins.int
-    """The column, from 1; 0 = the file as a whole."""
-    def __init__(
-        self,
-        *,
-        file: _builtins.str = ...,
-        line: _builtins.int = ...,
-        column: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "file", b"file", "line", b"line"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RulePlace: _TypeAlias = RulePlace  # noqa: Y015
-
-@_typing.final
-class RuleProblem(_message.Message):
-    """RuleProblem is something wrong in a rule file."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    PLACE_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
-    message: _builtins.str
-    """What, and the way out."""
-    @_builtins.property
-    def place(self) -> Global___RulePlace:
-        """Where."""
-
-    def __init__(
-        self,
-        *,
-        place: Global___RulePlace | None = ...,
-        message: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "place", b"place"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleProblem: _TypeAlias = RuleProblem  # noqa: Y015
-
-@_typing.final
-class RuleWarning(_message.Message):
-    """RuleWarning is something in rules that load that is most likely a mistake."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    CHECK_FIELD_NUMBER: _builtins.int
-    DOCUMENT_FIELD_NUMBER: _builtins.int
-    PLACE_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
-    check: _builtins.str
-    """The check that found it, e.g. "never true", "hidden warning", "gap", "turned sign", "shadowed", "overlap", "units",
-    "not in SQL", "unused".
-    """
-    document: _builtins.str
-    """The document, e.g. "AlertRule churn_rate_high"."""
-    message: _builtins.str
-    """What, and the way out."""
-    @_builtins.property
-    def place(self) -> Global___RulePlace:
-        """Where: of the words at fault, if the file tells it so exactly."""
-
-    def __init__(
-        self,
-        *,
-        check: _builtins.str = ...,
-        document: _builtins.str = ...,
-        place: Global___RulePlace | None = ...,
-        message: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "document", b"document", "message", b"message", "place", b"place"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleWarning: _TypeAlias = RuleWarning  # noqa: Y015
-
-@_typing.final
 class CheckRulesRequest(_message.Message):
     """CheckRulesRequest gives rule files."""
 
@@ -896,13 +94,13 @@ class CheckRulesRequest(_message.Message):
     mapping: _builtins.str
     """Name of the event mapping in force; empty = the one loaded last."""
     @_builtins.property
-    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleFile]:
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleFile]:
         """The files, in the order in which they are loaded; none = the default pack alone."""
 
     def __init__(
         self,
         *,
-        files: _abc.Iterable[Global___RuleFile] | None = ...,
+        files: _abc.Iterable[_rule_set_pb2.RuleFile] | None = ...,
         mapping: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -952,11 +150,11 @@ class CheckRulesResponse(_message.Message):
     analysed: _builtins.bool
     """Whether mistakes were looked for: not in files that do not load, nor in more than 5,000 alert rules."""
     @_builtins.property
-    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleProblem]:
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleProblem]:
         """Everything that keeps the files from loading, at most 200; empty = they load."""
 
     @_builtins.property
-    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleWarning]:
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleWarning]:
         """What is most likely a mistake, at most 200; told only of files that load."""
 
     @_builtins.property
@@ -966,8 +164,8 @@ class CheckRulesResponse(_message.Message):
     def __init__(
         self,
         *,
-        problems: _abc.Iterable[Global___RuleProblem] | None = ...,
-        warnings: _abc.Iterable[Global___RuleWarning] | None = ...,
+        problems: _abc.Iterable[_rule_set_pb2.RuleProblem] | None = ...,
+        warnings: _abc.Iterable[_rule_set_pb2.RuleWarning] | None = ...,
         documents: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         rule_revision: _builtins.str = ...,
         total_warnings: _builtins.int = ...,
@@ -992,13 +190,13 @@ class TestRulesRequest(_message.Message):
     mapping: _builtins.str
     """Name of the event mapping in force; empty = the one loaded last."""
     @_builtins.property
-    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleFile]:
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleFile]:
         """The files, in the order in which they are loaded; none = the default pack alone."""
 
     def __init__(
         self,
         *,
-        files: _abc.Iterable[Global___RuleFile] | None = ...,
+        files: _abc.Iterable[_rule_set_pb2.RuleFile] | None = ...,
         mapping: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -1008,122 +206,6 @@ class TestRulesRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TestRulesRequest: _TypeAlias = TestRulesRequest  # noqa: Y015
-
-@_typing.final
-class TestResult(_message.Message):
-    """TestResult is what became of one case."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TEST_FIELD_NUMBER: _builtins.int
-    RULE_FIELD_NUMBER: _builtins.int
-    CASE_NAME_FIELD_NUMBER: _builtins.int
-    OUTCOME_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
-    test: _builtins.str
-    """Name of the RuleTest."""
-    rule: _builtins.str
-    """The rule it is about."""
-    case_name: _builtins.str
-    """The case."""
-    outcome: Global___TestOutcome.ValueType
-    """What became of it."""
-    message: _builtins.str
-    """Why it did not pass; empty if it did."""
-    def __init__(
-        self,
-        *,
-        test: _builtins.str = ...,
-        rule: _builtins.str = ...,
-        case_name: _builtins.str = ...,
-        outcome: Global___TestOutcome.ValueType = ...,
-        message: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_name", b"case_name", "message", b"message", "outcome", b"outcome", "rule", b"rule", "test", b"test"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___TestResult: _TypeAlias = TestResult  # noqa: Y015
-
-@_typing.final
-class ConditionCoverage(_message.Message):
-    """ConditionCoverage says what tests showed of a place where a condition goes one of two ways: a single condition, an
-    arm of `c ? a : b`, a side of `a ?? b`. Within an arm counts what was seen while it was taken.
-    """
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SEVERITY_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
-    SEEN_TRUE_FIELD_NUMBER: _builtins.int
-    SEEN_FALSE_FIELD_NUMBER: _builtins.int
-    severity: Global___Severity.ValueType
-    """The severity that it is a part of."""
-    text: _builtins.str
-    """As it is written."""
-    seen_true: _builtins.bool
-    """Whether some case made a single condition true, took `a` of `c ? a : b`, had a value for `a` of `a ?? b`."""
-    seen_false: _builtins.bool
-    """Whether some case made it false, or took `b`."""
-    def __init__(
-        self,
-        *,
-        severity: Global___Severity.ValueType = ...,
-        text: _builtins.str = ...,
-        seen_true: _builtins.bool = ...,
-        seen_false: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["seen_false", b"seen_false", "seen_true", b"seen_true", "severity", b"severity", "text", b"text"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ConditionCoverage: _TypeAlias = ConditionCoverage  # noqa: Y015
-
-@_typing.final
-class RuleCoverage(_message.Message):
-    """RuleCoverage says what tests showed of a rule."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RULE_FIELD_NUMBER: _builtins.int
-    FIRES_FIELD_NUMBER: _builtins.int
-    RESTS_FIELD_NUMBER: _builtins.int
-    CONDITIONS_FIELD_NUMBER: _builtins.int
-    GAPS_FIELD_NUMBER: _builtins.int
-    rule: _builtins.str
-    """The rule."""
-    fires: _builtins.bool
-    """Whether it fired in some case."""
-    rests: _builtins.bool
-    """Whether it did not fire in some case."""
-    @_builtins.property
-    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionCoverage]:
-        """Its single conditions."""
-
-    @_builtins.property
-    def gaps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What no case showed, in words; empty if all was shown."""
-
-    def __init__(
-        self,
-        *,
-        rule: _builtins.str = ...,
-        fires: _builtins.bool = ...,
-        rests: _builtins.bool = ...,
-        conditions: _abc.Iterable[Global___ConditionCoverage] | None = ...,
-        gaps: _abc.Iterable[_builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "fires", b"fires", "gaps", b"gaps", "rests", b"rests", "rule", b"rule"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleCoverage: _TypeAlias = RuleCoverage  # noqa: Y015
 
 @_typing.final
 class TestRulesResponse(_message.Message):
@@ -1150,24 +232,24 @@ class TestRulesResponse(_message.Message):
     total_rules: _builtins.int
     """How many rules there are."""
     @_builtins.property
-    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleProblem]:
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleProblem]:
         """Everything that keeps the files from loading; if there is any, no test was run."""
 
     @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___TestResult]:
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.TestResult]:
         """The cases, in the order in which they are loaded. What is beyond 3 MiB is left out, those that passed first."""
 
     @_builtins.property
-    def coverage(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleCoverage]:
+    def coverage(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleCoverage]:
         """What they showed of each rule. What does not fit beside the results is left out, rules without gaps first."""
 
     def __init__(
         self,
         *,
-        problems: _abc.Iterable[Global___RuleProblem] | None = ...,
+        problems: _abc.Iterable[_rule_set_pb2.RuleProblem] | None = ...,
         passed: _builtins.bool = ...,
-        results: _abc.Iterable[Global___TestResult] | None = ...,
-        coverage: _abc.Iterable[Global___RuleCoverage] | None = ...,
+        results: _abc.Iterable[_rule_set_pb2.TestResult] | None = ...,
+        coverage: _abc.Iterable[_rule_set_pb2.RuleCoverage] | None = ...,
         branch_share: _builtins.float = ...,
         rule_revision: _builtins.str = ...,
         total_results: _builtins.int = ...,
@@ -1195,12 +277,12 @@ class EvaluateRuleRequest(_message.Message):
         VALUE_FIELD_NUMBER: _builtins.int
         key: _builtins.str
         @_builtins.property
-        def value(self) -> Global___FactValue: ...
+        def value(self) -> _fact_pb2.FactValue: ...
         def __init__(
             self,
             *,
             key: _builtins.str = ...,
-            value: Global___FactValue | None = ...,
+            value: _fact_pb2.FactValue | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -1217,7 +299,7 @@ class EvaluateRuleRequest(_message.Message):
     row_limit: _builtins.int
     """At most this many rows, the worst first; 0 = 100, more than 1000 = 1000."""
     @_builtins.property
-    def values(self) -> _containers.MessageMap[_builtins.str, Global___FactValue]:
+    def values(self) -> _containers.MessageMap[_builtins.str, _fact_pb2.FactValue]:
         """Fact -> value; one that is unset is missing and not read live. A value given is that of every row."""
 
     @_builtins.property
@@ -1230,7 +312,7 @@ class EvaluateRuleRequest(_message.Message):
         self,
         *,
         rule: _builtins.str = ...,
-        values: _abc.Mapping[_builtins.str, Global___FactValue] | None = ...,
+        values: _abc.Mapping[_builtins.str, _fact_pb2.FactValue] | None = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         row_limit: _builtins.int = ...,
     ) -> None: ...
@@ -1241,289 +323,6 @@ class EvaluateRuleRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EvaluateRuleRequest: _TypeAlias = EvaluateRuleRequest  # noqa: Y015
-
-@_typing.final
-class FindingOperand(_message.Message):
-    """FindingOperand is what a condition looked at."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TEXT_FIELD_NUMBER: _builtins.int
-    VALUE_FIELD_NUMBER: _builtins.int
-    SHOWN_FIELD_NUMBER: _builtins.int
-    text: _builtins.str
-    """A part of the condition's text."""
-    shown: _builtins.str
-    """The value as the language writes it."""
-    @_builtins.property
-    def value(self) -> Global___FactValue:
-        """Its value; unset = missing."""
-
-    def __init__(
-        self,
-        *,
-        text: _builtins.str = ...,
-        value: Global___FactValue | None = ...,
-        shown: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["shown", b"shown", "text", b"text", "value", b"value"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FindingOperand: _TypeAlias = FindingOperand  # noqa: Y015
-
-@_typing.final
-class ConditionFinding(_message.Message):
-    """ConditionFinding is what was found of a condition and of those within it, as a tree."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TEXT_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    TRUTH_FIELD_NUMBER: _builtins.int
-    OPERANDS_FIELD_NUMBER: _builtins.int
-    MISSING_FIELD_NUMBER: _builtins.int
-    PARTS_FIELD_NUMBER: _builtins.int
-    text: _builtins.str
-    """The condition's text."""
-    kind: Global___FindingKind.ValueType
-    """What it is."""
-    truth: Global___Truth.ValueType
-    """What it comes to."""
-    @_builtins.property
-    def operands(self) -> _containers.RepeatedCompositeFieldContainer[Global___FindingOperand]:
-        """What a single condition looked at."""
-
-    @_builtins.property
-    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Facts within it that are missing."""
-
-    @_builtins.property
-    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionFinding]:
-        """The conditions within it."""
-
-    def __init__(
-        self,
-        *,
-        text: _builtins.str = ...,
-        kind: Global___FindingKind.ValueType = ...,
-        truth: Global___Truth.ValueType = ...,
-        operands: _abc.Iterable[Global___FindingOperand] | None = ...,
-        missing: _abc.Iterable[_builtins.str] | None = ...,
-        parts: _abc.Iterable[Global___ConditionFinding] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "missing", b"missing", "operands", b"operands", "parts", b"parts", "text", b"text", "truth", b"truth"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ConditionFinding: _TypeAlias = ConditionFinding  # noqa: Y015
-
-@_typing.final
-class FactChange(_message.Message):
-    """FactChange is one change of what a condition looks at."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TEXT_FIELD_NUMBER: _builtins.int
-    NOW_FIELD_NUMBER: _builtins.int
-    FACT_FIELD_NUMBER: _builtins.int
-    VALUE_FIELD_NUMBER: _builtins.int
-    text: _builtins.str
-    """What would have to be, e.g. "activation_rate < 0.20"."""
-    now: _builtins.str
-    """What its operand is now, as the language writes it."""
-    fact: _builtins.str
-    """The fact to change, where a single value that would do can be named; else empty."""
-    @_builtins.property
-    def value(self) -> Global___FactValue:
-        """That value."""
-
-    def __init__(
-        self,
-        *,
-        text: _builtins.str = ...,
-        now: _builtins.str = ...,
-        fact: _builtins.str = ...,
-        value: Global___FactValue | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact", "now", b"now", "text", b"text", "value", b"value"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FactChange: _TypeAlias = FactChange  # noqa: Y015
-
-@_typing.final
-class Flip(_message.Message):
-    """Flip is the nearest change that turns a condition. All of its changes are needed together."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TRUTH_FIELD_NUMBER: _builtins.int
-    CHANGES_FIELD_NUMBER: _builtins.int
-    truth: Global___Truth.ValueType
-    """What the condition would come to."""
-    @_builtins.property
-    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FactChange]:
-        """The changes."""
-
-    def __init__(
-        self,
-        *,
-        truth: Global___Truth.ValueType = ...,
-        changes: _abc.Iterable[Global___FactChange] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "truth", b"truth"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Flip: _TypeAlias = Flip  # noqa: Y015
-
-@_typing.final
-class ConditionExplanation(_message.Message):
-    """ConditionExplanation says why the condition of a severity came out as it did."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SEVERITY_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
-    TRUTH_FIELD_NUMBER: _builtins.int
-    SENTENCE_FIELD_NUMBER: _builtins.int
-    MISSING_FIELD_NUMBER: _builtins.int
-    FINDING_FIELD_NUMBER: _builtins.int
-    FLIP_FIELD_NUMBER: _builtins.int
-    severity: Global___Severity.ValueType
-    """The severity."""
-    text: _builtins.str
-    """The condition, as it is written."""
-    truth: Global___Truth.ValueType
-    """What it comes to."""
-    sentence: _builtins.str
-    """Why, in a sentence for people."""
-    @_builtins.property
-    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Facts that it reads and that are missing."""
-
-    @_builtins.property
-    def finding(self) -> Global___ConditionFinding:
-        """Why, as a tree for programs."""
-
-    @_builtins.property
-    def flip(self) -> Global___Flip:
-        """The nearest change that turns it; absent if none is known."""
-
-    def __init__(
-        self,
-        *,
-        severity: Global___Severity.ValueType = ...,
-        text: _builtins.str = ...,
-        truth: Global___Truth.ValueType = ...,
-        sentence: _builtins.str = ...,
-        missing: _abc.Iterable[_builtins.str] | None = ...,
-        finding: Global___ConditionFinding | None = ...,
-        flip: Global___Flip | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "flip", b"flip"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "flip", b"flip", "missing", b"missing", "sentence", b"sentence", "severity", b"severity", "text", b"text", "truth", b"truth"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ConditionExplanation: _TypeAlias = ConditionExplanation  # noqa: Y015
-
-@_typing.final
-class RuleRow(_message.Message):
-    """RuleRow is what a rule decides about one label set."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    @_typing.final
-    class LabelsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    @_typing.final
-    class ValuesEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        @_builtins.property
-        def value(self) -> Global___FactValue: ...
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: Global___FactValue | None = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    LABELS_FIELD_NUMBER: _builtins.int
-    VALUES_FIELD_NUMBER: _builtins.int
-    DECISION_FIELD_NUMBER: _builtins.int
-    CONDITIONS_FIELD_NUMBER: _builtins.int
-    DECISION_ID_FIELD_NUMBER: _builtins.int
-    decision: Global___Decision.ValueType
-    """What its conditions come to."""
-    decision_id: _builtins.str
-    """Id in the decision log, for ExplainDecision."""
-    @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The labels that its facts share. A group of a metric by "properties.plan" has the label "plan", a fact about an
-        account the label "account".
-        """
-
-    @_builtins.property
-    def values(self) -> _containers.MessageMap[_builtins.str, Global___FactValue]:
-        """Fact -> value; unset = missing."""
-
-    @_builtins.property
-    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionExplanation]:
-        """Why, critical first."""
-
-    def __init__(
-        self,
-        *,
-        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-        values: _abc.Mapping[_builtins.str, Global___FactValue] | None = ...,
-        decision: Global___Decision.ValueType = ...,
-        conditions: _abc.Iterable[Global___ConditionExplanation] | None = ...,
-        decision_id: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "decision", b"decision", "decision_id", b"decision_id", "labels", b"labels", "values", b"values"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleRow: _TypeAlias = RuleRow  # noqa: Y015
 
 @_typing.final
 class EvaluateRuleResponse(_message.Message):
@@ -1565,7 +364,7 @@ class EvaluateRuleResponse(_message.Message):
     PUSHDOWN_NOTE_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """The rule."""
-    decision: Global___Decision.ValueType
+    decision: _decision_pb2.Decision.ValueType
     """The worst decision of all rows: critical, then warning, unknown, none; unknown if there is no row."""
     rule_revision: _builtins.str
     """Revision of the rule set that decided."""
@@ -1588,7 +387,7 @@ class EvaluateRuleResponse(_message.Message):
         """
 
     @_builtins.property
-    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleRow]:
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[_decision_pb2.RuleRow]:
         """The label sets, the worst first, then by labels; one without labels if no fact has any. Cut at row_limit and at
         3 MiB.
         """
@@ -1598,22 +397,22 @@ class EvaluateRuleResponse(_message.Message):
         """Fact that was not given -> why it has no value, for people."""
 
     @_builtins.property
-    def counts(self) -> Global___DecisionCounts:
+    def counts(self) -> _decision_pb2.DecisionCounts:
         """How many label sets there are of each decision."""
 
     def __init__(
         self,
         *,
         rule: _builtins.str = ...,
-        decision: Global___Decision.ValueType = ...,
+        decision: _decision_pb2.Decision.ValueType = ...,
         rule_revision: _builtins.str = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         watermark: _timestamp_pb2.Timestamp | None = ...,
-        rows: _abc.Iterable[Global___RuleRow] | None = ...,
+        rows: _abc.Iterable[_decision_pb2.RuleRow] | None = ...,
         total_rows: _builtins.int = ...,
         notes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         decision_id: _builtins.str = ...,
-        counts: Global___DecisionCounts | None = ...,
+        counts: _decision_pb2.DecisionCounts | None = ...,
         pushed_down: _builtins.bool = ...,
         pushdown_note: _builtins.str = ...,
     ) -> None: ...
@@ -1624,110 +423,6 @@ class EvaluateRuleResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EvaluateRuleResponse: _TypeAlias = EvaluateRuleResponse  # noqa: Y015
-
-@_typing.final
-class DecisionCounts(_message.Message):
-    """DecisionCounts says how many label sets there are of each decision."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    CRITICAL_FIELD_NUMBER: _builtins.int
-    WARNING_FIELD_NUMBER: _builtins.int
-    UNKNOWN_FIELD_NUMBER: _builtins.int
-    NONE_FIELD_NUMBER: _builtins.int
-    critical: _builtins.int
-    """Critical."""
-    warning: _builtins.int
-    """Warning."""
-    unknown: _builtins.int
-    """Unknown, because of missing facts."""
-    none: _builtins.int
-    """Nothing is wrong."""
-    def __init__(
-        self,
-        *,
-        critical: _builtins.int = ...,
-        warning: _builtins.int = ...,
-        unknown: _builtins.int = ...,
-        none: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical", b"critical", "none", b"none", "unknown", b"unknown", "warning", b"warning"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DecisionCounts: _TypeAlias = DecisionCounts  # noqa: Y015
-
-@_typing.final
-class RuleDocument(_message.Message):
-    """RuleDocument is a document of a rule set."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    @_typing.final
-    class LabelsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    KIND_FIELD_NUMBER: _builtins.int
-    NAME_FIELD_NUMBER: _builtins.int
-    DESCRIPTION_FIELD_NUMBER: _builtins.int
-    OWNER_FIELD_NUMBER: _builtins.int
-    LABELS_FIELD_NUMBER: _builtins.int
-    PLACE_FIELD_NUMBER: _builtins.int
-    LAYER_FIELD_NUMBER: _builtins.int
-    kind: _builtins.str
-    """Its kind, e.g. "AlertRule"."""
-    name: _builtins.str
-    """Its name, unique within its kind."""
-    description: _builtins.str
-    """What it means, for people."""
-    owner: _builtins.str
-    """Who answers for it."""
-    layer: Global___RuleLayer.ValueType
-    """Whose file that is."""
-    @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Its labels."""
-
-    @_builtins.property
-    def place(self) -> Global___RulePlace:
-        """Where it stands."""
-
-    def __init__(
-        self,
-        *,
-        kind: _builtins.str = ...,
-        name: _builtins.str = ...,
-        description: _builtins.str = ...,
-        owner: _builtins.str = ...,
-        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-        place: Global___RulePlace | None = ...,
-        layer: Global___RuleLayer.ValueType = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "kind", b"kind", "labels", b"labels", "layer", b"layer", "name", b"name", "owner", b"owner", "place", b"place"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleDocument: _TypeAlias = RuleDocument  # noqa: Y015
 
 @_typing.final
 class ListRulesRequest(_message.Message):
@@ -1777,13 +472,13 @@ class ListRulesResponse(_message.Message):
     rule_revision: _builtins.str
     """Revision of the rule set."""
     @_builtins.property
-    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleDocument]:
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleDocument]:
         """The documents."""
 
     def __init__(
         self,
         *,
-        documents: _abc.Iterable[Global___RuleDocument] | None = ...,
+        documents: _abc.Iterable[_rule_set_pb2.RuleDocument] | None = ...,
         next_page_token: _builtins.str = ...,
         rule_revision: _builtins.str = ...,
     ) -> None: ...
@@ -1841,13 +536,13 @@ class GetRuleResponse(_message.Message):
     rule_revision: _builtins.str
     """Revision of the rule set."""
     @_builtins.property
-    def document(self) -> Global___RuleDocument:
+    def document(self) -> _rule_set_pb2.RuleDocument:
         """Who and what it is."""
 
     def __init__(
         self,
         *,
-        document: Global___RuleDocument | None = ...,
+        document: _rule_set_pb2.RuleDocument | None = ...,
         yaml: _builtins.str = ...,
         rule_revision: _builtins.str = ...,
     ) -> None: ...
@@ -1858,80 +553,6 @@ class GetRuleResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetRuleResponse: _TypeAlias = GetRuleResponse  # noqa: Y015
-
-@_typing.final
-class StagedRules(_message.Message):
-    """StagedRules is the rule set in a stage."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    STAGE_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
-    ETAG_FIELD_NUMBER: _builtins.int
-    SINCE_FIELD_NUMBER: _builtins.int
-    AUTHOR_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
-    PINNED_FIELD_NUMBER: _builtins.int
-    stage: Global___RuleStage.ValueType
-    """The stage."""
-    revision: _builtins.str
-    """The rule set."""
-    etag: _builtins.str
-    """Changes with every change of the stage; give it back to change what you saw and nothing else."""
-    author: _builtins.str
-    """Who did it, as they said; empty if nobody said, "operator" for the operator's files."""
-    note: _builtins.str
-    """Why, as ActivateRules said."""
-    pinned: _builtins.bool
-    """True if it stands on a base that is not the newest, as after a rollback: until files are activated, or the operator's
-    files change.
-    """
-    @_builtins.property
-    def since(self) -> _timestamp_pb2.Timestamp:
-        """Since when the stage is as it is."""
-
-    def __init__(
-        self,
-        *,
-        stage: Global___RuleStage.ValueType = ...,
-        revision: _builtins.str = ...,
-        etag: _builtins.str = ...,
-        since: _timestamp_pb2.Timestamp | None = ...,
-        author: _builtins.str = ...,
-        note: _builtins.str = ...,
-        pinned: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "etag", b"etag", "note", b"note", "pinned", b"pinned", "revision", b"revision", "since", b"since", "stage", b"stage"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___StagedRules: _TypeAlias = StagedRules  # noqa: Y015
-
-@_typing.final
-class RuleFiles(_message.Message):
-    """RuleFiles holds rule files."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FILES_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleFile]:
-        """The files, in the order in which they are loaded."""
-
-    def __init__(
-        self,
-        *,
-        files: _abc.Iterable[Global___RuleFile] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleFiles: _TypeAlias = RuleFiles  # noqa: Y015
 
 @_typing.final
 class ActivateRulesRequest(_message.Message):
@@ -1952,7 +573,7 @@ class ActivateRulesRequest(_message.Message):
     """A rule set that is kept, e.g. that in the shadow."""
     base_alone: _builtins.bool
     """True: the base, without any files of the tenant."""
-    stage: Global___RuleStage.ValueType
+    stage: _rule_set_pb2.RuleStage.ValueType
     """Where to; unset = active. Activating what is in the shadow ends the shadow."""
     etag: _builtins.str
     """The etag of the stage as the caller saw it; empty = whatever it is."""
@@ -1968,16 +589,16 @@ class ActivateRulesRequest(_message.Message):
     note: _builtins.str
     """Why, e.g. the change's address."""
     @_builtins.property
-    def files(self) -> Global___RuleFiles:
+    def files(self) -> _rule_set_pb2.RuleFiles:
         """Files on top of the base; at least one."""
 
     def __init__(
         self,
         *,
-        files: Global___RuleFiles | None = ...,
+        files: _rule_set_pb2.RuleFiles | None = ...,
         revision: _builtins.str = ...,
         base_alone: _builtins.bool = ...,
-        stage: Global___RuleStage.ValueType = ...,
+        stage: _rule_set_pb2.RuleStage.ValueType = ...,
         etag: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
         request_id: _builtins.str = ...,
@@ -2009,19 +630,19 @@ class ActivateRulesResponse(_message.Message):
     former_revision: _builtins.str
     """Revision that the stage had before; empty if it had none."""
     @_builtins.property
-    def stage(self) -> Global___StagedRules:
+    def stage(self) -> _rule_set_pb2.StagedRules:
         """The stage as it is now; with validate_only as it was and stays, absent if there is none."""
 
     @_builtins.property
-    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleProblem]:
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleProblem]:
         """With validate_only: everything that keeps them from loading, at most 200."""
 
     def __init__(
         self,
         *,
-        stage: Global___StagedRules | None = ...,
+        stage: _rule_set_pb2.StagedRules | None = ...,
         revision: _builtins.str = ...,
-        problems: _abc.Iterable[Global___RuleProblem] | None = ...,
+        problems: _abc.Iterable[_rule_set_pb2.RuleProblem] | None = ...,
         former_revision: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stage", b"stage"]  # noqa: Y015
@@ -2081,13 +702,13 @@ class RollbackRulesResponse(_message.Message):
     former_revision: _builtins.str
     """Revision that was active before."""
     @_builtins.property
-    def stage(self) -> Global___StagedRules:
+    def stage(self) -> _rule_set_pb2.StagedRules:
         """The active stage."""
 
     def __init__(
         self,
         *,
-        stage: Global___StagedRules | None = ...,
+        stage: _rule_set_pb2.StagedRules | None = ...,
         former_revision: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stage", b"stage"]  # noqa: Y015
@@ -2151,48 +772,6 @@ class EndShadowResponse(_message.Message):
 Global___EndShadowResponse: _TypeAlias = EndShadowResponse  # noqa: Y015
 
 @_typing.final
-class RuleRevision(_message.Message):
-    """RuleRevision is a rule set that is kept."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REVISION_FIELD_NUMBER: _builtins.int
-    CREATED_AT_FIELD_NUMBER: _builtins.int
-    STAGES_FIELD_NUMBER: _builtins.int
-    AUTHOR_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
-    revision: _builtins.str
-    """Its revision."""
-    author: _builtins.str
-    """Who put it there first, and why."""
-    note: _builtins.str
-    """See author."""
-    @_builtins.property
-    def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was first in force or in the shadow of the tenant."""
-
-    @_builtins.property
-    def stages(self) -> _containers.RepeatedScalarFieldContainer[Global___RuleStage.ValueType]:
-        """Stages that it is in now."""
-
-    def __init__(
-        self,
-        *,
-        revision: _builtins.str = ...,
-        created_at: _timestamp_pb2.Timestamp | None = ...,
-        stages: _abc.Iterable[Global___RuleStage.ValueType] | None = ...,
-        author: _builtins.str = ...,
-        note: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "created_at", b"created_at", "note", b"note", "revision", b"revision", "stages", b"stages"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleRevision: _TypeAlias = RuleRevision  # noqa: Y015
-
-@_typing.final
 class ListRevisionsRequest(_message.Message):
     """ListRevisionsRequest asks for rule sets."""
 
@@ -2232,29 +811,29 @@ class ListRevisionsResponse(_message.Message):
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
     @_builtins.property
-    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleRevision]:
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleRevision]:
         """The rule sets."""
 
     @_builtins.property
-    def active(self) -> Global___StagedRules:
+    def active(self) -> _rule_set_pb2.StagedRules:
         """What is in force."""
 
     @_builtins.property
-    def shadow(self) -> Global___StagedRules:
+    def shadow(self) -> _rule_set_pb2.StagedRules:
         """What is in the shadow; absent if nothing is."""
 
     @_builtins.property
-    def failure(self) -> Global___LoadFailure:
+    def failure(self) -> _rule_set_pb2.LoadFailure:
         """Files that do not load; absent if all do."""
 
     def __init__(
         self,
         *,
-        revisions: _abc.Iterable[Global___RuleRevision] | None = ...,
+        revisions: _abc.Iterable[_rule_set_pb2.RuleRevision] | None = ...,
         next_page_token: _builtins.str = ...,
-        active: Global___StagedRules | None = ...,
-        shadow: Global___StagedRules | None = ...,
-        failure: Global___LoadFailure | None = ...,
+        active: _rule_set_pb2.StagedRules | None = ...,
+        shadow: _rule_set_pb2.StagedRules | None = ...,
+        failure: _rule_set_pb2.LoadFailure | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "failure", b"failure", "shadow", b"shadow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -2316,7 +895,7 @@ class GetRevisionResponse(_message.Message):
     DOCUMENTS_FIELD_NUMBER: _builtins.int
     FILES_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def revision(self) -> Global___RuleRevision:
+    def revision(self) -> _rule_set_pb2.RuleRevision:
         """Which."""
 
     @_builtins.property
@@ -2324,7 +903,7 @@ class GetRevisionResponse(_message.Message):
         """Kind -> number of documents, all layers together."""
 
     @_builtins.property
-    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleFile]:
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.RuleFile]:
         """The tenant's own files in it, in the order in which they are loaded; other layers have none here. Those beyond 3 MiB
         come without their text.
         """
@@ -2332,9 +911,9 @@ class GetRevisionResponse(_message.Message):
     def __init__(
         self,
         *,
-        revision: Global___RuleRevision | None = ...,
+        revision: _rule_set_pb2.RuleRevision | None = ...,
         documents: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
-        files: _abc.Iterable[Global___RuleFile] | None = ...,
+        files: _abc.Iterable[_rule_set_pb2.RuleFile] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -2343,149 +922,6 @@ class GetRevisionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetRevisionResponse: _TypeAlias = GetRevisionResponse  # noqa: Y015
-
-@_typing.final
-class LoggedDecision(_message.Message):
-    """LoggedDecision is a decision in the log."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    @_typing.final
-    class LabelsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    @_typing.final
-    class ValuesEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        @_builtins.property
-        def value(self) -> Global___FactValue: ...
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: Global___FactValue | None = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    ID_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    RULE_FIELD_NUMBER: _builtins.int
-    LABELS_FIELD_NUMBER: _builtins.int
-    RULE_REVISION_FIELD_NUMBER: _builtins.int
-    AT_FIELD_NUMBER: _builtins.int
-    DECIDED_AT_FIELD_NUMBER: _builtins.int
-    WATERMARK_FIELD_NUMBER: _builtins.int
-    DECISION_FIELD_NUMBER: _builtins.int
-    BEFORE_FIELD_NUMBER: _builtins.int
-    AFTER_FIELD_NUMBER: _builtins.int
-    REASON_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
-    VALUES_FIELD_NUMBER: _builtins.int
-    FACTS_DIGEST_FIELD_NUMBER: _builtins.int
-    MASKED_FIELD_NUMBER: _builtins.int
-    COMPARED_REVISION_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
-    """Its id."""
-    kind: Global___DecisionKind.ValueType
-    """Why it is in the log."""
-    rule: _builtins.str
-    """The rule."""
-    rule_revision: _builtins.str
-    """Revision of the rule set that decided; of a shadow difference that in the shadow, or the active one if the shadow
-    does not have the rule.
-    """
-    decision: Global___Decision.ValueType
-    """What the conditions came to."""
-    before: _builtins.str
-    """Of a transition: the alert's state before. Of a shadow difference: what the active rule set says. Else empty."""
-    after: _builtins.str
-    """Of a transition: the alert's state after. Of a shadow difference: what the shadow says. Else empty."""
-    reason: _builtins.str
-    """What the evaluation came to: "true", "false", "unknown", "vanished" (the label set was gone), "no_rows" (the facts
-    had no label set), "failed" or "over_limit" (there were more alerts than the rule's limit).
-    """
-    message: _builtins.str
-    """The error of an evaluation that failed."""
-    facts_digest: _builtins.str
-    """Digest over all values, the sensitive ones among them: two decisions with the same digest saw the same facts."""
-    compared_revision: _builtins.str
-    """Of a shadow difference: revision of the active rule set. Else empty."""
-    @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The label set decided about."""
-
-    @_builtins.property
-    def at(self) -> _timestamp_pb2.Timestamp:
-        """The instant judged, which was $now to the conditions."""
-
-    @_builtins.property
-    def decided_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was decided."""
-
-    @_builtins.property
-    def watermark(self) -> _timestamp_pb2.Timestamp:
-        """Up to where the events behind the facts were known to be complete; absent if nothing was read."""
-
-    @_builtins.property
-    def values(self) -> _containers.MessageMap[_builtins.str, Global___FactValue]:
-        """Fact -> value; unset = missing. The value of a sensitive fact is the text "•••"."""
-
-    @_builtins.property
-    def masked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of the sensitive facts, whose values are not in the log."""
-
-    def __init__(
-        self,
-        *,
-        id: _builtins.str = ...,
-        kind: Global___DecisionKind.ValueType = ...,
-        rule: _builtins.str = ...,
-        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-        rule_revision: _builtins.str = ...,
-        at: _timestamp_pb2.Timestamp | None = ...,
-        decided_at: _timestamp_pb2.Timestamp | None = ...,
-        watermark: _timestamp_pb2.Timestamp | None = ...,
-        decision: Global___Decision.ValueType = ...,
-        before: _builtins.str = ...,
-        after: _builtins.str = ...,
-        reason: _builtins.str = ...,
-        message: _builtins.str = ...,
-        values: _abc.Mapping[_builtins.str, Global___FactValue] | None = ...,
-        facts_digest: _builtins.str = ...,
-        masked: _abc.Iterable[_builtins.str] | None = ...,
-        compared_revision: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "decided_at", b"decided_at", "watermark", b"watermark"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at", b"at", "before", b"before", "compared_revision", b"compared_revision", "decided_at", b"decided_at", "decision", b"decision", "facts_digest", b"facts_digest", "id", b"id", "kind", b"kind", "labels", b"labels", "masked", b"masked", "message", b"message", "reason", b"reason", "rule", b"rule", "rule_revision", b"rule_revision", "values", b"values", "watermark", b"watermark"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___LoggedDecision: _TypeAlias = LoggedDecision  # noqa: Y015
 
 @_typing.final
 class ListShadowDifferencesRequest(_message.Message):
@@ -2530,40 +966,6 @@ class ListShadowDifferencesRequest(_message.Message):
 Global___ListShadowDifferencesRequest: _TypeAlias = ListShadowDifferencesRequest  # noqa: Y015
 
 @_typing.final
-class ShadowCount(_message.Message):
-    """ShadowCount says how often a rule in the shadow was evaluated, and decided otherwise."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RULE_FIELD_NUMBER: _builtins.int
-    EVALUATIONS_FIELD_NUMBER: _builtins.int
-    DIFFERENCES_FIELD_NUMBER: _builtins.int
-    DIFFERENT_FIELD_NUMBER: _builtins.int
-    rule: _builtins.str
-    """The rule."""
-    evaluations: _builtins.int
-    """Evaluations of the shadow, one for each label set and instant; told by whole hours (UTC)."""
-    differences: _builtins.int
-    """Differences that are logged: one when it begins, one when it changes or ends."""
-    different: _builtins.int
-    """How many of the evaluations came out otherwise than the active rule's; the others were equal."""
-    def __init__(
-        self,
-        *,
-        rule: _builtins.str = ...,
-        evaluations: _builtins.int = ...,
-        differences: _builtins.int = ...,
-        different: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "different", b"different", "evaluations", b"evaluations", "rule", b"rule"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ShadowCount: _TypeAlias = ShadowCount  # noqa: Y015
-
-@_typing.final
 class ListShadowDifferencesResponse(_message.Message):
     """ListShadowDifferencesResponse lists differences, the newest first."""
 
@@ -2576,24 +978,24 @@ class ListShadowDifferencesResponse(_message.Message):
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
     @_builtins.property
-    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoggedDecision]:
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[_decision_pb2.LoggedDecision]:
         """The differences, of kind DECISION_KIND_SHADOW."""
 
     @_builtins.property
-    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShadowCount]:
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.ShadowCount]:
         """By rule, in all of the span; told on the first page."""
 
     @_builtins.property
-    def shadow(self) -> Global___StagedRules:
+    def shadow(self) -> _rule_set_pb2.StagedRules:
         """What is in the shadow; absent if nothing is."""
 
     def __init__(
         self,
         *,
-        differences: _abc.Iterable[Global___LoggedDecision] | None = ...,
+        differences: _abc.Iterable[_decision_pb2.LoggedDecision] | None = ...,
         next_page_token: _builtins.str = ...,
-        counts: _abc.Iterable[Global___ShadowCount] | None = ...,
-        shadow: Global___StagedRules | None = ...,
+        counts: _abc.Iterable[_rule_set_pb2.ShadowCount] | None = ...,
+        shadow: _rule_set_pb2.StagedRules | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["shadow", b"shadow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -2602,130 +1004,6 @@ class ListShadowDifferencesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListShadowDifferencesResponse: _TypeAlias = ListShadowDifferencesResponse  # noqa: Y015
-
-@_typing.final
-class RuleChange(_message.Message):
-    """RuleChange is something that happened to the rules of a tenant."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NUMBER_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    AT_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
-    FORMER_REVISION_FIELD_NUMBER: _builtins.int
-    AUTHOR_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
-    PROBLEMS_FIELD_NUMBER: _builtins.int
-    BASE_ALONE_FIELD_NUMBER: _builtins.int
-    number: _builtins.int
-    """Rises with every change of any tenant, so it may skip."""
-    kind: Global___RuleChangeKind.ValueType
-    """What happened."""
-    revision: _builtins.str
-    """The rule set that it brought; empty where it brought none."""
-    former_revision: _builtins.str
-    """The rule set that stood there before; empty if none did."""
-    author: _builtins.str
-    """Who did it."""
-    note: _builtins.str
-    """Why."""
-    base_alone: _builtins.bool
-    """True if it happened to the base alone, which is in force for everybody without rules of their own."""
-    @_builtins.property
-    def at(self) -> _timestamp_pb2.Timestamp:
-        """When."""
-
-    @_builtins.property
-    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleProblem]:
-        """What keeps files from loading, with RULE_CHANGE_KIND_LOAD_FAILED."""
-
-    def __init__(
-        self,
-        *,
-        number: _builtins.int = ...,
-        kind: Global___RuleChangeKind.ValueType = ...,
-        at: _timestamp_pb2.Timestamp | None = ...,
-        revision: _builtins.str = ...,
-        former_revision: _builtins.str = ...,
-        author: _builtins.str = ...,
-        note: _builtins.str = ...,
-        problems: _abc.Iterable[Global___RuleProblem] | None = ...,
-        base_alone: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "author", b"author", "base_alone", b"base_alone", "former_revision", b"former_revision", "kind", b"kind", "note", b"note", "number", b"number", "problems", b"problems", "revision", b"revision"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleChange: _TypeAlias = RuleChange  # noqa: Y015
-
-@_typing.final
-class LoadFailure(_message.Message):
-    """LoadFailure says that rule files do not load, and the last good ones are in force."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SINCE_FIELD_NUMBER: _builtins.int
-    PROBLEMS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def since(self) -> _timestamp_pb2.Timestamp:
-        """Since when."""
-
-    @_builtins.property
-    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleProblem]:
-        """What is wrong."""
-
-    def __init__(
-        self,
-        *,
-        since: _timestamp_pb2.Timestamp | None = ...,
-        problems: _abc.Iterable[Global___RuleProblem] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["problems", b"problems", "since", b"since"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___LoadFailure: _TypeAlias = LoadFailure  # noqa: Y015
-
-@_typing.final
-class RulesState(_message.Message):
-    """RulesState is what is in force for a tenant."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ACTIVE_FIELD_NUMBER: _builtins.int
-    SHADOW_FIELD_NUMBER: _builtins.int
-    FAILURE_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def active(self) -> Global___StagedRules:
-        """What is active."""
-
-    @_builtins.property
-    def shadow(self) -> Global___StagedRules:
-        """What is in the shadow; absent if nothing is."""
-
-    @_builtins.property
-    def failure(self) -> Global___LoadFailure:
-        """Files that do not load; absent if all do."""
-
-    def __init__(
-        self,
-        *,
-        active: Global___StagedRules | None = ...,
-        shadow: Global___StagedRules | None = ...,
-        failure: Global___LoadFailure | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "failure", b"failure", "shadow", b"shadow"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "failure", b"failure", "shadow", b"shadow"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RulesState: _TypeAlias = RulesState  # noqa: Y015
 
 @_typing.final
 class WatchRulesRequest(_message.Message):
@@ -2769,7 +1047,7 @@ class WatchRulesResponse(_message.Message):
     resume_token: _builtins.str
     """Continue from here after a reconnect. Opaque."""
     @_builtins.property
-    def snapshot(self) -> Global___RulesState:
+    def snapshot(self) -> _rule_set_pb2.RulesState:
         """What is in force at the start, before SYNCED; left out with a resume token."""
 
     @_builtins.property
@@ -2777,7 +1055,7 @@ class WatchRulesResponse(_message.Message):
         """All that happened until now is told. The position is the number of the last change."""
 
     @_builtins.property
-    def change(self) -> Global___RuleChange:
+    def change(self) -> _rule_set_pb2.RuleChange:
         """Something happened."""
 
     @_builtins.property
@@ -2787,9 +1065,9 @@ class WatchRulesResponse(_message.Message):
     def __init__(
         self,
         *,
-        snapshot: Global___RulesState | None = ...,
+        snapshot: _rule_set_pb2.RulesState | None = ...,
         synced: _metric_service_pb2.Synced | None = ...,
-        change: Global___RuleChange | None = ...,
+        change: _rule_set_pb2.RuleChange | None = ...,
         heartbeat: _metric_service_pb2.Heartbeat | None = ...,
         resume_token: _builtins.str = ...,
     ) -> None: ...
@@ -2838,7 +1116,7 @@ class ListDecisionsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """Only of this rule; empty = of all."""
-    kind: Global___DecisionKind.ValueType
+    kind: _decision_pb2.DecisionKind.ValueType
     """Only of this kind."""
     page_size: _builtins.int
     """At most this many; 0 = 100, more than 1000 = 1000."""
@@ -2860,7 +1138,7 @@ class ListDecisionsRequest(_message.Message):
         self,
         *,
         rule: _builtins.str = ...,
-        kind: Global___DecisionKind.ValueType = ...,
+        kind: _decision_pb2.DecisionKind.ValueType = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
@@ -2886,13 +1164,13 @@ class ListDecisionsResponse(_message.Message):
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
     @_builtins.property
-    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoggedDecision]:
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[_decision_pb2.LoggedDecision]:
         """The decisions."""
 
     def __init__(
         self,
         *,
-        decisions: _abc.Iterable[Global___LoggedDecision] | None = ...,
+        decisions: _abc.Iterable[_decision_pb2.LoggedDecision] | None = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -2938,26 +1216,26 @@ class ExplainDecisionResponse(_message.Message):
     CONDITIONS_FIELD_NUMBER: _builtins.int
     same: _builtins.bool
     """Whether the replay came to the same."""
-    replayed: Global___Decision.ValueType
+    replayed: _decision_pb2.Decision.ValueType
     """What the replay came to: the same, another, or unset if it was not possible."""
     note: _builtins.str
     """Why it is not the same, or why there was nothing to judge, for people; else empty."""
     @_builtins.property
-    def decision(self) -> Global___LoggedDecision:
+    def decision(self) -> _decision_pb2.LoggedDecision:
         """The decision as it was logged."""
 
     @_builtins.property
-    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionExplanation]:
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[_decision_pb2.ConditionExplanation]:
         """Why it was decided so, critical first. Values of sensitive facts are not told."""
 
     def __init__(
         self,
         *,
-        decision: Global___LoggedDecision | None = ...,
+        decision: _decision_pb2.LoggedDecision | None = ...,
         same: _builtins.bool = ...,
-        replayed: Global___Decision.ValueType = ...,
+        replayed: _decision_pb2.Decision.ValueType = ...,
         note: _builtins.str = ...,
-        conditions: _abc.Iterable[Global___ConditionExplanation] | None = ...,
+        conditions: _abc.Iterable[_decision_pb2.ConditionExplanation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -2968,48 +1246,6 @@ class ExplainDecisionResponse(_message.Message):
 Global___ExplainDecisionResponse: _TypeAlias = ExplainDecisionResponse  # noqa: Y015
 
 @_typing.final
-class RuleSource(_message.Message):
-    """RuleSource names a rule set: files, or a revision that is kept; neither = the rules in force."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FILES_FIELD_NUMBER: _builtins.int
-    MAPPING_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
-    ON_BASE_FIELD_NUMBER: _builtins.int
-    BASE_ALONE_FIELD_NUMBER: _builtins.int
-    mapping: _builtins.str
-    """Name of the event mapping in force of the files; empty = the one loaded last."""
-    revision: _builtins.str
-    """A revision that is kept; not together with files."""
-    on_base: _builtins.bool
-    """Whether the files stand on top of the base, as ActivateRules would put them; else on the default pack alone, as in
-    CheckRules. The event mapping is then that of the base.
-    """
-    base_alone: _builtins.bool
-    """The base alone: the default pack and the operator's files; not together with files or a revision."""
-    @_builtins.property
-    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleFile]:
-        """The files, in the order in which they are loaded."""
-
-    def __init__(
-        self,
-        *,
-        files: _abc.Iterable[Global___RuleFile] | None = ...,
-        mapping: _builtins.str = ...,
-        revision: _builtins.str = ...,
-        on_base: _builtins.bool = ...,
-        base_alone: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_alone", b"base_alone", "files", b"files", "mapping", b"mapping", "on_base", b"on_base", "revision", b"revision"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleSource: _TypeAlias = RuleSource  # noqa: Y015
-
-@_typing.final
 class DiffRulesRequest(_message.Message):
     """DiffRulesRequest names two rule sets."""
 
@@ -3018,18 +1254,18 @@ class DiffRulesRequest(_message.Message):
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def before(self) -> Global___RuleSource:
+    def before(self) -> _rule_set_pb2.RuleSource:
         """The rules before; absent = those in force."""
 
     @_builtins.property
-    def after(self) -> Global___RuleSource:
+    def after(self) -> _rule_set_pb2.RuleSource:
         """The rules after; absent = those in force."""
 
     def __init__(
         self,
         *,
-        before: Global___RuleSource | None = ...,
-        after: Global___RuleSource | None = ...,
+        before: _rule_set_pb2.RuleSource | None = ...,
+        after: _rule_set_pb2.RuleSource | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -3038,76 +1274,6 @@ class DiffRulesRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DiffRulesRequest: _TypeAlias = DiffRulesRequest  # noqa: Y015
-
-@_typing.final
-class FieldChange(_message.Message):
-    """FieldChange is one field of a document that says something else."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FIELD_FIELD_NUMBER: _builtins.int
-    BEFORE_FIELD_NUMBER: _builtins.int
-    AFTER_FIELD_NUMBER: _builtins.int
-    field: _builtins.str
-    """Where it stands, e.g. "spec.warning"."""
-    @_builtins.property
-    def before(self) -> _struct_pb2.Value:
-        """What it said; null = it was not there."""
-
-    @_builtins.property
-    def after(self) -> _struct_pb2.Value:
-        """What it says; null = it is not there."""
-
-    def __init__(
-        self,
-        *,
-        field: _builtins.str = ...,
-        before: _struct_pb2.Value | None = ...,
-        after: _struct_pb2.Value | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "field", b"field"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
-
-@_typing.final
-class DocumentChange(_message.Message):
-    """DocumentChange is a document that came, went, or says something else."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    CHANGE_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    NAME_FIELD_NUMBER: _builtins.int
-    FIELDS_FIELD_NUMBER: _builtins.int
-    change: Global___DocumentChangeKind.ValueType
-    """What became of it."""
-    kind: _builtins.str
-    """Its kind, e.g. "AlertRule"."""
-    name: _builtins.str
-    """Its name."""
-    @_builtins.property
-    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]:
-        """What says something else, of one that is there on both sides."""
-
-    def __init__(
-        self,
-        *,
-        change: Global___DocumentChangeKind.ValueType = ...,
-        kind: _builtins.str = ...,
-        name: _builtins.str = ...,
-        fields: _abc.Iterable[Global___FieldChange] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "fields", b"fields", "kind", b"kind", "name", b"name"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DocumentChange: _TypeAlias = DocumentChange  # noqa: Y015
 
 @_typing.final
 class DiffRulesResponse(_message.Message):
@@ -3126,7 +1292,7 @@ class DiffRulesResponse(_message.Message):
     total_changes: _builtins.int
     """How many there are."""
     @_builtins.property
-    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentChange]:
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_rule_set_pb2.DocumentChange]:
         """The documents that differ, by kind and name. Cut at 3 MiB."""
 
     def __init__(
@@ -3134,7 +1300,7 @@ class DiffRulesResponse(_message.Message):
         *,
         before_revision: _builtins.str = ...,
         after_revision: _builtins.str = ...,
-        changes: _abc.Iterable[Global___DocumentChange] | None = ...,
+        changes: _abc.Iterable[_rule_set_pb2.DocumentChange] | None = ...,
         total_changes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -3162,11 +1328,11 @@ class BacktestRulesRequest(_message.Message):
     request_id: _builtins.str
     """Asked again with the same id, for as long as the operation is kept, the same operation is answered; empty = none."""
     @_builtins.property
-    def source(self) -> Global___RuleSource:
+    def source(self) -> _rule_set_pb2.RuleSource:
         """The rules; absent = those in force."""
 
     @_builtins.property
-    def baseline(self) -> Global___RuleSource:
+    def baseline(self) -> _rule_set_pb2.RuleSource:
         """What they are compared with; absent = with nothing."""
 
     @_builtins.property
@@ -3194,8 +1360,8 @@ class BacktestRulesRequest(_message.Message):
     def __init__(
         self,
         *,
-        source: Global___RuleSource | None = ...,
-        baseline: Global___RuleSource | None = ...,
+        source: _rule_set_pb2.RuleSource | None = ...,
+        baseline: _rule_set_pb2.RuleSource | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         span: _duration_pb2.Duration | None = ...,
@@ -3236,262 +1402,6 @@ class BacktestRulesResponse(_message.Message):
 Global___BacktestRulesResponse: _TypeAlias = BacktestRulesResponse  # noqa: Y015
 
 @_typing.final
-class Firing(_message.Message):
-    """Firing is an alert from the evaluation at which it began to fire to the one at which it was over."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    @_typing.final
-    class LabelsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    RULE_FIELD_NUMBER: _builtins.int
-    LABELS_FIELD_NUMBER: _builtins.int
-    SEVERITY_FIELD_NUMBER: _builtins.int
-    SINCE_FIELD_NUMBER: _builtins.int
-    UNTIL_FIELD_NUMBER: _builtins.int
-    rule: _builtins.str
-    """The rule."""
-    severity: Global___Severity.ValueType
-    """The worst severity while it fired."""
-    @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Labels of the alert, those of the rule among them."""
-
-    @_builtins.property
-    def since(self) -> _timestamp_pb2.Timestamp:
-        """First evaluation at which it fired."""
-
-    @_builtins.property
-    def until(self) -> _timestamp_pb2.Timestamp:
-        """First evaluation at which it did not any more; absent = it still fired at the end."""
-
-    def __init__(
-        self,
-        *,
-        rule: _builtins.str = ...,
-        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-        severity: Global___Severity.ValueType = ...,
-        since: _timestamp_pb2.Timestamp | None = ...,
-        until: _timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "rule", b"rule", "severity", b"severity", "since", b"since", "until", b"until"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Firing: _TypeAlias = Firing  # noqa: Y015
-
-@_typing.final
-class RuleBacktest(_message.Message):
-    """RuleBacktest is what one rule would have done."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RULE_FIELD_NUMBER: _builtins.int
-    FIRINGS_FIELD_NUMBER: _builtins.int
-    TOTAL_FIRINGS_FIELD_NUMBER: _builtins.int
-    EVALUATIONS_FIELD_NUMBER: _builtins.int
-    WITHOUT_DATA_FIELD_NUMBER: _builtins.int
-    FAILED_FIELD_NUMBER: _builtins.int
-    FAILURE_FIELD_NUMBER: _builtins.int
-    rule: _builtins.str
-    """The rule."""
-    total_firings: _builtins.int
-    """How many firings there are; those beyond the size of an answer are left out."""
-    evaluations: _builtins.int
-    """How often it was evaluated."""
-    without_data: _builtins.int
-    """How often a fact that its conditions read was missing."""
-    failed: _builtins.int
-    """How often it could not be evaluated."""
-    failure: _builtins.str
-    """Why, the last time; empty if it never failed."""
-    @_builtins.property
-    def firings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Firing]:
-        """What fired, by its beginning."""
-
-    def __init__(
-        self,
-        *,
-        rule: _builtins.str = ...,
-        firings: _abc.Iterable[Global___Firing] | None = ...,
-        total_firings: _builtins.int = ...,
-        evaluations: _builtins.int = ...,
-        without_data: _builtins.int = ...,
-        failed: _builtins.int = ...,
-        failure: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluations", b"evaluations", "failed", b"failed", "failure", b"failure", "firings", b"firings", "rule", b"rule", "total_firings", b"total_firings", "without_data", b"without_data"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RuleBacktest: _TypeAlias = RuleBacktest  # noqa: Y015
-
-@_typing.final
-class FiringChange(_message.Message):
-    """FiringChange is a firing that differs from the baseline's."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    CHANGE_FIELD_NUMBER: _builtins.int
-    BEFORE_FIELD_NUMBER: _builtins.int
-    AFTER_FIELD_NUMBER: _builtins.int
-    change: Global___FiringChangeKind.ValueType
-    """What became of it."""
-    @_builtins.property
-    def before(self) -> Global___Firing:
-        """Of the baseline; absent if it is new."""
-
-    @_builtins.property
-    def after(self) -> Global___Firing:
-        """Of the rules; absent if it is gone."""
-
-    def __init__(
-        self,
-        *,
-        change: Global___FiringChangeKind.ValueType = ...,
-        before: Global___Firing | None = ...,
-        after: Global___Firing | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "change", b"change"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FiringChange: _TypeAlias = FiringChange  # noqa: Y015
-
-@_typing.final
-class HistoryNote(_message.Message):
-    """HistoryNote says what must be known of the values of a metric, KPI or fact to trust a backtest."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ORIGIN_FIELD_NUMBER: _builtins.int
-    SOURCE_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
-    origin: Global___FactOrigin.ValueType
-    """What it is."""
-    source: _builtins.str
-    """Its name."""
-    message: _builtins.str
-    """What, for people."""
-    def __init__(
-        self,
-        *,
-        origin: Global___FactOrigin.ValueType = ...,
-        source: _builtins.str = ...,
-        message: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "origin", b"origin", "source", b"source"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___HistoryNote: _TypeAlias = HistoryNote  # noqa: Y015
-
-@_typing.final
-class BacktestRulesResult(_message.Message):
-    """BacktestRulesResult is the response of the operation that BacktestRules begins."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    START_TIME_FIELD_NUMBER: _builtins.int
-    END_TIME_FIELD_NUMBER: _builtins.int
-    EVERY_FIELD_NUMBER: _builtins.int
-    RULE_REVISION_FIELD_NUMBER: _builtins.int
-    BASELINE_REVISION_FIELD_NUMBER: _builtins.int
-    RULES_FIELD_NUMBER: _builtins.int
-    BASELINE_FIELD_NUMBER: _builtins.int
-    CHANGES_FIELD_NUMBER: _builtins.int
-    TOTAL_CHANGES_FIELD_NUMBER: _builtins.int
-    NOTES_FIELD_NUMBER: _builtins.int
-    WATERMARK_FIELD_NUMBER: _builtins.int
-    rule_revision: _builtins.str
-    """Revision of the rules."""
-    baseline_revision: _builtins.str
-    """Revision of the baseline; empty if there is none."""
-    total_changes: _builtins.int
-    """How many changes there are."""
-    @_builtins.property
-    def start_time(self) -> _timestamp_pb2.Timestamp:
-        """First evaluation."""
-
-    @_builtins.property
-    def end_time(self) -> _timestamp_pb2.Timestamp:
-        """The end of the span."""
-
-    @_builtins.property
-    def every(self) -> _duration_pb2.Duration:
-        """Distance of evaluations."""
-
-    @_builtins.property
-    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleBacktest]:
-        """What the rules would have done, by name."""
-
-    @_builtins.property
-    def baseline(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleBacktest]:
-        """What the baseline would have done, by name."""
-
-    @_builtins.property
-    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FiringChange]:
-        """What differs, by time; those beyond the size of an answer are left out."""
-
-    @_builtins.property
-    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryNote]:
-        """What must be known of the values."""
-
-    @_builtins.property
-    def watermark(self) -> _timestamp_pb2.Timestamp:
-        """Up to where the events behind the values were known to be complete; absent before the first event. What is judged
-        beyond it may still change.
-        """
-
-    def __init__(
-        self,
-        *,
-        start_time: _timestamp_pb2.Timestamp | None = ...,
-        end_time: _timestamp_pb2.Timestamp | None = ...,
-        every: _duration_pb2.Duration | None = ...,
-        rule_revision: _builtins.str = ...,
-        baseline_revision: _builtins.str = ...,
-        rules: _abc.Iterable[Global___RuleBacktest] | None = ...,
-        baseline: _abc.Iterable[Global___RuleBacktest] | None = ...,
-        changes: _abc.Iterable[Global___FiringChange] | None = ...,
-        total_changes: _builtins.int = ...,
-        notes: _abc.Iterable[Global___HistoryNote] | None = ...,
-        watermark: _timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "every", b"every", "start_time", b"start_time", "watermark", b"watermark"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "baseline_revision", b"baseline_revision", "changes", b"changes", "end_time", b"end_time", "every", b"every", "notes", b"notes", "rule_revision", b"rule_revision", "rules", b"rules", "start_time", b"start_time", "total_changes", b"total_changes", "watermark", b"watermark"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BacktestRulesResult: _TypeAlias = BacktestRulesResult  # noqa: Y015
-
-@_typing.final
 class SimulateRulesRequest(_message.Message):
     """SimulateRulesRequest says which rules are simulated, over which history."""
 
@@ -3507,7 +1417,7 @@ class SimulateRulesRequest(_message.Message):
     request_id: _builtins.str
     """Asked again with the same id, for as long as the operation is kept, the same operation is answered; empty = none."""
     @_builtins.property
-    def source(self) -> Global___RuleSource:
+    def source(self) -> _rule_set_pb2.RuleSource:
         """The rules; absent = those in force."""
 
     @_builtins.property
@@ -3535,7 +1445,7 @@ class SimulateRulesRequest(_message.Message):
     def __init__(
         self,
         *,
-        source: Global___RuleSource | None = ...,
+        source: _rule_set_pb2.RuleSource | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         span: _duration_pb2.Duration | None = ...,
@@ -3574,87 +1484,3 @@ class SimulateRulesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SimulateRulesResponse: _TypeAlias = SimulateRulesResponse  # noqa: Y015
-
-@_typing.final
-class SimulateRulesResult(_message.Message):
-    """SimulateRulesResult is the response of the operation that SimulateRules begins."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    START_TIME_FIELD_NUMBER: _builtins.int
-    LAST_TIME_FIELD_NUMBER: _builtins.int
-    END_TIME_FIELD_NUMBER: _builtins.int
-    EVERY_FIELD_NUMBER: _builtins.int
-    RULE_REVISION_FIELD_NUMBER: _builtins.int
-    RULES_FIELD_NUMBER: _builtins.int
-    EVALUATIONS_FIELD_NUMBER: _builtins.int
-    ENTRIES_FIELD_NUMBER: _builtins.int
-    TOTAL_ENTRIES_FIELD_NUMBER: _builtins.int
-    SUMMARY_FIELD_NUMBER: _builtins.int
-    NOTES_FIELD_NUMBER: _builtins.int
-    WATERMARK_FIELD_NUMBER: _builtins.int
-    rule_revision: _builtins.str
-    """Revision of the rules."""
-    evaluations: _builtins.int
-    """How often rules were evaluated."""
-    total_entries: _builtins.int
-    """How many entries there are."""
-    @_builtins.property
-    def start_time(self) -> _timestamp_pb2.Timestamp:
-        """First evaluation."""
-
-    @_builtins.property
-    def last_time(self) -> _timestamp_pb2.Timestamp:
-        """No evaluation came after it."""
-
-    @_builtins.property
-    def end_time(self) -> _timestamp_pb2.Timestamp:
-        """When the clock stopped."""
-
-    @_builtins.property
-    def every(self) -> _duration_pb2.Duration:
-        """Distance of evaluations."""
-
-    @_builtins.property
-    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of the alert rules that were evaluated."""
-
-    @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[_simulation_pb2.TimelineEntry]:
-        """What happened, by time; those beyond the size of an answer are left out, the last ones."""
-
-    @_builtins.property
-    def summary(self) -> _simulation_pb2.SimulationSummary:
-        """All of it in numbers."""
-
-    @_builtins.property
-    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryNote]:
-        """What must be known of the values."""
-
-    @_builtins.property
-    def watermark(self) -> _timestamp_pb2.Timestamp:
-        """Up to where the events behind the values were known to be complete; absent before the first event."""
-
-    def __init__(
-        self,
-        *,
-        start_time: _timestamp_pb2.Timestamp | None = ...,
-        last_time: _timestamp_pb2.Timestamp | None = ...,
-        end_time: _timestamp_pb2.Timestamp | None = ...,
-        every: _duration_pb2.Duration | None = ...,
-        rule_revision: _builtins.str = ...,
-        rules: _abc.Iterable[_builtins.str] | None = ...,
-        evaluations: _builtins.int = ...,
-        entries: _abc.Iterable[_simulation_pb2.TimelineEntry] | None = ...,
-        total_entries: _builtins.int = ...,
-        summary: _simulation_pb2.SimulationSummary | None = ...,
-        notes: _abc.Iterable[Global___HistoryNote] | None = ...,
-        watermark: _timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "every", b"every", "last_time", b"last_time", "start_time", b"start_time", "summary", b"summary", "watermark", b"watermark"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "entries", b"entries", "evaluations", b"evaluations", "every", b"every", "last_time", b"last_time", "notes", b"notes", "rule_revision", b"rule_revision", "rules", b"rules", "start_time", b"start_time", "summary", b"summary", "total_entries", b"total_entries", "watermark", b"watermark"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___SimulateRulesResult: _TypeAlias = SimulateRulesResult  # noqa: Y015

@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from trueline.v1 import backtest_pb2 as _backtest_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -425,3 +426,87 @@ class SimulationSummary(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SimulationSummary: _TypeAlias = SimulationSummary  # noqa: Y015
+
+@_typing.final
+class SimulateRulesResult(_message.Message):
+    """SimulateRulesResult is the response of the operation that SimulateRules begins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_TIME_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    EVERY_FIELD_NUMBER: _builtins.int
+    RULE_REVISION_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    EVALUATIONS_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    TOTAL_ENTRIES_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    WATERMARK_FIELD_NUMBER: _builtins.int
+    rule_revision: _builtins.str
+    """Revision of the rules."""
+    evaluations: _builtins.int
+    """How often rules were evaluated."""
+    total_entries: _builtins.int
+    """How many entries there are."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """First evaluation."""
+
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """No evaluation came after it."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When the clock stopped."""
+
+    @_builtins.property
+    def every(self) -> _duration_pb2.Duration:
+        """Distance of evaluations."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the alert rules that were evaluated."""
+
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimelineEntry]:
+        """What happened, by time; those beyond the size of an answer are left out, the last ones."""
+
+    @_builtins.property
+    def summary(self) -> Global___SimulationSummary:
+        """All of it in numbers."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[_backtest_pb2.HistoryNote]:
+        """What must be known of the values."""
+
+    @_builtins.property
+    def watermark(self) -> _timestamp_pb2.Timestamp:
+        """Up to where the events behind the values were known to be complete; absent before the first event."""
+
+    def __init__(
+        self,
+        *,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        every: _duration_pb2.Duration | None = ...,
+        rule_revision: _builtins.str = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
+        evaluations: _builtins.int = ...,
+        entries: _abc.Iterable[Global___TimelineEntry] | None = ...,
+        total_entries: _builtins.int = ...,
+        summary: Global___SimulationSummary | None = ...,
+        notes: _abc.Iterable[_backtest_pb2.HistoryNote] | None = ...,
+        watermark: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "every", b"every", "last_time", b"last_time", "start_time", b"start_time", "summary", b"summary", "watermark", b"watermark"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "entries", b"entries", "evaluations", b"evaluations", "every", b"every", "last_time", b"last_time", "notes", b"notes", "rule_revision", b"rule_revision", "rules", b"rules", "start_time", b"start_time", "summary", b"summary", "total_entries", b"total_entries", "watermark", b"watermark"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulateRulesResult: _TypeAlias = SimulateRulesResult  # noqa: Y015
