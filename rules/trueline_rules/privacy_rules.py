@@ -61,6 +61,9 @@ READABLE: Mapping[PrivacyScope, FactSet] = {
     ),
 }
 
+# When a full assessment is required may depend on the highest risk before measures, too: 1 (low) to 4 (very high).
+OF_NEEDS: FactSet = fact_set({**READABLE[PrivacyScope.PROCESSING], **_facts(risk=Type.NUMBER)})
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledProfile:
@@ -85,6 +88,6 @@ def compile_profile(profile: PrivacyProfile) -> CompiledProfile:
         profile,
         tuple(compile_known(check.rule, READABLE[check.of]) for check in profile.checks),
         tuple(compile_condition(factor.when, READABLE[PrivacyScope.DATA]) for factor in profile.factors),
-        tuple(compile_condition(need.when, processing) for need in profile.needs),
+        tuple(compile_condition(need.when, OF_NEEDS) for need in profile.needs),
         {name: compile_condition(right.applies, processing) for name, right in profile.rights.items() if right.applies},
     )

@@ -25,7 +25,7 @@ from trueline_rules.privacy_model import (
     Right,
     RiskFactor,
 )
-from trueline_rules.privacy_rules import READABLE
+from trueline_rules.privacy_rules import OF_NEEDS, READABLE
 from trueline_rules.records import Key, ListOf, Record, map_of
 from trueline_rules.scalars import Choice, Number, Text
 from trueline_rules.site import Path, Site
@@ -119,7 +119,9 @@ SPEC = Record(
             "Risk by severity and likelihood, each low, medium, high and very_high.",
             required=True,
         ),
-        "assessment_required": Key(ListOf(_NEED), "When the law asks for a full assessment."),
+        "assessment_required": Key(
+            ListOf(_NEED), "When the law asks for a full assessment; `risk` is the highest before measures, 1 to 4."
+        ),
         "prior_consultation": Key(
             _LEVEL, "The risk left from which the authority must be asked before.", default="high"
         ),
@@ -203,23 +205,23 @@ def _check_names(profile: PrivacyProfile, site: Site) -> None:
 
 def _check_conditions(profile: PrivacyProfile, site: Site) -> None:
     for place, check in enumerate(profile.checks):
-        _compile(compile_known, check.rule, check.of, ("spec", "checks", place, "rule"), site)
+        _compile(compile_known, check.rule, READABLE[check.of], ("spec", "checks", place, "rule"), site)
     for place, factor in enumerate(profile.factors):
-        _compile(compile_condition, factor.when, PrivacyScope.DATA, ("spec", "factors", place, "when"), site)
+        _compile(compile_condition, factor.when, READABLE[PrivacyScope.DATA], ("spec", "factors", place, "when"), site)
     for place, need in enumerate(profile.needs):
         path: Path = ("spec", "assessment_required", place, "when")
-        _compile(compile_condition, need.when, PrivacyScope.PROCESSING, path, site)
+        _compile(compile_condition, need.when, OF_NEEDS, path, site)
     for name, right in profile.rights.items():
         if right.applies:
             path = ("spec", "rights", name, "applies")
-            _compile(compile_condition, right.applies, PrivacyScope.PROCESSING, path, site)
+            _compile(compile_condition, right.applies, READABLE[PrivacyScope.PROCESSING], path, site)
 
 
 def _compile(
-    compiled: Callable[[str, FactSet], Expression], text: str, scope: PrivacyScope, path: Path, site: Site
+    compiled: Callable[[str, FactSet], Expression], text: str, facts: FactSet, path: Path, site: Site
 ) -> None:
     try:
-        compiled(text, READABLE[scope])
+        compiled(text, facts)
     except ExpressionError as error:
         tell_expression(error, path, site)
 

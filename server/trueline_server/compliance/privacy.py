@@ -20,6 +20,7 @@ _TOLD = {
     "within_retention": "how long it is kept",
     "third_country": "the country",
     "safeguarded": "the safeguard",
+    "encrypted": "whether it is encrypted",
     "people": "how many people are concerned",
     "automated_decisions": "whether it decides about people by itself",
 }
@@ -98,7 +99,9 @@ class DataRisk:
         sensitivity: of its type.
         category: of its type.
         limit_days: how long it may be kept; None = there is no limit.
-        risk, residual: before measures, and what is left.
+        risk, residual: before measures, and what is left; what is not known counts as if it made harm likely.
+        certain: risk before measures if nothing that is not known made harm likely.
+        unknown: facts that are not known and may make harm likely.
         why: what makes harm likely, for people.
 
     """
@@ -109,6 +112,8 @@ class DataRisk:
     limit_days: int | None
     risk: int
     residual: int
+    certain: int
+    unknown: tuple[str, ...]
     why: tuple[str, ...]
 
 
@@ -168,7 +173,7 @@ def assess_privacy(compiled: CompiledProfile, processing: Processing) -> Privacy
     if not processing.data:
         told = "It is not said which data is processed."
         findings.append(PrivacyFinding("processing", told, ControlSeverity.CRITICAL, "", "List the data.", True))
-    required, why, unknown = _need(compiled, whole)
+    required, why, unknown = _need(compiled, whole, data)
     if unknown:
         findings.append(_not_ruled_out(unknown))
     findings.sort(key=lambda each: (-_SEVERITIES.index(each.severity), each.unknown))
@@ -322,13 +327,15 @@ def _of_rights(rights: Iterable[RightResult]) -> Iterator[PrivacyFinding]:
 def _risk(compiled: CompiledProfile, processing: Processing, use: DataUse) -> DataRisk:
     profile = compiled.profile
     values, data_type = _of_use(profile, processing, use), profile.data_types[use.data_type]
-    likelihood, why = 1, []
+    likelihood, certain, unknown, why = 1, 1, list[str](), []
     for factor, condition in zip(profile.factors, compiled.factors, strict=True):
         truth = condition.evaluate(values)
         if truth is not False:
             likelihood += factor.adds
+            certain += factor.adds if truth else 0
+            unknown += () if truth else undecided(Find(condition.text, condition.tree)(values))
             why.append(factor.text if truth else f"it is not known whether {factor.text}")
-    likelihood = min(likelihood, len(RISK_LEVELS))
+    likelihood, certain = min(likelihood, len(RISK_LEVELS)), min(certain, len(RISK_LEVELS))
     taken = [profile.measures[name] for name in processing.measures]
     # Of several measures the strongest counts: they do not add up to no risk at all.
     milder = max((measure.severity for measure in taken), default=0)
@@ -339,6 +346,8 @@ def _risk(compiled: CompiledProfile, processing: Processing, use: DataUse) -> Da
         category=data_type.category,
         limit_days=data_type.retention_days,
         risk=profile.matrix[data_type.sensitivity - 1][likelihood - 1],
+        certain=profile.matrix[data_type.sensitivity - 1][certain - 1],
+        unknown=tuple(dict.fromkeys(unknown)),
         residual=profile.matrix[max(data_type.sensitivity - milder, 1) - 1][max(likelihood - rarer, 1) - 1],
         why=tuple(why),
     )
@@ -360,19 +369,24 @@ def _joined(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
-def _need(compiled: CompiledProfile, whole: Values) -> tuple[bool, str, dict[str, str]]:
+def _need(compiled: CompiledProfile, whole: Values, data: Sequence[DataRisk]) -> tuple[bool, str, dict[str, str]]:
     """Whether a full assessment is required, why, and what must be known to rule it out, with the law that asks.
 
     What cannot be ruled out is required.
     """
+    # The risk lies between what is certain of it and what cannot be ruled out; without data nothing is known of it.
+    risks = {max(each.certain for each in data), max(each.risk for each in data)} if data else set()
+    of_risk = list(dict.fromkeys(name for each in data for name in each.unknown)) if data else ["data_types"]
     reason, missing = "", dict[str, str]()
     for need, condition in zip(compiled.profile.needs, compiled.needs, strict=True):
-        truth = condition.evaluate(whole)
+        truths = {condition.evaluate({**whole, "risk": float(risk)}) for risk in risks} or {condition.evaluate(whole)}
+        truth = truths.pop() if len(truths) == 1 else None
         said = f"{need.text} ({need.reference})" if need.reference else need.text
         if truth:
             return True, said, {}
         if truth is None:
-            names = undecided(Find(condition.text, condition.tree)(whole))
+            found = undecided(Find(condition.text, condition.tree)(whole))
+            names = [name for each in found for name in (of_risk if each == "risk" else [each])]
             missing |= {name: need.reference for name in names if name not in missing}
             reason = reason or f"it cannot be ruled out that {said}, as {_shown(names)} is not known"
     return (True, reason, missing) if reason else (False, "nothing that would require it holds", {})

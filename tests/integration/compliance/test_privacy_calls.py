@@ -89,11 +89,38 @@ def test_what_would_require_a_full_assessment_must_be_known(world: ComplianceWor
     assert "GDPR Art. 35(3)(a)" in decided.assessment_reason
 
 
+def test_a_high_risk_requires_a_full_assessment_whatever_measures_leave(world: ComplianceWorld) -> None:
+    """Also if it is high only by what is not known, which is asked for then; a medium one requires none."""
+    health = pb.DataUse(
+        data_type="health",
+        purpose="Research.",
+        retention=days(30),
+        legal_basis="consent",
+        consent_recorded=True,
+        encrypted=True,
+        shared_with=[pb.DataSharing(recipient="Lab", country="DE", contract=True)],
+    )
+    answer = world.call("AssessPrivacyImpact", _request(data=[health], measures=["anonymisation"]))
+    assert (answer.risk, answer.residual_risk) == (pb.RISK_LEVEL_HIGH, pb.RISK_LEVEL_MEDIUM)
+    assert (answer.assessment_required, answer.prior_consultation) == (True, False)
+    assert answer.assessment_reason == "the risk to people is high (GDPR Art. 35(1))"
+    del health.shared_with[:]
+    known = world.call("AssessPrivacyImpact", _request(data=[health]))
+    assert (known.risk, known.assessment_required) == (pb.RISK_LEVEL_MEDIUM, False)
+    health.ClearField("encrypted")
+    perhaps = world.call("AssessPrivacyImpact", _request(data=[health]))
+    assert (perhaps.risk, perhaps.assessment_required) == (pb.RISK_LEVEL_HIGH, True)
+    assert "cannot be ruled out that the risk to people is high" in perhaps.assessment_reason
+    asked = [finding.text for finding in perhaps.findings if finding.about == "processing"]
+    assert ["whether it is encrypted" in text for text in asked] == [True]
+
+
 def test_a_high_risk_that_is_left_asks_for_the_authority(world: ComplianceWorld) -> None:
     """High is enough; of a risk that is not known the page says so."""
     health = pb.DataUse(data_type="health", purpose="Research.", retention=days(30), legal_basis="public_task")
     answer = world.call("AssessPrivacyImpact", _request(data=[health]))
     assert (answer.residual_risk, answer.prior_consultation) == (pb.RISK_LEVEL_HIGH, True)
+    assert answer.assessment_required
     assert "It must be asked before." in answer.report_html
     nothing = world.call("AssessPrivacyImpact", pb.AssessPrivacyImpactRequest(subject=subject()))
     assert not nothing.prior_consultation
