@@ -217,9 +217,7 @@ def _check_conditions(profile: PrivacyProfile, site: Site) -> None:
             _compile(compile_condition, right.applies, READABLE[PrivacyScope.PROCESSING], path, site)
 
 
-def _compile(
-    compiled: Callable[[str, FactSet], Expression], text: str, facts: FactSet, path: Path, site: Site
-) -> None:
+def _compile(compiled: Callable[[str, FactSet], Expression], text: str, facts: FactSet, path: Path, site: Site) -> None:
     try:
         compiled(text, facts)
     except ExpressionError as error:
