@@ -23,12 +23,14 @@ class CompiledAdvice:
         advice: as it is written.
         condition: when it holds.
         persona_dependent: whether the condition reads one of OWN_NAMES, which differ between personas.
+        told: texts before each of the values that the condition saw, in the order of its facts.
 
     """
 
     advice: Advice
     condition: Expression
     persona_dependent: bool
+    told: tuple[str, ...]
 
     def is_for(self, persona: str) -> bool:
         """Whether it is for a persona."""
@@ -57,4 +59,7 @@ def compile_advice(
 
 
 def _compiled(advice: Advice, condition: Expression) -> CompiledAdvice:
-    return CompiledAdvice(advice, condition, not set(OWN_NAMES).isdisjoint(condition.facts))
+    told = tuple(
+        f"{', ' if number else f'{condition.text}: '}{name} is " for number, name in enumerate(condition.facts)
+    )
+    return CompiledAdvice(advice, condition, not set(OWN_NAMES).isdisjoint(condition.facts), told)

@@ -9,8 +9,8 @@ from trueline.v1 import scoring_service_pb2 as pb
 from trueline_stores.warehouse.streaming import Block
 
 from trueline_server.scoring.account_sql import classes_of
-from trueline_server.scoring.encoding import bytes_field, text_field
 from trueline_server.scoring.profiles import CompiledProfile
+from trueline_server.scoring.wire import bytes_field, text_field
 
 ACCOUNTS_IN_MESSAGE = 1_000
 _DOUBLE = Struct("<Bd").pack

@@ -12,7 +12,7 @@ from trueline_rules.scoring_model import Subject
 
 from trueline_server.errors import invalid_field
 from trueline_server.scoring.comparing import changes, dominances, rank
-from trueline_server.scoring.encoding import bytes_field, encoder_of, text_field
+from trueline_server.scoring.encoding import encode_feature
 from trueline_server.scoring.feature_scores import FeatureScore, score_feature
 from trueline_server.scoring.given import take_inputs
 from trueline_server.scoring.mapping import (
@@ -26,6 +26,7 @@ from trueline_server.scoring.roadmap import Item, plan, worth
 from trueline_server.scoring.scores import mean_ends, score_values
 from trueline_server.scoring.sequencing import check_ids, check_sequence
 from trueline_server.scoring.waiting import reasons
+from trueline_server.scoring.wire import bytes_field, text_field
 
 # Beyond it the best roadmap found is told, and how much better one could be at most.
 _PLAN_S = 10.0
@@ -43,7 +44,7 @@ class FeatureCalls:
         profile = self._book.find(rules, request.profile, Subject.FEATURE)
         personas = profile.choose(request.personas)
         found = _score(profile, personas, request.feature, "feature")
-        score = bytes_field(1, encoder_of(profile).encode(found))
+        score = bytes_field(1, encode_feature(found))
         return score + text_field(2, profile.profile.metadata.name) + text_field(3, rules.revision)
 
     def compare(self, rules: RuleSet, request: pb.CompareFeaturesRequest) -> pb.CompareFeaturesResponse:
@@ -65,7 +66,7 @@ class FeatureCalls:
                 )
             )
         return pb.CompareFeaturesResponse(
-            scores=[pb.FeatureScore.FromString(encoder_of(profile).encode(one)) for one in found],
+            scores=[pb.FeatureScore.FromString(encode_feature(one)) for one in found],
             rankings=rankings,
             dominances=[
                 pb.Dominance(feature_id=one.feature_id, over=other.feature_id) for one, other in dominances(found)

@@ -1,25 +1,13 @@
-"""A feature with its scores, and what more is told of it to a persona."""
+"""A feature with its scores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from trueline_server.scoring.advising import Advising, Held
 from trueline_server.scoring.given import Values
 from trueline_server.scoring.profiles import CompiledPersona, CompiledProfile
-from trueline_server.scoring.scores import OverallScore, Scores, score_values
-from trueline_server.scoring.sensitivity import Sensitivity, leverages, sensitivities
-
-
-class PersonaView(NamedTuple):
-    """What a feature is to a persona."""
-
-    persona: CompiledPersona
-    overall: OverallScore
-    concerns: list[Held]
-    recommendations: list[Held]
-    sensitivities: list[Sensitivity]
+from trueline_server.scoring.scores import Scores, score_values
 
 
 class FeatureScore(NamedTuple):
@@ -41,19 +29,6 @@ class FeatureScore(NamedTuple):
     personas: tuple[CompiledPersona, ...]
     values: Values
     scores: Scores
-
-    def views(self) -> Iterator[PersonaView]:
-        """What it is to each persona, in their order."""
-        known = self.values.known
-        levers = leverages(self.profile, known, self.scores)
-        advising = Advising(self.profile, known, self.scores)
-        for persona, overall in zip(self.personas, self.scores.personas, strict=True):
-            yield PersonaView(
-                persona,
-                overall,
-                *advising.hold(persona, overall),
-                sensitivities(persona, overall, self.scores.dimensions, levers),
-            )
 
 
 def score_feature(

@@ -98,7 +98,8 @@ class CompiledDimension:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
+# Personas and profiles are told apart by what they are, not by what they say: what is made of one is kept beside it.
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledPersona:
     """Weights of dimensions, in their order, and what is said to the persona where it holds.
 
@@ -116,7 +117,6 @@ class CompiledPersona:
     recommendations: tuple[CompiledAdvice, ...]
 
 
-# Told apart by what they are, not by what they say, so that what is made of one can be kept beside it.
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledProfile:
     """A profile that can score.

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from trueline_server.scoring.profiles import CompiledDimension, CompiledPersona, CompiledProfile, Ends, Known
+from trueline_server.scoring.profiles import CompiledPersona, CompiledProfile, Ends, Known
+from trueline_server.scoring.weighing import Weighed, Weighing, weigh
 
 FULL = 100.0
 
@@ -61,12 +62,14 @@ class Scores(NamedTuple):
         inputs: ends by input, in the order of the profile; None = dropped.
         dimensions: in the order of the profile.
         personas: in the order that they were asked for.
+        weighing: by which they were made.
 
     """
 
     inputs: tuple[Ends | None, ...]
     dimensions: tuple[DimensionScore, ...]
     personas: tuple[OverallScore, ...]
+    weighing: Weighing
 
     @property
     def overall(self) -> Ends | None:
@@ -86,8 +89,13 @@ def score_values(
     inputs = tuple(
         [None if value is None else one.ends(value) for one, value in zip(profile.inputs, values, strict=True)]
     )
-    dimensions = tuple([_score_dimension(one, inputs) for one in profile.dimensions])
-    return Scores(inputs, dimensions, tuple([_score_overall(one, dimensions) for one in personas]))
+    weighing = weigh(profile, tuple(personas), tuple([ends is not None for ends in inputs]))
+    means = [_mean(inputs, one) for one in weighing.dimensions]
+    dimensions = [
+        DimensionScore(ends, one.weight, one.coverage) for ends, one in zip(means, weighing.dimensions, strict=True)
+    ]
+    overall = [OverallScore(_mean(means, one), one.weight, one.coverage) for one in weighing.overall]
+    return Scores(inputs, tuple(dimensions), tuple(overall), weighing)
 
 
 def mean_ends(weighted: Sequence[tuple[Ends | None, float]]) -> Ends | None:
@@ -102,28 +110,15 @@ def mean_ends(weighted: Sequence[tuple[Ends | None, float]]) -> Ends | None:
     return None if not total else (min(low / total, FULL), min(high / total, FULL))
 
 
-def _score_dimension(dimension: CompiledDimension, inputs: Sequence[Ends | None]) -> DimensionScore:
-    low = high = known = 0.0
-    for place, weight in dimension.weights:
-        ends = inputs[place]
-        if ends is not None:
-            low += weight * ends[0]
-            high += weight * ends[1]
-            known += weight
-    if not known:
-        return DimensionScore(None, 0.0, 0.0)
-    return DimensionScore((min(low / known, FULL), min(high / known, FULL)), known, min(known / dimension.weight, 1.0))
-
-
-def _score_overall(persona: CompiledPersona, dimensions: Sequence[DimensionScore]) -> OverallScore:
-    low = high = known = coverage = 0.0
-    for weight, (ends, _, covered) in zip(persona.weights, dimensions, strict=True):
-        coverage += weight * covered
-        if ends is not None:
-            low += weight * ends[0]
-            high += weight * ends[1]
-            known += weight
-    coverage = min(coverage, 1.0)
-    if not known:
-        return OverallScore(None, 0.0, coverage)
-    return OverallScore((min(low / known, FULL), min(high / known, FULL)), known, coverage)
+def _mean(ends: Sequence[Ends | None], weighed: Weighed) -> Ends | None:
+    """Of what is known, as `weighed` says; None if nothing is."""
+    total = weighed.weight
+    if not total:
+        return None
+    low = high = 0.0
+    for place, weight in weighed.parts:
+        # What has a part has a score.
+        one, other = ends[place]  # type: ignore[misc]
+        low += weight * one
+        high += weight * other
+    return min(low / total, FULL), min(high / total, FULL)

@@ -1,80 +1,126 @@
-"""What each input could change of the overall score, and how much a unit more of it is worth."""
+"""What each input could change of the overall score, and how much a unit more of it is worth.
+
+An input moves its dimension by its share in it, and the dimension the overall score by the part that it has there. From
+the worst that an input can be to the best is always as far, so which ones could change most follows from what is known,
+whatever it is. So the order is found once for each set of known inputs, and the numbers of all personas come at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
-from trueline_server.scoring.profiles import CompiledInput, CompiledPersona, CompiledProfile, Ends, Interval, Known
-from trueline_server.scoring.scores import DimensionScore, OverallScore, Scores
+import numpy as np
+import numpy.typing as npt
 
-# What an input could change of the score of its dimension: its place in the profile; what is won if it is as good as
-# can be; what is lost if it is as bad as can be; what one unit more of it is worth. In a dimension without a score, the
-# second and the third are the score that it would have then. Plain tuples here and below, for there are many.
-Leverage = tuple[int, float, float, float]
-# What an input could change for a persona, in points of its overall score: less the sum of what is won and lost, so
-# that the largest is the least; then as above.
-Sensitivity = tuple[float, int, float, float, float]
+from trueline_server.scoring.curves import Curve
+from trueline_server.scoring.profiles import CompiledInput, CompiledPersona, Interval, Known
+from trueline_server.scoring.scores import Scores
+from trueline_server.scoring.weighing import Weighed, Weighing
+
+Numbers = npt.NDArray[np.float64]
+_MOST_KEPT = 64
 
 
-def leverages(profile: CompiledProfile, values: Sequence[Known | None], scores: Scores) -> list[list[Leverage]]:
-    """What each input could change of its dimension, from the middle of its range; by dimension."""
-    return [
-        _leverages(dimension.inputs, values, scores.inputs, score)
-        for dimension, score in zip(profile.dimensions, scores.dimensions, strict=True)
+class _Lever(NamedTuple):
+    """An input of a dimension with a score: what moves the dimension as the input moves by one."""
+
+    place: int
+    share: float
+    best: float
+    worst: float
+    curve: Curve | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SensitivityPlan:
+    """Which inputs could change the score for which persona, and where their numbers come from.
+
+    Attributes:
+        places: of inputs in the profile, by persona; what could change most comes first. None of those in dimensions
+            without weight, none where there is no score.
+
+    """
+
+    places: tuple[tuple[int, ...], ...]
+    _levers: tuple[tuple[int, tuple[_Lever, ...]], ...]
+    _joining: tuple[tuple[int, tuple[CompiledInput, ...]], ...]
+    _taken: npt.NDArray[np.intp]
+    _factors: Numbers
+
+    def numbers(self, values: Sequence[Known | None], scores: Scores) -> Numbers:
+        """Points that are won if an input is as good as can be, lost if it is as bad as can be, won by one unit more.
+
+        Answers (n,), these three for each of `places` of one persona after the other; of ranges the middle counts.
+        """
+        moved: list[float] = []
+        for dimension, levers in self._levers:
+            middle = scores.dimensions[dimension].middle
+            for place, share, best, worst, curve in levers:
+                ends, slope = scores.inputs[place], 0.0
+                # One that is dropped would come in beside those that are known.
+                now: float = middle if ends is None else (ends[0] + ends[1]) / 2  # type: ignore[assignment]
+                if ends is not None and curve is not None:
+                    value = values[place]
+                    slope = curve.slope(value.middle if type(value) is Interval else value)  # type: ignore[arg-type]
+                moved += (share * (best - now), share * (now - worst), share * slope)
+        for persona, others in self._joining:
+            # Their dimension would come in beside the others.
+            middle = scores.personas[persona].middle
+            for one in others:
+                moved += (one.best - middle, middle - one.worst, 0.0)  # type: ignore[operator]
+        return np.array(moved).take(self._taken) * self._factors
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def plan_sensitivities(weighing: Weighing) -> SensitivityPlan:
+    """The plan where just these inputs are known."""
+    levers = [
+        (place, tuple(_lever(one, own, weighing.known[one.place]) for one in dimension.inputs))
+        for place, (dimension, own) in enumerate(zip(weighing.profile.dimensions, weighing.dimensions, strict=True))
+        if own.weight
     ]
+    moved = {one.place: (number, one) for number, one in enumerate(one for _, own in levers for one in own)}
+    count = len(moved)
+    places, joining, taken, factors = [], [], [], []
+    for number, (persona, overall) in enumerate(zip(weighing.personas, weighing.overall, strict=True)):
+        found: list[tuple[float, int, int, float]] = []
+        others: list[CompiledInput] = []
+        if overall.weight:
+            for one, part in _parts(weighing, persona, overall):
+                if one.place in moved:
+                    row, lever = moved[one.place]
+                    found.append((-part * lever.share * (one.best - one.worst), one.place, row, part))
+                else:
+                    found.append((-part * (one.best - one.worst), one.place, count + len(others), part))
+                    others.append(one)
+        count += len(others)
+        joining.append((number, tuple(others)))
+        found.sort()
+        places.append(tuple(place for _, place, _, _ in found))
+        taken += [3 * row + column for _, _, row, _ in found for column in range(3)]
+        factors += [part for _, _, _, part in found for _ in range(3)]
+    return SensitivityPlan(
+        tuple(places),
+        tuple(levers),
+        tuple(one for one in joining if one[1]),
+        np.array(taken, np.intp),
+        np.array(factors, np.float64),
+    )
 
 
-def sensitivities(
-    persona: CompiledPersona,
-    overall: OverallScore,
-    dimensions: Sequence[DimensionScore],
-    levers: Sequence[Sequence[Leverage]],
-) -> list[Sensitivity]:
-    """What each input could change for a persona, the largest first; none of those in dimensions without weight."""
-    if overall.ends is None:
-        return []
-    known = overall.weight
-    found: list[Sensitivity] = []
-    for weight, score, own in zip(persona.weights, dimensions, levers, strict=True):
-        if not weight:
-            continue
-        if score.ends is not None:
-            part = weight / known
-            found += [
-                (-part * (up + down), place, part * up, part * down, part * unit) for place, up, down, unit in own
-            ]
-        else:
-            # The dimension would come in beside the others.
-            middle = (overall.ends[0] + overall.ends[1]) / 2
-            part = weight / (known + weight)
-            found += [
-                (-part * (best - worst), place, part * (best - middle), part * (middle - worst), 0.0)
-                for place, best, worst, _ in own
-            ]
-    found.sort()
-    return found
+def _lever(one: CompiledInput, dimension: Weighed, known: bool) -> _Lever:
+    share = one.weight / (dimension.weight if known else dimension.weight + one.weight)
+    return _Lever(one.place, share, one.best, one.worst, one.curve)
 
 
-def _leverages(
-    inputs: Sequence[CompiledInput],
-    values: Sequence[Known | None],
-    scores: Sequence[Ends | None],
-    dimension: DimensionScore,
-) -> list[Leverage]:
-    if dimension.ends is None:
-        return [(one.place, one.best, one.worst, 0.0) for one in inputs]
-    middle = (dimension.ends[0] + dimension.ends[1]) / 2
-    known, found = dimension.weight, []
-    for one in inputs:
-        place, weight, slope = one.place, one.weight, 0.0
-        ends = scores[place]
-        if ends is None:
-            # It would come in beside those that are known.
-            share, now = weight / (known + weight), middle
-        else:
-            share, now = weight / known, (ends[0] + ends[1]) / 2
-            if one.curve is not None:
-                value = values[place]
-                slope = one.curve.slope(value.middle if type(value) is Interval else value)  # type: ignore[arg-type]
-        found.append((place, share * (one.best - now), share * (now - one.worst), share * slope))
+def _parts(weighing: Weighing, persona: CompiledPersona, overall: Weighed) -> list[tuple[CompiledInput, float]]:
+    """Inputs of dimensions that weigh something, and the part of their dimension in the overall score."""
+    found = []
+    for dimension, own, weight in zip(weighing.profile.dimensions, weighing.dimensions, persona.weights, strict=True):
+        if weight:
+            part = weight / (overall.weight if own.weight else overall.weight + weight)
+            found += [(one, part) for one in dimension.inputs]
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hypothesis import strategies as st
+from trueline.v1 import scoring_service_pb2 as pb
 from trueline_rules.loader import load_rules
 from trueline_rules.model import Metadata, RuleSet
 from trueline_rules.scoring_model import (
@@ -16,6 +17,7 @@ from trueline_rules.scoring_model import (
     ScoringProfile,
     Subject,
 )
+from trueline_server.scoring.encoding import encode_feature
 from trueline_server.scoring.feature_scores import FeatureScore, score_feature
 from trueline_server.scoring.given import Given, Values, take_inputs
 from trueline_server.scoring.profiles import CompiledProfile, Interval, Known, ProfileBook, compile_profile
@@ -38,6 +40,11 @@ def scored(inputs: Mapping[str, Given], feature_id: str = "f", profile: Compiled
     """A feature scored for all personas of a profile."""
     values = take_inputs(profile, inputs.items(), "feature.inputs")
     return score_feature(profile, profile.choose(()), feature_id, "", values)
+
+
+def told_feature(found: FeatureScore) -> pb.FeatureScore:
+    """A feature that was scored, as callers are told of it."""
+    return pb.FeatureScore.FromString(encode_feature(found))
 
 
 @st.composite

@@ -7,17 +7,16 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from profile_cases import ADVANCED_ATTRIBUTION, PACK, known_values, profiles, scored
+from profile_cases import ADVANCED_ATTRIBUTION, PACK, known_values, profiles, scored, told_feature
 from trueline.v1 import scoring_service_pb2 as pb
 from trueline_rules.scoring_model import ASSUMED
-from trueline_server.scoring.advising import Held
-from trueline_server.scoring.encoding import bytes_field, encoder_of
-from trueline_server.scoring.feature_scores import FeatureScore, PersonaView, score_feature
+from trueline_server.scoring.advising import Advising, Held
+from trueline_server.scoring.feature_scores import FeatureScore, score_feature
 from trueline_server.scoring.mapping import map_ends_to_proto
 from trueline_server.scoring.profiles import CompiledInput, CompiledPersona, CompiledProfile, Interval
 from trueline_server.scoring.scores import DimensionScore, OverallScore
-from trueline_server.scoring.sensitivity import Sensitivity
 from trueline_server.scoring.values import show_value
+from trueline_server.scoring.wire import bytes_field
 
 _GIVEN = pb.INPUT_SOURCE_GIVEN
 _DEFAULT = pb.INPUT_SOURCE_DEFAULT
@@ -31,7 +30,7 @@ def test_the_bytes_are_those_of_the_message(data: st.DataObject) -> None:
     found = score_feature(
         profile, profile.choose(()), "fé", data.draw(st.text(max_size=200)), data.draw(known_values(profile))
     )
-    assert pb.FeatureScore.FromString(encoder_of(profile).encode(found)) == plain_feature(found)
+    assert told_feature(found) == plain_feature(found)
 
 
 @given(st.data())
@@ -39,7 +38,7 @@ def test_so_are_those_of_the_pack(data: st.DataObject) -> None:
     """With concerns, recommendations and what they saw."""
     personas = data.draw(st.permutations(PACK.choose(())))[: data.draw(st.integers(1, 6))]
     found = score_feature(PACK, personas, "f", "", data.draw(known_values(PACK)))
-    assert pb.FeatureScore.FromString(encoder_of(PACK).encode(found)) == plain_feature(found)
+    assert told_feature(found) == plain_feature(found)
 
 
 def test_bytes_of_every_length() -> None:
@@ -51,7 +50,7 @@ def test_bytes_of_every_length() -> None:
 def test_values_are_told_with_their_units() -> None:
     """Numbers, ranges, and where they are from."""
     found = scored({**ADVANCED_ATTRIBUTION, "retention_potential": Interval(0.2, 0.4)})
-    roi = pb.FeatureScore.FromString(encoder_of(PACK).encode(found)).dimensions[0]
+    roi = told_feature(found).dimensions[0]
     assert [one.value for one in roi.inputs] == ["20000 USD/month", "0.85", "0.2 to 0.4", ""]
     assert [one.source for one in roi.inputs] == [_GIVEN, _GIVEN, _GIVEN, _DROPPED]
 
@@ -72,7 +71,7 @@ def plain_feature(found: FeatureScore) -> pb.FeatureScore:
             )
             for dimension, score in zip(found.profile.dimensions, scores.dimensions, strict=True)
         ],
-        personas=[_map_view(found, view) for view in found.views()],
+        personas=[_map_persona(found, place) for place in range(len(found.personas))],
         overall=map_ends_to_proto(scores.overall),
         coverage=scores.coverage,
         dimensions_without_inputs=[
@@ -116,23 +115,45 @@ def _map_input(found: FeatureScore, one: CompiledInput, dimension: DimensionScor
     )
 
 
-def _map_view(found: FeatureScore, view: PersonaView) -> pb.PersonaScore:
+def _map_persona(found: FeatureScore, place: int) -> pb.PersonaScore:
+    persona, overall = found.personas[place], found.scores.personas[place]
+    concerns, recommendations = Advising(found.values.known, found.scores).hold(place)
     return pb.PersonaScore(
-        persona=view.persona.name,
-        overall=map_ends_to_proto(view.overall.ends),
-        coverage=view.overall.coverage,
-        band=found.profile.band(view.overall.ends),
-        weights=_map_weights(found.profile, view.persona, found.scores.dimensions, view.overall),
-        concerns=[_told(pb.Concern, held) for held in view.concerns],
-        recommendations=[_told(pb.Recommendation, held) for held in view.recommendations],
-        sensitivities=[_map_sensitivity(found, one) for one in view.sensitivities],
+        persona=persona.name,
+        overall=map_ends_to_proto(overall.ends),
+        coverage=overall.coverage,
+        band=found.profile.band(overall.ends),
+        weights=_map_weights(found.profile, persona, found.scores.dimensions, overall),
+        concerns=[_told(pb.Concern, held) for held in concerns],
+        recommendations=[_told(pb.Recommendation, held) for held in recommendations],
+        sensitivities=_sensitivities(found, persona, overall),
     )
 
 
-def _map_sensitivity(found: FeatureScore, one: Sensitivity) -> pb.InputSensitivity:
-    _, place, to_best, to_worst, per_unit = one
-    name = found.profile.inputs[place].name
-    return pb.InputSensitivity(name=name, to_best=to_best, to_worst=to_worst, per_unit=per_unit)
+def _sensitivities(found: FeatureScore, persona: CompiledPersona, overall: OverallScore) -> list[pb.InputSensitivity]:
+    """Of each input alone, as its definition says; that which could move the score most comes first."""
+    made = []
+    for one in found.profile.inputs if overall.ends is not None else ():
+        weight, dimension = persona.weights[one.dimension], found.scores.dimensions[one.dimension]
+        if not weight:
+            continue
+        slope = 0.0
+        if dimension.ends is None:
+            part, share, now = weight / (overall.weight + weight), 1.0, overall.middle
+        elif (ends := found.scores.inputs[one.place]) is None:
+            part, share, now = weight / overall.weight, one.weight / (dimension.weight + one.weight), dimension.middle
+        else:
+            part, share, now = weight / overall.weight, one.weight / dimension.weight, (ends[0] + ends[1]) / 2
+            if one.curve is not None:
+                value = found.values.known[one.place]
+                slope = one.curve.slope(value.middle if isinstance(value, Interval) else value)  # type: ignore[arg-type]
+        assert now is not None
+        numbers = (part * (share * (one.best - now)), part * (share * (now - one.worst)), part * (share * slope))
+        made.append((-part * share * (one.best - one.worst), one.place, one.name, *numbers))
+    return [
+        pb.InputSensitivity(name=name, to_best=to_best, to_worst=to_worst, per_unit=per_unit)
+        for _, _, name, to_best, to_worst, per_unit in sorted(made)
+    ]
 
 
 def _told(message: Any, held: Held) -> Any:

@@ -8,8 +8,18 @@ from fractions import Fraction
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from profile_cases import ADVANCED_ATTRIBUTION, PACK, known_values, points_of, profiles, scored, within
+from profile_cases import (
+    ADVANCED_ATTRIBUTION,
+    PACK,
+    known_values,
+    points_of,
+    profiles,
+    scored,
+    told_feature,
+    within,
+)
 from trueline_rules.scoring_model import InputType, ScoringInput
+from trueline_server.scoring.encoding import encode_feature
 from trueline_server.scoring.feature_scores import score_feature
 from trueline_server.scoring.given import Given, Values
 from trueline_server.scoring.profiles import CompiledProfile, Interval, Known
@@ -69,7 +79,7 @@ def test_the_order_of_inputs_does_not_matter(shuffle: random.Random) -> None:
     shuffle.shuffle(shuffled)
     one, other = scored(dict(given_inputs)), scored(dict(shuffled))
     assert one.scores == other.scores
-    assert list(one.views()) == list(other.views())
+    assert encode_feature(one) == encode_feature(other)
 
 
 @given(st.data())
@@ -129,26 +139,28 @@ def test_dropped_inputs_leave_their_weight_to_the_others(data: st.DataObject) ->
 
 @given(st.data())
 def test_sensitivity_is_what_scoring_again_says(data: st.DataObject) -> None:
-    """Every input put to its best and to its worst, one by one, also those that were dropped."""
+    """Every input put to its best and to its worst, one by one, also those that were dropped; the largest first."""
     profile = data.draw(profiles())
     values = data.draw(known_values(profile, ranges=False))
     found = score_feature(profile, profile.choose(()), "f", "", values)
-    for number, view in enumerate(found.views()):
-        before = view.overall.middle
-        assert (before is None) == (not view.sensitivities) or not any(view.persona.weights)
-        assert [one[0] for one in view.sensitivities] == sorted(one[0] for one in view.sensitivities)
-        for _, place, to_best, to_worst, _ in view.sensitivities:
+    for number, told in enumerate(told_feature(found).personas):
+        persona, before = found.personas[number], found.scores.personas[number].middle
+        weighing = [one.name for one in profile.inputs if persona.weights[one.dimension] and before is not None]
+        assert sorted(one.name for one in told.sensitivities) == sorted(weighing)
+        spans = [one.to_best + one.to_worst for one in told.sensitivities]
+        assert spans == pytest.approx(sorted(spans, reverse=True), abs=1e-9)
+        for sensitivity in told.sensitivities:
             assert before is not None
-            one = profile.inputs[place]
+            one = profile.by_name[sensitivity.name]
             known = list(values.known)
             again = []
             for wanted in (one.best, one.worst):
-                known[place] = _value_of(one.input, wanted)
+                known[one.place] = _value_of(one.input, wanted)
                 after = _scores(profile, Values(tuple(known))).personas[number].middle
                 assert after is not None
                 again.append(after)
-            assert to_best == pytest.approx(again[0] - before, abs=1e-6)
-            assert to_worst == pytest.approx(before - again[1], abs=1e-6)
+            assert sensitivity.to_best == pytest.approx(again[0] - before, abs=1e-6)
+            assert sensitivity.to_worst == pytest.approx(before - again[1], abs=1e-6)
 
 
 def _value_of(one: ScoringInput, score: float) -> Known:
@@ -161,14 +173,16 @@ def _value_of(one: ScoringInput, score: float) -> Known:
 
 def test_a_unit_more_is_worth_what_the_curve_says() -> None:
     """Points of the overall score for one more, at the value."""
-    place = PACK.by_name["time_savings_hours_per_month"].place
+    name = "time_savings_hours_per_month"
     before = scored(ADVANCED_ATTRIBUTION)
-    after = scored({**ADVANCED_ATTRIBUTION, "time_savings_hours_per_month": 16.0})
-    for one, other in zip(before.views(), after.views(), strict=True):
-        (per_unit,) = [per_unit for _, of, _, _, per_unit in one.sensitivities if of == place]
-        assert one.overall.middle is not None
-        assert other.overall.middle is not None
-        assert other.overall.middle - one.overall.middle == pytest.approx(per_unit)
+    after = scored({**ADVANCED_ATTRIBUTION, name: 16.0})
+    for told, one, other in zip(
+        told_feature(before).personas, before.scores.personas, after.scores.personas, strict=True
+    ):
+        (per_unit,) = [found.per_unit for found in told.sensitivities if found.name == name]
+        assert one.middle is not None
+        assert other.middle is not None
+        assert other.middle - one.middle == pytest.approx(per_unit)
 
 
 def test_nothing_known_is_no_score() -> None:
@@ -177,9 +191,9 @@ def test_nothing_known_is_no_score() -> None:
     assert found.scores.overall is None
     assert found.scores.coverage == 0
     assert [one.ends for one in found.scores.dimensions] == [None] * 4
-    views = list(found.views())
-    assert all(not view.sensitivities for view in views)
-    assert "measure_first" in {held.compiled.advice.name for held in views[0].recommendations}
+    told = told_feature(found)
+    assert not any(one.sensitivities or one.HasField("overall") for one in told.personas)
+    assert "measure_first" in {one.name for one in told.personas[0].recommendations}
 
 
 def test_points_of_every_input_are_taken() -> None:
