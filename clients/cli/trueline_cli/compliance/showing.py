@@ -64,7 +64,7 @@ def show_posture(posture: CompliancePosture, *, reasons: bool, every: bool) -> N
 def show_frameworks(found: ComplianceFrameworks, *, with_controls: bool) -> None:
     """Print frameworks in force, one a line, or with their controls."""
     if not with_controls:
-        made = style.table("framework", "title", "version", "controls", right=("controls",), fold=("title",))
+        made = style.table("framework", "title", "version", "controls", right=("controls",), fold=("title", "version"))
         for each in found.frameworks.values():
             made.add_row(each.name, each.title, each.version, f"{each.total_controls:,}")
         style.show(made)
