@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -88,7 +88,7 @@ def pattern_assessment(message: pb.AssessPatternResponse) -> PatternAssessment:
         subject=_subject(message.subject),
         name=message.name,
         validation_passed=message.validation_passed,
-        frameworks={each.framework: _assessment(each) for each in message.frameworks},
+        frameworks=_assessments(message.frameworks),
         recommendations=tuple(
             ComplianceRecommendation(each.text, _severity(each.severity), tuple(each.controls))
             for each in message.recommendations
@@ -160,7 +160,7 @@ def posture(pages: Sequence[pb.GetPostureResponse]) -> CompliancePosture:
     """Where subjects stand, of all pages; they are of one instant."""
     return CompliancePosture(
         subjects=tuple(
-            SubjectPosture(_subject(each.subject), {one.framework: _assessment(one) for one in each.frameworks})
+            SubjectPosture(_subject(each.subject), _assessments(each.frameworks))
             for page in pages
             for each in page.subjects
         ),
@@ -288,7 +288,14 @@ def _framework(message: pb.ComplianceFramework) -> ComplianceFramework:
     )
 
 
-def _assessment(message: pb.FrameworkAssessment) -> FrameworkAssessment:
+def _assessments(messages: Iterable[pb.FrameworkAssessment]) -> dict[str, FrameworkAssessment]:
+    """What one subject came to, by framework."""
+    # Many controls look at the same fact, of which all see the same.
+    seen: dict[str, FactSeen] = {}
+    return {each.framework: _assessment(each, seen) for each in messages}
+
+
+def _assessment(message: pb.FrameworkAssessment, seen: dict[str, FactSeen]) -> FrameworkAssessment:
     return FrameworkAssessment(
         framework=message.framework,
         title=message.title,
@@ -303,18 +310,19 @@ def _assessment(message: pb.FrameworkAssessment) -> FrameworkAssessment:
         weighted_score=_optional(message, "weighted_score"),
         open_critical=message.open_critical,
         satisfied=message.satisfied,
-        controls={each.control_id: _control(each) for each in message.controls},
+        controls={each.control_id: _control(each, seen) for each in message.controls},
     )
 
 
-def _control(message: pb.ControlAssessment) -> ControlAssessment:
+def _control(message: pb.ControlAssessment, seen: dict[str, FactSeen]) -> ControlAssessment:
+    facts = {each.name: seen.get(each.name) or _seen(each, seen) for each in message.facts}
     return ControlAssessment(
         control_id=message.control_id,
         title=message.title,
         severity=_severity(message.severity),
         status=_status(message.status),
         reason=message.reason,
-        facts={each.name: FactSeen(each.value, each.given, instant(each, "observed_at")) for each in message.facts},
+        facts=facts,
         missing_facts=tuple(message.missing_facts),
         evidence=tuple(
             EvidenceFound(
@@ -331,6 +339,11 @@ def _control(message: pb.ControlAssessment) -> ControlAssessment:
         remediation=message.remediation,
         status_without_waiver=_status(message.status_without_waiver),
     )
+
+
+def _seen(message: pb.FactSeen, seen: dict[str, FactSeen]) -> FactSeen:
+    found = seen[message.name] = FactSeen(message.value, message.given, instant(message, "observed_at"))
+    return found
 
 
 def _data(message: pb.DataAssessment) -> DataAssessment:

@@ -59,10 +59,11 @@ class Find:
     def __call__(self, values: Mapping[str, object], now: datetime | None = None) -> Finding:
         """What is found in these values at an instant, which conditions with `$now` need."""
         if self._truth is not None:
-            operands = tuple(Operand(text, value(values, now)) for text, value in self._operands.items())
-            missing = tuple(name for name, value in self._facts.items() if value(values, now) is None)
+            # Lists are done sooner than generators are.
+            operands = tuple([Operand(text, value(values, now)) for text, value in self._operands.items()])
+            missing = tuple([name for name, value in self._facts.items() if value(values, now) is None])
             return Finding(self._text, self._kind, self._truth(values, now), operands, missing, ())
-        parts = tuple(part(values, now) for part in self._parts)
+        parts = tuple([part(values, now) for part in self._parts])
         missing = tuple(sorted({name for part in parts for name in part.missing}))
         return Finding(self._text, self._kind, _together(self._kind, parts), (), missing, parts)
 

@@ -89,15 +89,20 @@ def map_framework_to_proto(framework: ComplianceFramework, *, with_controls: boo
     return message
 
 
-def map_result_to_proto(result: FrameworkResult, *, with_controls: bool = True) -> pb.FrameworkAssessment:
-    """What a framework came to."""
-    tally = tally_of((each.status, each.control.severity) for each in result.controls)
-    message = _assessment(result.framework, tally)
-    # Many controls look at the same facts.
+def map_results_to_proto(
+    results: Iterable[FrameworkResult], *, with_controls: bool = True
+) -> list[pb.FrameworkAssessment]:
+    """What one subject came to by frameworks."""
+    messages = []
+    # Many controls look at the same fact, of which all see the same.
     seen: dict[str, pb.FactSeen] = {}
-    for control in result.controls if with_controls else ():
-        _control(message.controls.add(), control, seen)
-    return message
+    for result in results:
+        tally = tally_of((each.status, each.control.severity) for each in result.controls)
+        message = _assessment(result.framework, tally)
+        for control in result.controls if with_controls else ():
+            _control(message.controls.add(), control, seen)
+        messages.append(message)
+    return messages
 
 
 def map_standing_to_proto(standing: Standing) -> pb.FrameworkAssessment:

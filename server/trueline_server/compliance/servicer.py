@@ -77,7 +77,7 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
             known_us=instant_in(request, "known_at"),
         )
         made = await asyncio.to_thread(self._assessments.assess, current_tenant(), asked)
-        results = [mapping.map_result_to_proto(result) for result in made.results]
+        results = mapping.map_results_to_proto(made.results)
         return pb.AssessPatternResponse(
             subject=mapping.map_subject_to_proto(made.subject),
             name=request.name or made.subject.id or made.subject.kind,
@@ -228,5 +228,5 @@ class ComplianceServicer(compliance_service_pb2_grpc.ComplianceServiceServicer):
 def _posture(subject: Subject, results: Iterable[FrameworkResult], *, with_controls: bool) -> pb.SubjectPosture:
     return pb.SubjectPosture(
         subject=mapping.map_subject_to_proto(subject),
-        frameworks=[mapping.map_result_to_proto(result, with_controls=with_controls) for result in results],
+        frameworks=mapping.map_results_to_proto(results, with_controls=with_controls),
     )
