@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -80,10 +80,13 @@ def _together(kind: str, parts: tuple[Finding, ...]) -> bool | None:
     return None if None in truths else not decides
 
 
-def reasons_of(finding: Finding) -> str:
-    """Why a condition is true, false or unknown: the single conditions that make it so, with what they saw."""
+def reasons_of(finding: Finding, contradicted: Collection[str] = ()) -> str:
+    """Why a condition is true, false or unknown: the single conditions that make it so, with what they saw.
+
+    Facts that are `contradicted` by others were left out as if they were missing, and are not called so.
+    """
     reasons = _deciding(finding)
-    shown = " and ".join(_reason(reason) for reason in reasons[:MOST_REASONS])
+    shown = " and ".join(_reason(reason, contradicted) for reason in reasons[:MOST_REASONS])
     return shown + (f" and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else "")
 
 
@@ -118,9 +121,15 @@ def _deciding(finding: Finding) -> list[Finding]:
     return [leaf for part in (alike[:1] if alone else alike) for leaf in _deciding(part)]
 
 
-def _reason(finding: Finding) -> str:
+def _reason(finding: Finding, contradicted: Collection[str]) -> str:
     if finding.truth is None and finding.missing:
-        return f"{', '.join(finding.missing)} {'is' if len(finding.missing) == 1 else 'are'} missing"
+        lacking = {
+            "missing": [name for name in finding.missing if name not in contradicted],
+            "contradicted": [name for name in finding.missing if name in contradicted],
+        }
+        return " and ".join(
+            f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {how}" for how, names in lacking.items() if names
+        )
     if finding.truth is None:
         return f"{finding.text} has no value"
     # Of a fact that is the whole condition its truth tells the value.

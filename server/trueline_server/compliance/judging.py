@@ -184,14 +184,15 @@ def _conclude(
     if rule.truth is False:
         told = f"it is not met, as {reasons_of(rule)}"
         if concerns is not None:
-            told += f"; whether it concerns the subject is not known, as {reasons_of(concerns)}"
+            told += f"; whether it concerns the subject is not known, as {reasons_of(concerns, unsure)}"
         return Status.FAIL, told, missing
     lacking = [_lack(found) for found in evidence if found.state is not EvidenceState.FRESH]
     if rule.truth is None:
-        said = f"it is not known whether it is met, as {reasons_of(rule)}"
+        said = f"it is not known whether it is met, as {reasons_of(rule, unsure)}"
         if concerns is not None:
-            said += f"; nor whether it concerns the subject, as {reasons_of(concerns)}"
-        return Status.INSUFFICIENT, "; ".join([said, *dict.fromkeys(unsure.values()), *lacking]), missing
+            said += f"; nor whether it concerns the subject, as {reasons_of(concerns, unsure)}"
+        contradictions = (f"facts contradict each other: {told.rstrip('.')}" for told in dict.fromkeys(unsure.values()))
+        return Status.INSUFFICIENT, "; ".join([said, *contradictions, *lacking]), missing
     if lacking:
         return Status.INSUFFICIENT, f"its rule holds, as {reasons_of(rule)}, but {'; '.join(lacking)}", ()
     return Status.PASS, f"it is met, as {reasons_of(rule)}", ()
