@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from trueline_rules.alert_model import FactType
@@ -20,6 +21,8 @@ COUNTS: Mapping[str, Fact] = {
         *(f"{counted}_{severity}" for counted in ("failed", "unknown") for severity in ControlSeverity),
     )
 }
+
+_ANY_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,8 @@ def compile_framework(framework: ComplianceFramework, fact_types: Mapping[str, F
     controls = tuple(
         CompiledControl(
             control,
-            compile_known(control.applies, readables[control.subject]) if control.applies else None,
-            compile_known(control.rule, readables[control.subject]),
+            compile_rule(control.applies, readables[control.subject]) if control.applies else None,
+            compile_rule(control.rule, readables[control.subject]),
         )
         for control in framework.controls
     )
@@ -145,6 +148,22 @@ def compile_known(text: str, facts: FactSet) -> Expression:
             told = "asks whether a fact is known; what is not known is neither met nor missed, so leave that out"
             shown = text[node.start : node.end]
             raise ExpressionError(told, start=node.start, length=node.end - node.start, fragment=shown)
+    return compiled
+
+
+@lru_cache(maxsize=16_384)
+def compile_rule(text: str, facts: FactSet) -> Expression:
+    """Compile a condition of a control, which is unknown as long as nothing is known.
+
+    Raises:
+        ExpressionError: it does not compile, asks whether a fact is known, or comes to the same whatever the facts are.
+
+    """
+    compiled = compile_known(text, facts)
+    truth = compiled.evaluate({}, _ANY_INSTANT)
+    if truth is not None:
+        told = f"is {str(truth).lower()} whatever is known, so that its status would be asserted, not computed"
+        raise ExpressionError(f"{told}; let it depend on facts", start=0, length=len(text), fragment=text)
     return compiled
 
 

@@ -15,7 +15,7 @@ from trueline_rules.compliance_model import (
     EvidenceNeed,
     Level,
 )
-from trueline_rules.compliance_rules import COUNTS, FactSet, compile_condition, compile_known, fact_set, readable
+from trueline_rules.compliance_rules import COUNTS, FactSet, compile_condition, compile_rule, fact_set, readable
 from trueline_rules.expressions import Expression, ExpressionError
 from trueline_rules.kinds.alert_rule import CONDITION, tell_expression
 from trueline_rules.kinds.fact_type import SUBJECT
@@ -137,7 +137,7 @@ def check(framework: ComplianceFramework, site: Site, known: Known) -> None:
         for key, text in (("applies", control.applies), ("rule", control.rule)):
             if text:
                 read = facts[control.subject]
-                _check_condition(partial(compile_known, text, read), read, (*path, key), site, known)
+                _check_condition(partial(compile_rule, text, read), read, (*path, key), site, known)
     for place, contradiction in enumerate(framework.contradictions):
         path, read = ("spec", "contradictions", place, "when"), facts[framework.subject]
         _check_condition(partial(compile_condition, contradiction.when, read), read, path, site, known)

@@ -148,6 +148,20 @@ def test_a_framework_is_written_as_it_was_read() -> None:
             "asks whether a fact is known",
             id="rule that takes what is not known for met",
         ),
+        pytest.param(
+            "rule: sealed",
+            "rule: '§1 == 1'",
+            "is true whatever is known, so that its status would be asserted",
+            id="pass by hand",
+        ),
+        pytest.param("rule: sealed", "rule: §sealed or true", "is true whatever is known", id="pass beside a fact"),
+        pytest.param("rule: sealed", "rule: §sealed and false", "is false whatever is known", id="fail beside a fact"),
+        pytest.param(
+            "rule: sealed",
+            "applies: '§false', rule: sealed",
+            "applies does not compile: is false whatever is known",
+            id="not applicable by hand",
+        ),
         pytest.param("subject: tenant", "subject: §user", "is 'user', must be parcel or tenant", id="another subject"),
         pytest.param("severity: high", "severity: §hgih", "did you mean 'high'?", id="severity"),
         pytest.param(
