@@ -21,6 +21,7 @@ class CompiledAdvice:
 
     Attributes:
         advice: as it is written.
+        concern: whether it is one; else it is a recommendation.
         condition: when it holds.
         persona_dependent: whether the condition reads one of OWN_NAMES, which differ between personas.
         told: texts before each of the values that the condition saw, in the order of its facts.
@@ -28,6 +29,7 @@ class CompiledAdvice:
     """
 
     advice: Advice
+    concern: bool
     condition: Expression
     persona_dependent: bool
     told: tuple[str, ...]
@@ -52,14 +54,14 @@ def compile_advice(
     """Compile the concerns and the recommendations of a profile, which was checked by the loader."""
     facts = condition_facts(profile.inputs, profile.dimensions)
     concerns, recommendations = (
-        tuple(_compiled(one, compile_expression(one.when, facts)) for one in advice)
-        for advice in (profile.concerns, profile.recommendations)
+        tuple(_compiled(one, compile_expression(one.when, facts), concern=concern) for one in advice)
+        for advice, concern in ((profile.concerns, True), (profile.recommendations, False))
     )
     return concerns, recommendations
 
 
-def _compiled(advice: Advice, condition: Expression) -> CompiledAdvice:
+def _compiled(advice: Advice, condition: Expression, *, concern: bool) -> CompiledAdvice:
     told = tuple(
         f"{', ' if number else f'{condition.text}: '}{name} is " for number, name in enumerate(condition.facts)
     )
-    return CompiledAdvice(advice, condition, not set(OWN_NAMES).isdisjoint(condition.facts), told)
+    return CompiledAdvice(advice, concern, condition, not set(OWN_NAMES).isdisjoint(condition.facts), told)

@@ -74,7 +74,7 @@ def health_of(profile: CompiledProfile, row: AccountRow) -> Health:
     if missing:
         # A score of the little that is known would pass for one of the account.
         scores = scores._replace(personas=(OverallScore(None, 0.0, scores.personas[0].coverage),))
-    held = Advising(values.known, scores).hold(0)[1] if row else []
+    held = [one for one in Advising(values.known, scores).hold(0) if not one.compiled.concern] if row else []
     ends = scores.personas[0].ends
     return Health(values, persona, weighed, scores, INSUFFICIENT if ends is None else profile.band(ends), missing, held)
 

@@ -62,18 +62,13 @@ class Advising:
         # Conditions about inputs and dimensions alone come out the same for every persona.
         self._common: dict[CompiledAdvice, Held | None] = {}
 
-    def hold(self, place: int) -> tuple[list[Held], list[Held]]:
-        """Concerns and recommendations that hold for the persona at a place, in the order of the profile."""
-        seen, overall = self._seen, self._scores.personas[place]
+    def hold(self, place: int) -> list[Held]:
+        """What holds for the persona at a place: concerns, then recommendations, in the order of the profile."""
+        common, seen, overall = self._common, self._seen, self._scores.personas[place]
         seen[PERSONA], seen[COVERAGE] = self._scores.weighing.personas[place].name, overall.coverage
         self._see(OVERALL, overall.ends)
-        concerns, recommendations = self._possible[place]
-        return self._judge(concerns), self._judge(recommendations)
-
-    def _judge(self, possible: Sequence[_Possible]) -> list[Held]:
-        common, seen = self._common, self._seen
         judged = []
-        for one, evaluate, held in possible:
+        for one, evaluate, held in self._possible[place]:
             if held is not None:
                 judged.append(held)
                 continue
@@ -100,8 +95,8 @@ class Advising:
 
 
 @lru_cache(maxsize=_MOST_KEPT)
-def _possible(weighing: Weighing) -> list[tuple[list[_Possible], list[_Possible]]]:
-    """Concerns and recommendations that may hold where just these inputs are known, by persona."""
+def _possible(weighing: Weighing) -> list[list[_Possible]]:
+    """Concerns, then recommendations, that may hold where just these inputs are known, by persona."""
     profile = weighing.profile
     inputs = {one.name for one, known in zip(profile.inputs, weighing.known, strict=True) if known}
     dimensions = {one.name for one, own in zip(profile.dimensions, weighing.dimensions, strict=True) if own.weight}
@@ -109,7 +104,7 @@ def _possible(weighing: Weighing) -> list[tuple[list[_Possible], list[_Possible]
     for persona, overall in zip(weighing.personas, weighing.overall, strict=True):
         settled = {PERSONA: persona.name, COVERAGE: overall.coverage}
         varying = frozenset((*inputs, *dimensions, *((OVERALL,) if overall.weight else ())))
-        found.append((_settle(persona.concerns, settled, varying), _settle(persona.recommendations, settled, varying)))
+        found.append(_settle((*persona.concerns, *persona.recommendations), settled, varying))
     return found
 
 

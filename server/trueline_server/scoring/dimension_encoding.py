@@ -46,7 +46,7 @@ class DimensionTemplates:
                     parts.append(entry)
                     continue
                 place, one, name, tail = entry
-                value = text_field(2, show_value(one, known[place]))
+                value = bytes_field(2, show_value(one, known[place]).encode())
                 source = _DEFAULT + self._origin if place in defaulted else _GIVEN
                 # What is known has a score.
                 parts.append(bytes_field(5, b"".join((name, value, source, _INPUT(inputs[place]), tail))))  # type: ignore[arg-type]

@@ -56,6 +56,10 @@ def take_inputs(profile: CompiledProfile, given: Iterable[tuple[str, Given]], fi
             violations.append((f"{field}[{index}].name", f"{quoted(name)} is given twice"))
             continue
         seen.add(name)
+        # Nearly all are numbers within their range.
+        if type(value) is float and one.curve is not None and one.input.range[0] <= value <= one.input.range[1]:
+            known[one.place] = value
+            continue
         taken, wrong = _take(one.input, value)
         if wrong:
             violations.append((f"{field}[{index}]", f"{quoted(name)} {wrong}"))

@@ -30,8 +30,9 @@ class PersonaTemplates:
     def __init__(self, weighing: Weighing) -> None:
         profile = weighing.profile
         # From the lowest: where they start, and their names.
-        bands = sorted((start, text_field(4, name)) for name, start in profile.profile.bands.items())
-        self._starts, self._bands = zip(*bands, strict=True)
+        bands = sorted((start, name) for name, start in profile.profile.bands.items())
+        self._starts = [start for start, _ in bands]
+        self._bands = [text_field(4, name) for _, name in bands]
         # Names, then coverage and what dimensions weigh.
         self._heads = [
             (text_field(1, persona.name), number_field(3, overall.coverage) + _shares(weighing, persona, overall))
@@ -68,19 +69,20 @@ class PersonaTemplates:
             zip(self._heads, self._cuts, feature.scores.personas, strict=True)
         ):
             parts = [name, weights] if overall.ends is None else [name, weights, self._overall(overall.ends)]
-            concerns, recommendations = advising.hold(place)
-            if concerns:
-                parts += [one.written or self._write_held(6, one) for one in concerns]
-            if recommendations:
-                parts += [one.written or self._write_held(7, one) for one in recommendations]
+            held = advising.hold(place)
+            if held:
+                parts += [one.written or self._write_held(one) for one in held]
             parts.append(told[cut])
             written.append(bytes_field(4, b"".join(parts)))
         return written
 
     def _overall(self, ends: Ends) -> bytes:
         """A score, and the name of its band where it lies in one."""
-        low, high = (bisect_right(self._starts, end) - 1 for end in ends)
-        return _SCORE(ends) + self._bands[low] if low == high else _SCORE(ends)
+        low, high = ends
+        place = bisect_right(self._starts, low)
+        if low != high and place != bisect_right(self._starts, high):
+            return _SCORE(ends)
+        return _SCORE(ends) + self._bands[place - 1]
 
     def _fill(self, feature: FeatureScore) -> bytes:
         """What each input could change, fields 8 of one PersonaScore after the other."""
@@ -89,9 +91,10 @@ class PersonaTemplates:
         filled[self._gaps] = numbers.astype("<f8", copy=False).view(np.uint8)
         return filled.tobytes()
 
-    def _write_held(self, number: int, held: Held) -> bytes:
+    def _write_held(self, held: Held) -> bytes:
         """The bytes of a Concern or a Recommendation, which have the same fields."""
-        held.written = bytes_field(number, self._advice[held.compiled] + text_field(3, held.reason))
+        told = self._advice[held.compiled] + text_field(3, held.reason)
+        held.written = bytes_field(6 if held.compiled.concern else 7, told)
         return held.written
 
 

@@ -117,15 +117,15 @@ def _map_input(found: FeatureScore, one: CompiledInput, dimension: DimensionScor
 
 def _map_persona(found: FeatureScore, place: int) -> pb.PersonaScore:
     persona, overall = found.personas[place], found.scores.personas[place]
-    concerns, recommendations = Advising(found.values.known, found.scores).hold(place)
+    held = Advising(found.values.known, found.scores).hold(place)
     return pb.PersonaScore(
         persona=persona.name,
         overall=map_ends_to_proto(overall.ends),
         coverage=overall.coverage,
         band=found.profile.band(overall.ends),
         weights=_map_weights(found.profile, persona, found.scores.dimensions, overall),
-        concerns=[_told(pb.Concern, held) for held in concerns],
-        recommendations=[_told(pb.Recommendation, held) for held in recommendations],
+        concerns=[_told(pb.Concern, one) for one in held if one.compiled.concern],
+        recommendations=[_told(pb.Recommendation, one) for one in held if not one.compiled.concern],
         sensitivities=_sensitivities(found, persona, overall),
     )
 
