@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,6 @@ from trueline_server.scoring.scores import Scores
 from trueline_server.scoring.weighing import Weighed, Weighing
 
 Numbers = npt.NDArray[np.float64]
-_MOST_KEPT = 64
 
 
 class _Lever(NamedTuple):
@@ -74,7 +72,6 @@ class SensitivityPlan:
         return np.array(moved).take(self._taken) * self._factors
 
 
-@lru_cache(maxsize=_MOST_KEPT)
 def plan_sensitivities(weighing: Weighing) -> SensitivityPlan:
     """The plan where just these inputs are known."""
     levers = [
