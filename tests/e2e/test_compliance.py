@@ -231,6 +231,21 @@ def test_what_is_open_is_told_on_about_a_screen(server: ServerProcess, tmp_path:
         assert "ACC-5" in _cli(server, *command, "--output", "json").stdout
 
 
+def test_many_subjects_have_a_line_each(server: ServerProcess, client: TruelineClient) -> None:
+    """A screen tells where 20 of them stand, and how to see more of one; one alone has a line for each framework."""
+    client.put_facts([Fact(subject_id=f"crate{number:02}", name="sealed", value=number > 0) for number in range(25)])
+    many = _cli(server, "posture", "--kind", "parcel")
+    lines = many.stdout.splitlines()
+    assert (many.returncode, len(lines) <= 30, max(map(len, lines)) <= 80) == (1, True, True)
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("crate")}
+    assert rows["crate00"] == ["0", "of", "1", "0", "1", "0", "0", "0", "1"]
+    assert rows["crate01"] == ["1", "of", "1", "1", "0", "0", "0", "0", "0"]
+    assert any(line.endswith("--limit 0 tells all") for line in lines)
+    assert "post " in _cli(server, "posture", "crate01", "--kind", "parcel").stdout
+    in_full = _cli(server, "posture", "--kind", "parcel", "--limit", "0", "--controls", "--all").stdout
+    assert (in_full.count("parcel crate"), in_full.count("sealed is false")) == (25, 1)
+
+
 def test_a_report_from_the_command_line_is_that_of_the_sdk(
     server: ServerProcess, client: TruelineClient, tmp_path: Path
 ) -> None:

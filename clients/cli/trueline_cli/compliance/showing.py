@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -13,10 +13,7 @@ if TYPE_CHECKING:
     from trueline import (
         ComplianceCoverage,
         ComplianceFrameworks,
-        CompliancePosture,
-        ControlAssessment,
         Evidence,
-        FrameworkAssessment,
         PrivacyImpactAssessment,
         SecurityAssessment,
         Waiver,
@@ -33,32 +30,6 @@ _WORDS = {
 _SEVERITIES = {"critical": "red", "high": "yellow"}
 # Statuses that leave something to do.
 OPEN = ("fail", "insufficient_evidence")
-_COUNTS = ("pass", "fail", "unknown", "waived", "n/a")
-
-
-def show_controls(framework: FrameworkAssessment, *, every: bool) -> None:
-    """Print the controls of a framework that are open, or `every` one, with their reasons."""
-    controls = [one for one in framework.controls.values() if every or one.status.value in OPEN]
-    if not controls:
-        return
-    made = style.table("control", "severity", "status", "why", fold=("why",), cut={"control": 18})
-    for one in controls:
-        made.add_row(one.control_id, severity_word(one.severity.value), status_word(one.status.value), _why(one))
-    style.show("", Text(f"{framework.title} {framework.version}", style="bold"), made)
-
-
-def show_posture(posture: CompliancePosture, *, reasons: bool, every: bool) -> None:
-    """Print where subjects stand; with `reasons` each control that is open, or `every` one, too."""
-    style.show(f"as of {style.moment(posture.at)} UTC, rules {posture.rule_revision}")
-    single = len(posture.subjects) == 1
-    for each in posture.subjects:
-        style.show("", Text(str(each.subject), style="bold"), frameworks_table(each.frameworks))
-        for framework in each.frameworks.values() if reasons else ():
-            show_controls(framework, every=every)
-    if not posture.subjects:
-        style.show("nothing is known of any subject of this kind")
-    elif not single and posture.total_subjects > len(posture.subjects):
-        style.show("", f"{len(posture.subjects):,} of {posture.total_subjects:,}; --limit 0 tells all")
 
 
 def show_frameworks(found: ComplianceFrameworks, *, with_controls: bool) -> None:
@@ -159,20 +130,6 @@ def show_waivers(found: Sequence[Waiver]) -> None:
     style.show(made if found else "no waiver is in force")
 
 
-def frameworks_table(frameworks: Mapping[str, FrameworkAssessment]) -> Any:
-    """Counts by framework."""
-    made = style.table("framework", *_COUNTS, "score", right=(*_COUNTS, "score"), fold=("framework",))
-    for name, one in frameworks.items():
-        counts = (one.passed, one.failed, one.insufficient, one.waived, one.not_applicable)
-        score = style.NOTHING if one.weighted_score is None else f"{one.weighted_score * 100:.0f} %"
-        made.add_row(name, *map(str, counts), score)
-    return made
-
-
-def _why(one: ControlAssessment) -> str:
-    return f"{one.title}\n{one.reason}"
-
-
 def status_word(status: str) -> Text:
     """A status in a word and its colour."""
     word, colour = _WORDS.get(status, (status, ""))
@@ -186,8 +143,3 @@ def severity_word(severity: str) -> Text:
 
 def _level(level: str) -> str:
     return "not known" if level == "unspecified" else level.replace("_", " ")
-
-
-def open_controls(frameworks: Iterable[FrameworkAssessment]) -> bool:
-    """Whether anything fails or is not known."""
-    return any(not one.satisfied for one in frameworks)

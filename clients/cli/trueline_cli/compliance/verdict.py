@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from trueline_cli import style
-from trueline_cli.compliance.showing import OPEN, frameworks_table, severity_word, show_controls
+from trueline_cli.compliance.showing import OPEN, severity_word
+from trueline_cli.compliance.standing import frameworks_table, show_controls
 from trueline_cli.compliance.worst import SEVERITIES
 
 if TYPE_CHECKING:

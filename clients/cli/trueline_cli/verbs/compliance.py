@@ -264,7 +264,7 @@ def _privacy(args: argparse.Namespace) -> int:
 
 def _posture(args: argparse.Namespace) -> int:
     from trueline_cli.compliance.rows import csv_controls, csv_posture
-    from trueline_cli.compliance.showing import open_controls, show_posture
+    from trueline_cli.compliance.standing import open_controls, show_posture
     from trueline_cli.compliance.worst import open_of_postures, show_worst
 
     with_controls = args.controls or args.all
