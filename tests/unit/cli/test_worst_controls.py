@@ -22,7 +22,8 @@ def test_the_most_severe_comes_first_and_what_fails_before_what_is_not_known() -
     unknown = "insufficient_evidence"
     controls = [_control(1), _control(2, "critical", unknown), _control(3, "high"), _control(4, "critical")]
     controls += [_control(5, "critical", unknown), _control(6, "high")]
-    assert [one.control_id for one in worst_first(controls)] == ["P-4", "P-2", "P-5", "P-3", "P-6", "P-1"]
+    controls.append(_control(7, "unspecified"))
+    assert [one.control_id for one in worst_first(controls)] == ["P-4", "P-2", "P-5", "P-3", "P-6", "P-1", "P-7"]
 
 
 def test_more_than_a_screen_is_counted(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

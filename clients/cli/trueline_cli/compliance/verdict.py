@@ -10,7 +10,7 @@ from rich.text import Text
 from trueline_cli import style
 from trueline_cli.compliance.showing import OPEN, severity_word
 from trueline_cli.compliance.standing import frameworks_table, show_controls
-from trueline_cli.compliance.worst import SEVERITIES
+from trueline_cli.compliance.worst import severity_rank
 
 if TYPE_CHECKING:
     from trueline import ControlAssessment, PatternAssessment
@@ -58,7 +58,7 @@ def _show_fails(found: PatternAssessment) -> None:
     failing = _open(found, OPEN[0])
     if not failing:
         return
-    failing.sort(key=lambda each: SEVERITIES.index(each[1].severity.value))
+    failing.sort(key=lambda each: severity_rank(each[1].severity.value))
     made = style.table("control", "severity", "asks for", fold=("asks for",))
     for name, one in failing[:_FAILS]:
         made.add_row(f"{name} {one.control_id}", severity_word(one.severity.value), one.title)

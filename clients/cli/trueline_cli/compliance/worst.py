@@ -55,9 +55,14 @@ def open_of_security(found: SecurityAssessment) -> list[OpenControl]:
     ]
 
 
+def severity_rank(severity: str) -> int:
+    """0 for the most severe; one that is not known here comes last."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+
+
 def worst_first(controls: Iterable[OpenControl]) -> list[OpenControl]:
     """The most severe first, of them what fails before what is not known; else the order stays."""
-    return sorted(controls, key=lambda one: (SEVERITIES.index(one.severity), OPEN.index(one.status)))
+    return sorted(controls, key=lambda one: (severity_rank(one.severity), one.status != OPEN[0]))
 
 
 def show_worst(controls: Sequence[OpenControl], all_of_them: str) -> None:
