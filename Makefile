@@ -37,8 +37,9 @@ run: $(VENV)/.server ## start the server, play events (EVENTS=file MAPPING=file,
 demo: $(VENV)/.server ## the same in a temporary directory, then exit
 	@$(BIN)/trueline demo
 
+# In the order of their folders: by number of tests, as is usual, the long modules of a single test would come last.
 test: $(VENV)/.dev node ## run all tests
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 check: lint types borders contract ## ruff, mypy --strict, import-linter, buf lint, drift of generated code
 

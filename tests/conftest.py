@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,14 +20,21 @@ settings.load_profile("trueline")
 # Modules of assertions that several folders share say what differs, too.
 pytest.register_assert_rewrite("tests.unit.streams.support")
 
+# A file system in memory; containers may have a tiny one. All tests together leave a few hundred MiB.
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4 << 30
+
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let processes that tests start share what they compile, also where Python may write nothing beside its sources.
+    """Files of tests lie in memory where there is room, and processes that tests start share what they compile.
 
-    A server has thousands of modules, and compiling them all is a good part of its start.
+    Nobody cuts the power, and kill -9 loses nothing that was written: waiting for a disk at each commit shows nothing.
+    A server has thousands of modules, and compiling them all is a good part of its start; where Python may write
+    nothing beside its sources, what is compiled goes into a folder of this run.
     """
+    if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         compiled = tempfile.TemporaryDirectory(prefix="trueline-compiled-")
         config.add_cleanup(compiled.cleanup)
