@@ -65,7 +65,7 @@ def parse_text(text: str) -> Parsed:
 
 @cache
 def _machine() -> Any:
-    # rule-engine builds its tables when it is imported (0.3 s); a second set of our own would cost as much again.
+    # With the tables that rule-engine was imported with: a parser of our own would make them again (0.2 s).
     machine = copy.copy(rule_engine.Rule.parser._parser)
     machine.productions = [_noting(production) for production in machine.productions]
     return machine
