@@ -78,7 +78,7 @@ class ScoringMethods:
             capacities: what can be built in each period, in the unit of efforts.
             personas: whose scores count, and how much; () = all, each the same.
             profile: name of a profile of features.
-            timeout: seconds; the search itself ends after ten, and `bound` tells what it may have missed.
+            timeout: seconds. The search takes ten or so at most, and `bound` tells what it may have missed.
 
         """
         call = scoring_calls.score_roadmap(items, capacities, personas=personas, profile=profile)

@@ -45,5 +45,8 @@ def make_scoring(
         clock=clock,
         interval_s=settings.health_interval_s,
     )
-    servicer = ScoringServicer(rules, FeatureCalls(book), AccountCalls(parts), AccountBatch(parts, backend.warehouse))
+    batch = AccountBatch(parts, backend.warehouse)
+    servicer = ScoringServicer(
+        rules, FeatureCalls(book), AccountCalls(parts), batch, default_deadline_s=settings.default_deadline_s
+    )
     return ScoringParts(servicer, watch)

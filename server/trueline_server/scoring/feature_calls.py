@@ -21,15 +21,14 @@ from trueline_server.scoring.mapping import (
     map_ends_to_proto,
     map_ranked_to_proto,
 )
+from trueline_server.scoring.placing import Item, worth
 from trueline_server.scoring.profiles import CompiledPersona, CompiledProfile, Ends, ProfileBook
-from trueline_server.scoring.roadmap import Item, plan, worth
+from trueline_server.scoring.roadmap import plan
 from trueline_server.scoring.scores import mean_ends, score_values
 from trueline_server.scoring.sequencing import check_ids, check_sequence
 from trueline_server.scoring.waiting import reasons
 from trueline_server.scoring.wire import bytes_field, text_field
 
-# Beyond it the best roadmap found is told, and how much better one could be at most.
-_PLAN_S = 10.0
 _FEWEST = 2
 
 
@@ -75,8 +74,8 @@ class FeatureCalls:
             rule_revision=rules.revision,
         )
 
-    def roadmap(self, rules: RuleSet, request: pb.ScoreRoadmapRequest) -> pb.ScoreRoadmapResponse:
-        """What to build when; blocks up to ten seconds."""
+    def roadmap(self, rules: RuleSet, request: pb.ScoreRoadmapRequest, limit_s: float) -> pb.ScoreRoadmapResponse:
+        """What to build when; blocks up to about ten seconds, and `limit_s` at most."""
         profile = self._book.find(rules, request.profile, Subject.FEATURE)
         personas, weights = _weighted(profile, request.personas)
         _check_roadmap(request)
@@ -90,7 +89,7 @@ class FeatureCalls:
             )
         items = [_item(one, ends[one.feature.feature_id]) for one in request.items]
         capacities = list(request.capacities)
-        found = plan(items, capacities, _PLAN_S)
+        found = plan(items, capacities, limit_s)
         why = reasons(items, capacities, found.periods)
         count = len(capacities)
         best = {item.name: worth(item, 1, count) for item in items}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from trueline.v1 import scoring_service_pb2 as pb
 from trueline.v1 import scoring_service_pb2_grpc
@@ -21,16 +23,30 @@ from trueline_server.transport.tenant import current_tenant
 
 # Roadmaps may compute for seconds; further ones wait, so that other work has threads.
 _AT_ONCE = 2
+# Of the time that a call has a search may take so much; the answer takes its way, too.
+_SEARCH_PART = 0.9
+
+Answer = TypeVar("Answer")
 
 
 class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
     """All calls of the ScoringService."""
 
-    def __init__(self, rules: RulesOf, features: FeatureCalls, accounts: AccountCalls, batch: AccountBatch) -> None:
+    def __init__(
+        self,
+        rules: RulesOf,
+        features: FeatureCalls,
+        accounts: AccountCalls,
+        batch: AccountBatch,
+        *,
+        default_deadline_s: float,
+    ) -> None:
+        """`default_deadline_s` is the deadline of a call that brings none."""
         self._rules = rules
         self._features = features
         self._accounts = accounts
         self._batch = batch
+        self._default_deadline_s = default_deadline_s
         self._working = asyncio.Semaphore(_AT_ONCE)
         self._streaming = asyncio.Semaphore(_AT_ONCE)
 
@@ -52,14 +68,15 @@ class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
     async def CompareFeatures(self, request: pb.CompareFeaturesRequest, context: Any) -> pb.CompareFeaturesResponse:
         """Several features."""
         rules = self._rules(current_tenant())
-        async with self._working:
-            return await asyncio.to_thread(self._features.compare, rules, request)
+        return await self._on_thread(lambda: self._features.compare(rules, request))
 
     async def ScoreRoadmap(self, request: pb.ScoreRoadmapRequest, context: Any) -> pb.ScoreRoadmapResponse:
-        """What to build when."""
+        """What to build when. The search ends a little before the call does, so that it can be told why."""
         rules = self._rules(current_tenant())
-        async with self._working:
-            return await asyncio.to_thread(self._features.roadmap, rules, request)
+        remaining_s = context.time_remaining()
+        seconds = self._default_deadline_s if remaining_s is None else remaining_s
+        until = time.monotonic() + seconds * _SEARCH_PART
+        return await self._on_thread(lambda: self._features.roadmap(rules, request, max(until - time.monotonic(), 0.0)))
 
     async def ScoreAccountHealth(
         self, request: pb.ScoreAccountHealthRequest, context: Any
@@ -74,3 +91,16 @@ class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
         async with self._streaming:
             stream = await asyncio.to_thread(self._batch.open, tenant, self._rules(tenant), request)
             await send_healths(stream, context.write, counts_only=request.counts_only)
+
+    async def _on_thread(self, work: Callable[[], Answer]) -> Answer:
+        """An answer computed on a thread. A call that ends before does not end the thread, so it keeps its place."""
+        await self._working.acquire()
+        working = asyncio.ensure_future(asyncio.to_thread(work))
+        working.add_done_callback(self._ended)
+        return await asyncio.shield(working)
+
+    def _ended(self, working: asyncio.Future[Any]) -> None:
+        self._working.release()
+        # Nobody may be there any more to be told of an error; asking for it says so.
+        if not working.cancelled():
+            working.exception()

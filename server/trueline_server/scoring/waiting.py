@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trueline_server.scoring.roadmap import Item, earliest, fits, room_left
+from trueline_server.scoring.placing import Item, earliest, fits, room_left
 
 
 def reasons(items: Sequence[Item], capacities: Sequence[float], chosen: dict[str, int]) -> dict[str, str]:

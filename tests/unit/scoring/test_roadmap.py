@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trueline_server.errors import TruelineError
-from trueline_server.scoring.roadmap import Item, earliest, fits, plan, room_left, worth
+from trueline_server.scoring.placing import Item, earliest, fits, most, place, room_left, worth
+from trueline_server.scoring.roadmap import plan, steps
 from trueline_server.scoring.sequencing import check_ids, check_sequence
 from trueline_server.scoring.waiting import reasons
 
@@ -66,9 +68,24 @@ def test_no_other_plan_is_better(case: tuple[list[Item], list[float]], shuffle: 
     best = max(_total(items, capacities, chosen) for chosen in plans if _allowed(items, capacities, chosen))
     assert _total(items, capacities, found.periods) == pytest.approx(best)
     assert found.bound == pytest.approx(best)
-    shuffled = items.copy()
+    assert most(items, capacities) >= best * (1 - 1e-12)
+    shuffled = [replace(item, after=tuple(reversed(item.after))) for item in items]
     shuffle.shuffle(shuffled)
     assert plan(shuffled, capacities, LIMIT_S).periods == found.periods
+
+
+@settings(max_examples=100, deadline=None)
+@given(_cases())
+def test_without_a_search_a_roadmap_is_allowed(case: tuple[list[Item], list[float]]) -> None:
+    """It keeps to capacities and to what comes after what, and nothing else has room before or where it is left out."""
+    items, capacities = case
+    chosen = place(items, capacities)
+    assert _allowed(items, capacities, chosen)
+    left = room_left(items, capacities, chosen)
+    for item in items:
+        start = earliest(item, chosen)
+        if start is not None and not chosen[item.name]:
+            assert not any(fits(item.effort, room) for room in left[start - 1 :])
 
 
 @settings(max_examples=60, deadline=None)
@@ -120,14 +137,49 @@ def test_reasons_are_told_in_plain_words() -> None:
     }
 
 
-def test_a_roadmap_without_time_tells_what_it_might_have_missed() -> None:
-    """It keeps to capacities, and its bound is at least its total."""
+def test_what_makes_others_possible_comes_first() -> None:
+    """Without a search, too: the base earns little itself and much with what needs it."""
+    items = [Item("base", 5.0, 2.0), Item("top", 90.0, 2.0, after=("base",)), Item("other", 40.0, 2.0)]
+    assert place(items, [2.0, 2.0, 2.0]) == {"base": 1, "top": 2, "other": 3}
+
+
+def test_a_request_too_large_to_search_has_a_roadmap_and_what_it_might_have_missed() -> None:
+    """As large as a request may be: no step is taken, and the bound tells how much better one could be at most."""
+    draw = random.Random(7)
+    names = [f"f{number:03}" for number in range(200)]
+    items = [
+        Item(name, draw.uniform(20, 80), draw.uniform(1, 9), tuple(draw.sample(names[:50], 3)) if number >= 50 else ())
+        for number, name in enumerate(names)
+    ]
+    capacities = [25.0] * 36
+    assert steps(items, len(capacities)) == 0
+    found = plan(items, capacities, 1e-9)
+    assert _allowed(items, capacities, found.periods)
+    total = _total(items, capacities, found.periods)
+    assert total <= found.bound < 1.5 * total
+
+
+def test_steps_follow_from_the_size_of_the_request() -> None:
+    """Many for a small one, few for a large one, fewer the more comes after others; what is beyond the end is free."""
+    few = [Item(f"f{number}", 50.0, 1.0) for number in range(10)]
+    many = [Item(f"f{number}", 50.0, 1.0) for number in range(200)]
+    paired = [Item(f"f{number}", 50.0, 1.0, ("f0",) if number else ()) for number in range(200)]
+    chained = [Item(f"f{number}", 50.0, 1.0, (f"f{number - 1}",) if number else ()) for number in range(200)]
+    found = [steps(few, 3), steps(many, 12), steps(paired, 12), steps(many, 36), steps(paired, 36), steps(chained, 36)]
+    assert found == [6000, 34, 5, 3, 0, 35]
+
+
+def test_a_search_that_takes_too_long_is_given_up_and_says_so() -> None:
+    """What was found until then would depend on the machine, so it is no answer."""
     draw = random.Random(7)
     items = [Item(f"f{number:03}", draw.uniform(1, 100), draw.uniform(1, 9)) for number in range(200)]
-    capacities = [20.0] * 12
-    found = plan(items, capacities, 0.01)
-    assert _allowed(items, capacities, found.periods)
-    assert found.bound >= _total(items, capacities, found.periods) > 0
+    with pytest.raises(TruelineError) as caught:
+        plan(items, [20.0] * 12, 0.01)
+    assert caught.value.code == "DEADLINE_EXCEEDED"
+    assert caught.value.message == (
+        "the search for a roadmap of 200 features over 12 periods took longer than 0.01 s; give the call more time, or "
+        "ask of fewer"
+    )
 
 
 @pytest.mark.parametrize(

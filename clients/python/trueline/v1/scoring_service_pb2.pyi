@@ -1256,7 +1256,7 @@ class ScoreRoadmapResponse(_message.Message):
     total: _builtins.float
     """Score of each feature for each period in which it is there, summed up."""
     bound: _builtins.float
-    """What no roadmap can be above; the same as total where this one is the best."""
+    """What no roadmap can be above; the same as total where this one is known to be the best."""
     lost: _builtins.float
     """Score lost by all that waits."""
     profile: _builtins.str

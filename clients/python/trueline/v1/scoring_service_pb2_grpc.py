@@ -107,8 +107,9 @@ class ScoringServiceServicer:
 
     def ScoreRoadmap(self, request, context):
         """ScoreRoadmap puts features into periods of a capacity so that as much score as can be is there as early as can be,
-        and tells what is lost by everything that has to wait. Errors: as ScoreFeature; INVALID_FIELD (features that come
-        after each other in a circle).
+        and tells what is lost by everything that has to wait. It searches a number of steps that follows from the size of
+        the request, ten seconds or so at most; the same request has the same roadmap and bound, however fast the server is.
+        Errors: as ScoreFeature; INVALID_FIELD (features that come after each other in a circle); DEADLINE_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,8 +50,9 @@ class ScoringServiceStub:
     """
     ScoreRoadmap: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.ScoreRoadmapRequest, _scoring_service_pb2.ScoreRoadmapResponse]
     """ScoreRoadmap puts features into periods of a capacity so that as much score as can be is there as early as can be,
-    and tells what is lost by everything that has to wait. Errors: as ScoreFeature; INVALID_FIELD (features that come
-    after each other in a circle).
+    and tells what is lost by everything that has to wait. It searches a number of steps that follows from the size of
+    the request, ten seconds or so at most; the same request has the same roadmap and bound, however fast the server is.
+    Errors: as ScoreFeature; INVALID_FIELD (features that come after each other in a circle); DEADLINE_EXCEEDED.
     """
     ScoreAccountHealth: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.ScoreAccountHealthRequest, _scoring_service_pb2.ScoreAccountHealthResponse]
     """ScoreAccountHealth tells how an account is, from its facts and metrics, what moved since, and what to do about it.
@@ -84,8 +85,9 @@ class ScoringServiceAsyncStub(ScoringServiceStub):
     """
     ScoreRoadmap: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.ScoreRoadmapRequest, _scoring_service_pb2.ScoreRoadmapResponse]  # type: ignore[assignment]
     """ScoreRoadmap puts features into periods of a capacity so that as much score as can be is there as early as can be,
-    and tells what is lost by everything that has to wait. Errors: as ScoreFeature; INVALID_FIELD (features that come
-    after each other in a circle).
+    and tells what is lost by everything that has to wait. It searches a number of steps that follows from the size of
+    the request, ten seconds or so at most; the same request has the same roadmap and bound, however fast the server is.
+    Errors: as ScoreFeature; INVALID_FIELD (features that come after each other in a circle); DEADLINE_EXCEEDED.
     """
     ScoreAccountHealth: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.ScoreAccountHealthRequest, _scoring_service_pb2.ScoreAccountHealthResponse]  # type: ignore[assignment]
     """ScoreAccountHealth tells how an account is, from its facts and metrics, what moved since, and what to do about it.
@@ -139,8 +141,9 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scoring_service_pb2.ScoreRoadmapResponse, _abc.Awaitable[_scoring_service_pb2.ScoreRoadmapResponse]]:
         """ScoreRoadmap puts features into periods of a capacity so that as much score as can be is there as early as can be,
-        and tells what is lost by everything that has to wait. Errors: as ScoreFeature; INVALID_FIELD (features that come
-        after each other in a circle).
+        and tells what is lost by everything that has to wait. It searches a number of steps that follows from the size of
+        the request, ten seconds or so at most; the same request has the same roadmap and bound, however fast the server is.
+        Errors: as ScoreFeature; INVALID_FIELD (features that come after each other in a circle); DEADLINE_EXCEEDED.
         """
 
     @_abc_1.abstractmethod
