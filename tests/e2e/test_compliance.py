@@ -172,8 +172,10 @@ def test_evidence_and_waivers_from_the_command_line(
     waive = ("waive", "post", "A.1", "--subject", "p1", "--kind", "parcel", "--reason", "no tape", "--instead", "rope")
     refused = _cli(server, *waive, "--by", "ada", "--approved-by", "Ada", "--until", until)
     assert (refused.returncode, "another person" in refused.stderr) == (2, True)
-    granted = _cli(server, *waive, "--by", "ada", "--approved-by", "grace", "--until", until, "--output", "json")
+    twice = ("--by", "ada", "--approved-by", "grace", "--until", until, "--request-id", "w1", "--output", "json")
+    granted = _cli(server, *waive, *twice)
     assert granted.returncode == 0, granted.stderr
+    assert _cli(server, *waive, *twice).stdout == granted.stdout
     posture = _cli(server, "posture", "p1", "--kind", "parcel", "--all")
     assert (posture.returncode, "waived" in posture.stdout) == (0, True)
     waiver = json.loads(granted.stdout)["waiver_id"]

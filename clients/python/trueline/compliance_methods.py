@@ -315,7 +315,7 @@ class ComplianceMethods:
         Raises:
             NotFoundError: there is no such framework or control.
             PreconditionError: who asks cannot approve.
-            InvalidRequestError: it ends too late, or the control may not be waived.
+            InvalidRequestError: it ends too late, the control may not be waived, or a name mixes scripts.
 
         """
         call = compliance_calls.grant_waiver(

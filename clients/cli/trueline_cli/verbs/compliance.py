@@ -158,6 +158,7 @@ def _waivers(verbs: Any) -> None:
     waive.add_argument("--by", default="", metavar="WHO", help="who asks (you)")
     waive.add_argument("--approved-by", required=True, metavar="WHO", help="who approves: another person")
     waive.add_argument("--until", required=True, type=options.instant, metavar="TIME", help="when it ends")
+    waive.add_argument("--request-id", default="", metavar="ID", help="the same waiver for the same id")
     _add_subject(waive)
     listing = _action(verbs, "waivers", "waivers, the newest first", _EXAMPLES[9:10], _list_waivers)
     listing.add_argument("--framework", default="", metavar="NAME", help="only of this one")
@@ -370,6 +371,7 @@ def _waive(args: argparse.Namespace) -> int:
             expires_at=args.until,
             subject=args.subject,
             kind=args.kind,
+            request_id=args.request_id,
         )
     return _print(args, granted, lambda: csv_waivers([granted]), lambda: show_waivers([granted]))
 
