@@ -93,6 +93,7 @@ def test_what_is_wrong_with_a_pattern_is_told(tmp_path: Path, text: str, told: s
     [
         ("data: [{data_type: email, retention: a year}]\n", "data[0].retention: 'a year' is not a span"),
         ("data: [{data_type: email, encrypted: maybe}]\n", "data[0].encrypted must be true or false"),
+        ("data: [{shared_with: [{country: USA}]}]\n", "data[0].shared_with[0].country is 'USA'; write the two letters"),
         ("data: [{datatype: email}]\n", "did you mean 'data_type'?"),
         ("people: many\n", "people must be a whole number"),
         ("rights: [access]\n", "rights must be a map"),

@@ -147,9 +147,13 @@ def _sharing(written: Any, place: str) -> DataSharing:
     known_keys(sharing, _SHARING, place)
     # YAML takes the code of Norway for false.
     country = sharing.get("country", "")
+    code = "NO" if country is False else a_text(country, f"{place}.country")
+    if code and len(code) != 2:
+        told = f"{place}.country is '{code}'; write the two letters of ISO 3166-1, e.g. DE"
+        raise options.UsageError(told)
     return DataSharing(
         recipient=a_text(sharing.get("recipient", ""), f"{place}.recipient"),
-        country="NO" if country is False else a_text(country, f"{place}.country"),
+        country=code,
         safeguard=a_text(sharing.get("safeguard", ""), f"{place}.safeguard"),
         contract=_flag(sharing.get("contract"), f"{place}.contract"),
     )
