@@ -14,10 +14,11 @@ from trueline.v1 import event_pb2
 from trueline_server.ingest.preparing import SizedBatch
 from trueline_server.ingest.rows import read_rows
 from trueline_server.ingest.service import Ingestion
+from trueline_server.metrics.completeness import OWN_SOURCE
 from trueline_server.transport.times import timestamp_of
 
 # The source of all of them.
-SOURCE = "trueline"
+SOURCE = OWN_SOURCE
 # Events of one call; fewer than the least that an operator may allow would do.
 _AT_ONCE = 500
 # The log answers within milliseconds; who waits longer tries again at its next look.

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trueline_server.metrics.completeness import ALL_IN, Now, SourceClock, completeness_of, judge_now
+from trueline_server.metrics.completeness import ALL_IN, OWN_SOURCE, Now, SourceClock, completeness_of, judge_now
 from trueline_server.metrics.points import Completeness
 
 SECOND = 1_000_000
@@ -50,6 +50,14 @@ def test_a_silent_live_source_is_moved_on_by_the_clock() -> None:
     """After a minute of silence the watermark goes on with the clock."""
     assert judged(live(), now=T + MINUTE).watermark_us == T - DISORDER
     assert judged(live(), now=T + HOUR).watermark_us == T + HOUR - DISORDER - MINUTE
+
+
+def test_what_trueline_finds_is_not_waited_for() -> None:
+    """Its own source moves on with the clock at once, and holds no other source back."""
+    own = SourceClock(OWN_SOURCE, 1, T, T + SECOND, finished=False)
+    assert judged(own, now=T + SECOND).watermark_us == T + SECOND - DISORDER
+    later = live(T + 30 * SECOND)
+    assert judged(own, later, now=T + 31 * SECOND) == judged(later, now=T + 31 * SECOND)
 
 
 def test_an_import_is_not_moved_on_by_the_clock() -> None:
@@ -98,7 +106,7 @@ def test_the_last_window_of_a_finished_import_is_partial() -> None:
 clocks = st.lists(
     st.builds(
         SourceClock,
-        source=st.sampled_from("abc"),
+        source=st.sampled_from(["a", "b", OWN_SOURCE]),
         events=st.integers(0, 3),
         max_occurred_us=st.integers(T - 30 * HOUR, T),
         last_accepted_us=st.integers(T - 30 * HOUR, T + HOUR),
