@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from trueline import DimensionScore, FeatureScore, InputScore, PersonaScore, ScoreRange
 
 _LEVERS = 5
-_ASSUMED = "*"
+ASSUMED = "*"
+ASSUMED_TOLD = f"{ASSUMED} = weight and curve of the profile are assumed"
 
 
 def show_steps(score: FeatureScore) -> None:
@@ -25,14 +26,14 @@ def show_steps(score: FeatureScore) -> None:
     if len(score.personas) > 1:
         style.show("", f"overall: {points(score.overall)} = mean over the personas")
     if any(one.assumed for dimension in score.dimensions.values() for one in dimension.inputs):
-        style.show("", f"{_ASSUMED} = weight and curve of the profile are assumed")
+        style.show("", ASSUMED_TOLD)
 
 
 def _inputs(dimension: DimensionScore) -> object:
     made = shares("input", "value", "score", "weight", "share", "points")
     for one in dimension.inputs:
         made.add_row(
-            f"{one.name}{_ASSUMED if one.assumed else ''}",
+            f"{one.name}{ASSUMED if one.assumed else ''}",
             _shown(one),
             points(one.score),
             f"{one.weight:g}",

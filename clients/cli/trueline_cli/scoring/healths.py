@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from trueline_cli import style
+from trueline_cli.scoring.explaining import ASSUMED, ASSUMED_TOLD
 from trueline_cli.scoring.tables import percent, points
 
 if TYPE_CHECKING:
@@ -45,14 +46,13 @@ def show_health(health: AccountHealth, bands: Iterable[str], *, explained: bool)
     if health.persona:
         style.show(f"persona: {health.persona}")
     style.show(f"at {style.moment(health.at)}, by {health.profile}", "")
-    made = style.table("dimension", "score", "weight", "known", right=("score", "weight", "known"))
-    for name, one in health.dimensions.items():
-        weight = health.weights[name]
-        made.add_row(one.title, points(one.score), f"{weight.weight:g}", percent(one.coverage))
-    style.show(made)
+    style.show(_dimensions(health, explained=explained))
     if explained:
         for one in health.dimensions.values():
-            style.show("", f"{one.title}: {points(one.score)} = sum of score x share of what is known", _inputs(one))
+            told = f"{points(one.score)} = sum of score x share of what is known" if one.score else "nothing is known"
+            style.show("", f"{one.title}: {told}", _inputs(one))
+        if any(one.assumed for dimension in health.dimensions.values() for one in dimension.inputs):
+            style.show("", ASSUMED_TOLD)
     _show_moves(health, colour, explained=explained)
     _show_advice(health, explained=explained)
 
@@ -123,12 +123,29 @@ def csv_health(health: AccountHealth) -> tuple[tuple[str, ...], Iterator[tuple[o
     return header, rows
 
 
+def _dimensions(health: AccountHealth, *, explained: bool) -> object:
+    """What each dimension is worth; explained, with what it adds to the score of the account."""
+    columns = ("score", "weight", *(("share", "points") if explained and health.score is not None else ()), "known")
+    made = style.table("dimension", *columns, right=columns)
+    for name, one in health.dimensions.items():
+        weight = health.weights[name]
+        cells = [points(one.score), f"{weight.weight:g}"]
+        if "share" in columns:
+            part = style.NOTHING if one.score is None else f"{one.score.middle * weight.share:.2f}"
+            cells += [f"{weight.share:.3f}" if one.score else style.NOTHING, part]
+        made.add_row(one.title, *cells, percent(one.coverage))
+    if "share" in columns:
+        made.add_row("all", f"{health.score:.1f}", "", "", f"{health.score:.2f}", percent(health.coverage))
+    return made
+
+
 def _inputs(dimension: DimensionScore) -> object:
     numbers = ("score", "weight", "share")
     made = style.table("input", "value", *numbers, "from", right=numbers, fold=("value", "from"), gap=1)
     for one in dimension.inputs:
         share = f"{one.share:.2f}" if one.score else style.NOTHING
-        made.add_row(one.name, one.value or "not known", points(one.score), f"{one.weight:g}", share, _origin(one))
+        name = f"{one.name}{ASSUMED if one.assumed else ''}"
+        made.add_row(name, one.value or "not known", points(one.score), f"{one.weight:g}", share, _origin(one))
     return made
 
 

@@ -59,20 +59,21 @@ def _show_score(score: FeatureScore, *, explained: bool) -> None:
 
 def _show_advice(title: str, score: FeatureScore, which: str, *, explained: bool) -> None:
     """What is said to several personas is said once."""
-    told: dict[tuple[str, str], tuple[ScoringAdvice, list[str]]] = {}
+    told: dict[str, tuple[ScoringAdvice, dict[str, list[str]]]] = {}
     for name, persona in score.personas.items():
         for one in getattr(persona, which):
-            # Of another persona the same condition may have seen another score.
-            key = (one.name, one.reason if explained else "")
-            told.setdefault(key, (one, []))[1].append(name)
+            told.setdefault(one.name, (one, {}))[1].setdefault(one.reason, []).append(name)
     if not told:
         return
     made = style.table(title, "", fold=("",))
-    for one, names in told.values():
+    for one, reasons in told.values():
+        names = [name for of in reasons.values() for name in of]
         everybody = len(names) == len(score.personas) > 1
         made.add_row(one.name, f"{one.text} ({'everybody' if everybody else ', '.join(names)})")
-        if explained:
-            made.add_row("", f"because {one.reason}")
+        for reason, of in reasons.items() if explained else ():
+            # Of another persona the same condition may have seen another score.
+            whose = "" if len(reasons) == 1 else f"{', '.join(of)}: "
+            made.add_row("", f"{whose}because {reason}")
     style.show("", made)
 
 
