@@ -139,6 +139,7 @@ def test_a_table_is_evaluated_on_the_command_line(shared_server: ServerProcess, 
     status, told = _run(shared_server, "evaluate", file, "--test", test)
     assert (status, max(map(len, told.splitlines())) <= 80) == (0, True), told
     assert "fee: read as numbers with a decimal comma" in told
+    assert "none were held out: of a fifth" not in " ".join(told.split())
     status, written = _run(shared_server, "evaluate", file, "--output", "json")
     assert (status, json.loads(written)["model"]["summary"]["accounts"]) == (0, 400)
     lacking = _write(tmp_path / "lacking.csv", {name: table[name] for name in ("customerID", "since", "Churn")})
@@ -151,3 +152,26 @@ def test_a_table_is_evaluated_on_the_command_line(shared_server: ServerProcess, 
         status, told = _run(shared_server, "evaluate", *words)
         assert status == code
         assert message in " ".join(told.split())
+
+
+def test_ranges_of_dates_are_told_to_the_end(shared_server: ServerProcess, tmp_path: Path) -> None:
+    """In the table of what a model learned and in that of drift; where a fifth is too small nothing is held out."""
+    draw = random.Random(5)
+    table: dict[str, list[str]] = {"customerID": [], "signed up on": [], "Churn": []}
+    for number in range(1200):
+        day = date(2019, 1, 1) + timedelta(days=draw.randrange(2000))
+        leaves = draw.random() < (0.3 if day.year in (2020, 2021) else 0.02)
+        for values, value in zip(
+            table.values(), (f"c-{number:04}", day.isoformat(), "Yes" if leaves else "No"), strict=True
+        ):
+            values.append(value)
+    file = _write(tmp_path / "dates.csv", table)
+    status, told = _run(shared_server, "evaluate", file)
+    assert (status, max(map(len, told.splitlines())) <= 80) == (0, True), told
+    # A range is two lines of one cell.
+    assert re.search(r"signed up on +100\.0 % +20\d\d-\d\d-\d\d to .*\n +20\d\d-\d\d-\d\d ", told), told
+    few = {name: values[:400] for name, values in table.items()}
+    _, told = _run(shared_server, "evaluate", _write(tmp_path / "few.csv", few))
+    assert "none were held out: of a fifth of the accounts fewer than 30 would be of one class" in " ".join(
+        told.split()
+    )

@@ -145,6 +145,18 @@ class ChurnService:
             return Foresight(known.document, known.rules.fact_types, why=why)
         return Foresight(known.document, known.rules.fact_types, fitted, kept.id)
 
+    @staticmethod
+    def require_same_meaning(foresight: Foresight) -> None:
+        """See that a model, which may be asked for by its id, reads of accounts what it learned from.
+
+        Raises:
+            TruelineError: INVALID_FIELD, the document takes a feature of it from something else by now.
+
+        """
+        if foresight.model is not None and (changed := _meant(foresight.model, foresight.document)):
+            told = f"is {quoted(foresight.model_id)}: {changed}; train it again, or give a table with its features"
+            raise invalid_field("model_id", told)
+
     def outlook(self, tenant: str, account_id: str, *, document: str = "", at_us: int | None = None) -> Outlook | None:
         """What is foreseen of one account as it was at an instant (None = now); None if nothing is known of it.
 
@@ -227,12 +239,20 @@ class ChurnService:
 
 def _changed(model: FittedModel, document: ChurnModel) -> str:
     """Which feature of a model means something else in the document by now, for people; "" = none."""
+    names = frozenset(document.names)
+    for profile in model.profiles:
+        if profile.feature not in names:
+            return f"it learned from {profile.feature}, which is no feature by now"
+    return _meant(model, document)
+
+
+def _meant(model: FittedModel, document: ChurnModel) -> str:
+    """Which feature that the document still has is from something else by now, for people; "" = none."""
     now = {one.name: one.meaning for one in document.features}
     for profile in model.profiles:
-        if profile.feature not in now:
-            return f"it learned from {profile.feature}, which is no feature by now"
-        if profile.meaning and profile.meaning != now[profile.feature]:
-            return f"it learned {profile.feature} from {profile.meaning}, which is now {now[profile.feature]}"
+        meaning = now.get(profile.feature, profile.meaning)
+        if profile.meaning and profile.meaning != meaning:
+            return f"it learned {profile.feature} from {profile.meaning}, which is now {meaning}"
     return ""
 
 

@@ -79,6 +79,7 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
             foresight = self._service.foresight(tenant, request.document, request.model_id)
             if request.HasField("table"):
                 return self._by_rows(tenant, request, foresight)
+            self._service.require_same_meaning(foresight)
             at_us = self._at_us(request)
             ids = list(dict.fromkeys(request.account_ids))
             found = self._service.outlooks(tenant, ids, foresight, at_us=at_us)
@@ -104,6 +105,8 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
                 rows = len(next(iter(columns.values())))
                 _require_features(columns, foresight)
                 accounts = read_rows(columns, foresight.model, row_ids(None, rows))
+            else:
+                self._service.require_same_meaning(foresight)
             count = self._service.drift(tenant, foresight, at_us=at_us, accounts=accounts)
             document = foresight.document
             return map_drift_to_proto(count, count.compared(document.shifted, document.drifted), foresight.model_id)
@@ -118,6 +121,7 @@ class ChurnServicer(churn_service_pb2_grpc.ChurnServiceServicer):
 
         def work() -> pb.ListChurnSegmentsResponse:
             foresight = self._service.foresight(tenant, request.document, request.model_id)
+            self._service.require_same_meaning(foresight)
             at_us = self._at_us(request)
             return map_segments_to_proto(foresight, self._service.segments(tenant, foresight, at_us=at_us))
 

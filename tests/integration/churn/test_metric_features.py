@@ -6,6 +6,7 @@ from collections import Counter
 from uuid import uuid4
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trueline_rules.loader import load_texts
@@ -13,6 +14,7 @@ from trueline_rules.model import RuleSet
 from trueline_server.churn.columns import Numbers
 from trueline_server.churn.learning import lesson_of
 from trueline_server.churn.outlook import Foresight
+from trueline_server.errors import TruelineError
 
 from tests.integration.churn.churn_world import BEFORE_US, DAY_US, NOW_US, ChurnWorld
 
@@ -191,7 +193,15 @@ def test_a_model_whose_feature_means_something_else_now_is_not_used(world: Churn
         "the last model is not used: it learned opened_7d from sum of opened over 7d, else 0, which is now "
         "sum of opened over 14d, else 0; train it again"
     )
+    by_id = world.service.foresight(world.tenant, "small", model.summary.id)
+    with pytest.raises(TruelineError) as caught:
+        world.service.require_same_meaning(by_id)
+    assert caught.value.message == (
+        f"model_id is '{model.summary.id}': it learned opened_7d from sum of opened over 7d, else 0, which is now sum "
+        "of opened over 14d, else 0; train it again, or give a table with its features"
+    )
     assert world.service.models(world.tenant) == ([world.service.model(world.tenant, "small")], frozenset())
     world.rules = rules_of()
     assert world.service.foresight(world.tenant, "small").method == "model"
+    world.service.require_same_meaning(world.service.foresight(world.tenant, "small", model.summary.id))
     assert world.service.models(world.tenant)[1] == {("small", model.summary.id)}

@@ -41,6 +41,7 @@ def test_the_simplest_form_that_does_is_chosen(shape: str, form: str) -> None:
     assert held is not None
     assert held.auc == pytest.approx(found.report.validated.auc, abs=0.06)
     assert held.calibration_error < 0.06
+    assert not [note.text for note in found.report.notes if "held out" in note.text]
 
 
 def test_a_model_explains_every_account_against_the_average_one() -> None:

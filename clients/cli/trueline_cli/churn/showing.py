@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     )
 
 _SHAPES = 8
+# A feature or a value of one may take two or three lines.
+_LONGEST = 60
 _WIDTH = 30
 _EFFECTS = 3
 _POINTS, _GROUPS = 12, 20
@@ -55,14 +57,16 @@ def show_model(model: ChurnModel) -> None:
     _show_quality(model.validated, model.held_out)
     judged, which = (model.validated, "cross-validated") if model.held_out is None else (model.held_out, "held out")
     show_reliability(judged.calibration, which)
-    shapes = style.table("feature", "weight", "raises most", "log-odds", "lowers most", "log-odds ", right=_SHAPE)
+    # Ranges of dates take two lines; what is cut could be any of several.
+    columns = ("feature", "weight", "raises most", "log-odds", "lowers most", "log-odds ")
+    shapes = style.table(*columns, right=_SHAPE, fold=("feature", "raises most", "lowers most"))
     for shape in model.shapes[:_SHAPES]:
         high = max(range(len(shape.bins)), key=lambda place: shape.log_odds[place])
         low = min(range(len(shape.bins)), key=lambda place: shape.log_odds[place])
         shapes.add_row(
-            _short(shape.name, 18), f"{shape.importance * 100:.1f} %",
-            _short(shape.bins[high], 15), f"{shape.log_odds[high]:+.2f}",
-            _short(shape.bins[low], 15), f"{shape.log_odds[low]:+.2f}",
+            _short(shape.name, _LONGEST), f"{shape.importance * 100:.1f} %",
+            _short(shape.bins[high], _LONGEST), f"{shape.log_odds[high]:+.2f}",
+            _short(shape.bins[low], _LONGEST), f"{shape.log_odds[low]:+.2f}",
         )  # fmt: skip
     style.show("", shapes)
     if len(model.shapes) > _SHAPES:
@@ -168,12 +172,14 @@ def show_drift(found: ChurnDrift) -> None:
     word = Text(found.verdict.value, style=_COLOURS.get(found.verdict.value, ""))
     style.show(Text.assemble(f"{found.accounts:,} accounts against those of {found.model_id}: ", word))
     right = ("PSI", "KS", "then", "now")
-    made = style.table("feature", "PSI", "KS", "", "moved most", "then", "now", right=right)
+    made = style.table(
+        "feature", "PSI", "KS", "", "moved most", "then", "now", right=right, fold=("feature", "moved most")
+    )
     for one in found.features:
         verdict = Text(one.verdict.value, style=_COLOURS.get(one.verdict.value, ""))
         made.add_row(
-            _short(one.feature, 18), f"{one.psi:.3f}", f"{one.ks:.3f}", verdict,
-            _short(one.moved, 18), _share(one.share_then), _share(one.share_now),
+            _short(one.feature, _LONGEST), f"{one.psi:.3f}", f"{one.ks:.3f}", verdict,
+            _short(one.moved, _LONGEST), _share(one.share_then), _share(one.share_now),
         )  # fmt: skip
     style.show(made)
 

@@ -76,7 +76,7 @@ def _part(column: Column) -> _Number | _Levels:
     known = column.values[~column.missing]
     if not len(known):
         return _Number(0.0, 0.0, 0.0, 1.0)
-    low, high = (float(found) for found in np.quantile(known, [_TAIL, 1 - _TAIL]))
+    low, high = (float(found) for found in np.quantile(known, [_TAIL, 1 - _TAIL], method="nearest"))
     bounded = np.clip(known, low, high)
     return _Number(low, high, float(bounded.mean()), float(bounded.std()) or 1.0)
 

@@ -123,6 +123,9 @@ def _trained(
         if outer is not None:
             held = Held(accounts.take(outer), labels[outer])
             inner = np.setdiff1d(inner, outer)
+        else:
+            told = f"none were held out: of a fifth of the accounts fewer than {_FEWEST_HELD} would be of one class"
+            notes.append(Note("", "rows", told))
     choice_rows = inner
     if len(inner) > MOST_CHOSEN_ON:
         choice_rows = np.sort(np.random.default_rng(seed + 1).permutation(inner)[:MOST_CHOSEN_ON])
