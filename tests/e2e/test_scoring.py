@@ -291,6 +291,10 @@ def test_the_command_line_reads_well(server: ServerProcess, tmp_path: Path) -> N
     assert float(rows[0]["roi_potential_low"]) == pytest.approx((0.4 * 60 + 0.25 * 60) / 0.65)
     assert "did you mean 'complexity'" in _run(server, "--input", "complexty=0.5", status=2)
     assert "is no input; write name=value" in _run(server, "--input", "complexity", status=2)
+    near.write_text('{"features": [{"id": "a", "inputs": {}}, {"id": "b", "inputs": {"complexity": 7}}]}')
+    assert "score-feature: b: feature.inputs[0] 'complexity' is 7, out of its range" in _run(
+        server, str(near), status=2
+    )
 
 
 def _run(server: ServerProcess, *arguments: str, status: int = 0) -> str:

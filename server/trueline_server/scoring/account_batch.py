@@ -111,8 +111,8 @@ class AccountBatch:
         names = classes_of(profile)
         for place, name in enumerate(request.health):
             if name not in names:
-                known = f"; {profile.profile.metadata.name} has {', '.join(names)}"
-                raise invalid_field(f"health[{place}]", f"is {quoted(name)}, no class{hint(name, names)}{known}")
+                of = profile.profile.metadata.name
+                raise invalid_field(f"health[{place}]", f"is {quoted(name)}, no class of {of}{hint(name, names)}")
         wanted = frozenset(names.index(name) for name in request.health or names)
         accounts = Accounts(ids=tuple(dict.fromkeys(request.account_ids)))
         question = AccountQuestion(tenant, rules, profile, at_us, accounts)

@@ -62,9 +62,8 @@ def narrowed(study: StudyModel, breakdowns: Sequence[str]) -> StudyModel:
     """
     for place, name in enumerate(breakdowns):
         if name not in study.breakdowns:
-            known = ", ".join(study.breakdowns) or "none"
             told = f"is {quoted(name)}, which {study.metadata.name} is not broken down by{hint(name, study.breakdowns)}"
-            raise invalid_field(f"breakdowns[{place}]", f"{told}; it has: {known}")
+            raise invalid_field(f"breakdowns[{place}]", told)
     return replace(study, breakdowns={name: study.breakdowns[name] for name in breakdowns or study.breakdowns})
 
 

@@ -65,7 +65,9 @@ def test_counts_are_of_all_and_accounts_of_the_classes_wanted(world: HealthWorld
     assert [one.account_id for message in rest for one in message.accounts] == ["a0000", "a0001"]
     (nobody,) = _sent(_stream(HealthWorld(world.warehouse, f"{world.tenant}-none")))
     assert sum(one.accounts for one in nobody.counts) == 0
-    with pytest.raises(TruelineError, match=r"health\[1\] is 'heathy', no class; did you mean 'healthy'"):
+    with pytest.raises(
+        TruelineError, match=r"health\[1\] is 'heathy', no class of account_health; did you mean 'healthy'"
+    ):
         _stream(world, health=["critical", "heathy"])
 
 

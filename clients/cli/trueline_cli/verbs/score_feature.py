@@ -11,7 +11,7 @@ from trueline_cli import options
 from trueline_cli.scoring.reading import FeatureFile, input_value, read_features
 
 if TYPE_CHECKING:
-    from trueline import FeatureScore, TruelineClient
+    from trueline import Feature, FeatureScore, TruelineClient
 
 _EXAMPLES = (
     "trueline score-feature --inputs",
@@ -99,14 +99,27 @@ def _score(client: TruelineClient, args: argparse.Namespace, given: FeatureFile)
     from trueline_cli.scoring.tables import show_scores
 
     personas, profile = args.persona or list(given.personas or ()), args.profile or given.profile
-    scores: list[FeatureScore] = [
-        client.score_feature(one.feature_id, one.inputs, name=one.name, personas=personas, profile=profile)
-        for one in given.features
-    ]
+    scores = [_scored(client, one, personas, profile, alone=len(given.features) == 1) for one in given.features]
     if args.output == "table":
         show_scores(scores, explained=args.explain)
         return 0
     return _write(args, scores, (csv_inputs if args.explain else csv_scores)(scores))
+
+
+def _scored(
+    client: TruelineClient, one: Feature, personas: Sequence[str], profile: str, *, alone: bool
+) -> FeatureScore:
+    from trueline import InvalidRequestError
+
+    try:
+        return client.score_feature(one.feature_id, one.inputs, name=one.name, personas=personas, profile=profile)
+    except InvalidRequestError as error:
+        if alone:
+            raise
+        # Each is a call of its own, so the error does not know which of the file it is.
+        from trueline_cli.explain import explain
+
+        raise options.UsageError(f"{one.feature_id}: {explain(error)}") from error
 
 
 def _compare(client: TruelineClient, args: argparse.Namespace, given: FeatureFile) -> int:
