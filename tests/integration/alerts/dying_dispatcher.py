@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,9 +97,9 @@ def _die_at(point: str) -> None:
     StateDatabase.writing = writing  # type: ignore[method-assign]
 
 
-if __name__ == "__main__":
-    folder, step_given, point_given = sys.argv[1:]
-    world = DyingWorld(Path(folder))
-    world.begin(step_given)
-    _die_at(point_given)
-    world.do(step_given)
+def dispatch_and_die(folder: Path, step: str, point: str) -> None:
+    """Do all up to the commit of a step, or to right after it, and be killed there."""
+    world = DyingWorld(folder)
+    world.begin(step)
+    _die_at(point)
+    world.do(step)
