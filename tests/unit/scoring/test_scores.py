@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from fractions import Fraction
 
@@ -22,33 +23,45 @@ from trueline_rules.scoring_model import InputType, ScoringInput
 from trueline_server.scoring.encoding import encode_feature
 from trueline_server.scoring.feature_scores import score_feature
 from trueline_server.scoring.given import Given, Values
-from trueline_server.scoring.profiles import CompiledProfile, Interval, Known
+from trueline_server.scoring.profiles import CompiledProfile, Ends, Interval, Known
 from trueline_server.scoring.scores import Scores, score_values
 
 REVENUE = "estimated_revenue_impact"
 _ROI = 0
+_STEPS = 16
 
 
 def _scores(profile: CompiledProfile, values: Values) -> Scores:
     return score_values(profile, values.known, profile.choose(()))
 
 
-@given(st.data(), st.floats(0, 100_000), st.floats(0, 100_000))
-def test_more_revenue_is_never_worth_less(data: st.DataObject, one: float, other: float) -> None:
+def _ladder(data: st.DataObject, low: float, high: float) -> list[float]:
+    """Ascending numbers of a range: its ends, steps between them, so that no part is left out, and any others."""
+    steps = [low + (high - low) * place / _STEPS for place in range(_STEPS)]
+    return sorted({*steps, high, *data.draw(st.lists(st.floats(low, high), max_size=3))})
+
+
+def _none_falls(before: Ends | None, after: Ends | None) -> None:
+    assert (before is None) == (after is None)
+    if before is not None and after is not None:
+        assert before[0] <= after[0]
+        assert before[1] <= after[1]
+
+
+@given(st.data())
+def test_more_revenue_is_never_worth_less(data: st.DataObject) -> None:
     """Neither the ROI potential nor any persona's overall score falls, whatever else is known."""
     values = list(data.draw(known_values(PACK)).known)
     place = PACK.by_name[REVENUE].place
     found = []
-    for revenue in sorted((one, other)):
+    for revenue in _ladder(data, 0, 100_000):
         values[place] = revenue
         found.append(_scores(PACK, Values(tuple(values))))
-    less, more = found
-    assert less.dimensions[_ROI].ends <= more.dimensions[_ROI].ends  # type: ignore[operator]
-    for before, after in zip(less.personas, more.personas, strict=True):
-        assert before.ends is not None
-        assert after.ends is not None
-        assert before.ends[0] <= after.ends[0]
-        assert before.ends[1] <= after.ends[1]
+    for less, more in itertools.pairwise(found):
+        _none_falls(less.dimensions[_ROI].ends, more.dimensions[_ROI].ends)
+        for before, after in zip(less.personas, more.personas, strict=True):
+            _none_falls(before.ends, after.ends)
+    assert found[0].dimensions[_ROI].ends != found[-1].dimensions[_ROI].ends
 
 
 @given(st.data())
@@ -59,16 +72,15 @@ def test_scores_follow_the_direction_of_every_curve(data: st.DataObject) -> None
     assume(numbers)
     one = data.draw(st.sampled_from(numbers))
     values = list(data.draw(known_values(profile)).known)
-    low, high = sorted(data.draw(st.tuples(*[st.floats(*one.input.range)] * 2)))
     assert one.curve is not None
     found = []
-    for value in (low, high) if one.curve.rises else (high, low):
+    ladder = _ladder(data, *one.input.range)
+    for value in ladder if one.curve.rises else reversed(ladder):
         values[one.place] = value
         found.append(_scores(profile, Values(tuple(values))))
-    for worse, better in zip(*(scores.personas for scores in found), strict=True):
-        if worse.ends is not None and better.ends is not None:
-            assert worse.ends[0] <= better.ends[0]
-            assert worse.ends[1] <= better.ends[1]
+    for worse, better in itertools.pairwise(found):
+        for before, after in zip(worse.personas, better.personas, strict=True):
+            _none_falls(before.ends, after.ends)
 
 
 @given(st.randoms(use_true_random=False))
