@@ -155,8 +155,8 @@ def test_a_run_is_kept_as_it_was(server: ServerProcess, client: TruelineClient) 
         assert (anew.id != before.id, anew.groups) == (True, before.groups)
 
 
-def test_runs_are_compared(client: TruelineClient) -> None:
-    """Two periods by their intervals, one period as what came in since, and nothing of different definitions."""
+def test_runs_are_compared(server: ServerProcess, client: TruelineClient) -> None:
+    """Periods apart by their intervals, one period as what came in since; what overlaps is not judged."""
     april = client.run_study("renewal_rate", APRIL, MAY, timeout=60.0)
     may = client.run_study("renewal_rate", MAY, JUNE, timeout=60.0)
 
@@ -175,6 +175,12 @@ def test_runs_are_compared(client: TruelineClient) -> None:
     assert same.same_period
     assert {one.verdict for one in same.changes} == {StudyVerdict.UNSPECIFIED}
     assert all(one.before == one.after for one in same.changes)
+
+    both = client.run_study("renewal_rate", APRIL, JUNE, timeout=60.0)
+    overlapping = client.compare_studies(both.id, may.id)
+    assert {one.verdict for one in overlapping.changes} == {StudyVerdict.UNSPECIFIED}
+    _, shown = trueline(server, "study", "compare", both.id, may.id)
+    assert "not judged: the periods overlap, so they share events" in shown
 
     other = client.run_study("revenue_growth", MAY, JUNE, timeout=60.0)
     told = f"other is '{may.id}', a run of renewal_rate, but '{other.id}' is one of revenue_growth"

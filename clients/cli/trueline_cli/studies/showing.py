@@ -65,10 +65,15 @@ def show_comparison(compared: StudyComparison, *, every: bool) -> None:
         then, now = (value(one, each.unit) for one in sides)
         whose = each.group or "everything"
         made.add_row(whose, label(each.name), then, now, change(each.difference, each.unit), _verdict(each.verdict))
-    kind = "the same period: what came in since" if compared.same_period else "by the intervals of both"
+    kind = "by the intervals of both"
+    if compared.same_period:
+        kind = "the same period: what came in since"
+    elif before.end is not None and after.start is not None and after.start < before.end:
+        kind = "not judged: the periods overlap, so they share events"
     style.show(
         f"{before.study}: {before.id} ({_span(before.start, before.end)})",
-        f"  beside {after.id} ({_span(after.start, after.end)}), {kind}",
+        f"  beside {after.id} ({_span(after.start, after.end)})",
+        kind,
         "",
         made,
     )
