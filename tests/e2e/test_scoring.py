@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from trueline import (
     AsyncTruelineClient,
+    DeadlineExceededError,
     Feature,
     FeatureScore,
     InputSource,
@@ -181,6 +183,20 @@ def test_features_are_compared(client: TruelineClient) -> None:
     twice = r"features\[1\].feature_id is 'a', as features\[0\].feature_id is; name each"
     with pytest.raises(InvalidRequestError, match=twice):
         client.compare_features([Feature("a", KNOWN), Feature("a", EASY)])
+
+
+def test_a_roadmap_whose_call_is_over_is_no_other_roadmap(client: TruelineClient) -> None:
+    """The search ends with its call, if not to the millisecond; the server then answers others."""
+    draw = random.Random(3)
+    hard = []
+    for number in range(100):
+        effort = draw.uniform(1, 9)
+        saved = {"time_savings_hours_per_month": 3 + 2 * effort + draw.uniform(0, 1), "complexity": draw.random()}
+        hard.append(RoadmapItem(f"f{number:02}", saved, effort))
+    for _ in range(3):
+        with pytest.raises(DeadlineExceededError, match="took longer than 0|there was no answer within 0"):
+            client.score_roadmap(hard, [30.0] * 12, timeout=0.6)
+    assert client.score_roadmap(hard[:3], [30.0]).features[0].period == 1
 
 
 def test_a_roadmap_under_capacity(client: TruelineClient) -> None:
