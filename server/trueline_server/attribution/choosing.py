@@ -8,7 +8,6 @@ from trueline_rules.attribution_model import AttributionModel, Formula, ModelSpe
 from trueline_rules.names import hint, nearest, quoted
 
 from trueline_server.attribution.credit import ChannelCredit
-from trueline_server.attribution.markov import markov
 from trueline_server.attribution.models import (
     CustomWeights,
     FirstTouch,
@@ -21,7 +20,6 @@ from trueline_server.attribution.models import (
     WShaped,
 )
 from trueline_server.attribution.paths import Paths
-from trueline_server.attribution.shapley import ShapleyForm, shapley
 from trueline_server.errors import TruelineError
 
 
@@ -75,8 +73,13 @@ def touch_model(spec: ModelSpec) -> Model:
 
 def channel_credit(spec: ModelSpec, paths: Paths) -> ChannelCredit:
     """What channels earned by a model that looks at all paths together."""
+    # Here, because they load SciPy, which is a tenth of a server's start.
     if spec.formula is Formula.MARKOV:
+        from trueline_server.attribution.markov import markov
+
         return markov(paths, spec.order)
+    from trueline_server.attribution.shapley import ShapleyForm, shapley
+
     return shapley(paths, ShapleyForm(spec.form))
 
 

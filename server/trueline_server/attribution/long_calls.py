@@ -17,8 +17,6 @@ from trueline_server.attribution.asking import Asking, Needs
 from trueline_server.attribution.choosing import choose_models
 from trueline_server.attribution.kept_answers import State
 from trueline_server.attribution.mapping import map_question_from_proto
-from trueline_server.attribution.validation.validating import steps_of, validate
-from trueline_server.attribution.validation_mapping import map_how_from_proto, map_validation_to_proto
 from trueline_server.errors import invalid_field
 from trueline_server.operations.mapping import map_operation_to_proto
 from trueline_server.operations.model import Work
@@ -48,6 +46,9 @@ class LongCalls:
             TruelineError: what the call says.
 
         """
+        # Here, because it loads SciPy, which is a tenth of a server's start.
+        from trueline_server.attribution.validation_mapping import map_how_from_proto
+
         map_how_from_proto(request)
         asked = self._asking.ask(map_question_from_proto(request.question), Needs.VALUES)
         choose_models(asked.document, request.models)
@@ -73,6 +74,9 @@ class LongCalls:
         return map_operation_to_proto(begun)
 
     def _validate(self, work: Work) -> Message:
+        from trueline_server.attribution.validation.validating import steps_of, validate
+        from trueline_server.attribution.validation_mapping import map_how_from_proto, map_validation_to_proto
+
         state, kept = _state_and_request(work.request)
         request = pb.ValidateAttributionRequest.FromString(kept)
         how = map_how_from_proto(request)

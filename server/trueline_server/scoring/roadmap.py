@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
-from scipy.sparse import coo_array
+import scipy
 
 from trueline_server.errors import TruelineError
 from trueline_server.scoring.placing import Item, fits, most, move_up, place, starts, total, worth
@@ -20,7 +19,7 @@ _ROW_SIZE = 1000.0
 WORK = 400_000_000
 _MOST_STEPS = 6_000
 # Beyond it even the first step takes longer.
-_MOST_ENTRIES = 85_000
+_MOST_ENTRIES = 60_000
 # Status of a result; that of a limit of steps is another one.
 _TIME_IS_UP = 1
 
@@ -86,7 +85,9 @@ def steps(items: Sequence[Item], periods: int, work: int = WORK) -> int:
     return min(work // max(choices * entries, 1) or 1, _MOST_STEPS) if entries <= _MOST_ENTRIES else 0
 
 
-def _search(items: Sequence[Item], capacities: Sequence[float], limit: int, limit_s: float) -> OptimizeResult:
+def _search(
+    items: Sequence[Item], capacities: Sequence[float], limit: int, limit_s: float
+) -> scipy.optimize.OptimizeResult:
     periods = range(1, len(capacities) + 1)
     values = np.array([[worth(item, period, len(capacities)) for period in periods] for item in items])
     first = starts(items)
@@ -96,10 +97,10 @@ def _search(items: Sequence[Item], capacities: Sequence[float], limit: int, limi
             for item in items
         ]
     )
-    found = milp(
+    found = scipy.optimize.milp(
         -values.ravel(),
         integrality=np.ones(values.size),
-        bounds=Bounds(0, allowed.astype(float).ravel()),
+        bounds=scipy.optimize.Bounds(0, allowed.astype(float).ravel()),
         constraints=_constraints(items, capacities),
         # A limit of time that is not reached changes nothing about the steps.
         options={"time_limit": limit_s, "node_limit": limit, "mip_rel_gap": 0.0},
@@ -118,7 +119,7 @@ def _chosen(items: Sequence[Item], periods: int, found: np.ndarray) -> dict[str,
     return chosen
 
 
-def _constraints(items: Sequence[Item], capacities: Sequence[float]) -> LinearConstraint:
+def _constraints(items: Sequence[Item], capacities: Sequence[float]) -> scipy.optimize.LinearConstraint:
     """Each item once at most, efforts within capacities, and what must come before; of periods that may be."""
     count, periods = len(items), len(capacities)
     place_of = {item.name: number * periods for number, item in enumerate(items)}
@@ -143,5 +144,5 @@ def _constraints(items: Sequence[Item], capacities: Sequence[float]) -> LinearCo
                 rows += [(len(upper), place_of[name] + one, -1.0) for one in range(first[name], period)]
                 upper.append(0.0)
     lines, columns, factors = zip(*rows, strict=True) if rows else ((), (), ())
-    matrix = coo_array((factors, (lines, columns)), shape=(len(upper), count * periods)).tocsr()
-    return LinearConstraint(matrix, ub=np.array(upper))
+    matrix = scipy.sparse.coo_array((factors, (lines, columns)), shape=(len(upper), count * periods)).tocsr()
+    return scipy.optimize.LinearConstraint(matrix, ub=np.array(upper))
