@@ -81,13 +81,18 @@ class TextNode(yaml.ScalarNode):
 
     def __init__(self, tag: str, value: str, event: Any, lines: Sequence[str]) -> None:
         super().__init__(tag, value, event.start_mark, event.end_mark, event.style)
-        self._starts = _line_starts(value, event, lines)
-        # What a comment says that stands directly behind an unquoted text; "" = there is none.
-        self.comment = _comment_behind(event, lines)
+        # What follows from them is asked of few texts.
+        self._event, self._lines = event, lines
+
+    @property
+    def comment(self) -> str:
+        """What a comment says that stands directly behind an unquoted text; "" = there is none."""
+        return _comment_behind(self._event, self._lines)
 
     def written(self, file: str) -> Written:
         """How the value stands in its file."""
-        lines = tuple((line + 1, column + 1) for line, column in self._starts)
+        starts = _line_starts(self.value, self._event, self._lines)
+        lines = tuple((line + 1, column + 1) for line, column in starts)
         return Written(self.value, place_of(file, self.start_mark), lines)
 
 
