@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from trueline.v1 import scoring_service_pb2 as pb
 from trueline.v1 import scoring_service_pb2_grpc
@@ -17,6 +16,7 @@ from trueline_server.rules.in_force import RulesOf
 from trueline_server.scoring.account_batch import AccountBatch, send_healths
 from trueline_server.scoring.account_calls import AccountCalls
 from trueline_server.scoring.feature_calls import FeatureCalls
+from trueline_server.scoring.places import on_thread
 from trueline_server.scoring.profile_mapping import map_profile_to_proto
 from trueline_server.scoring.profiles import profiles_of
 from trueline_server.transport.tenant import current_tenant
@@ -25,8 +25,6 @@ from trueline_server.transport.tenant import current_tenant
 _AT_ONCE = 2
 # Of the time that a call has a search may take so much; the answer takes its way, too.
 _SEARCH_PART = 0.9
-
-Answer = TypeVar("Answer")
 
 
 class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
@@ -47,7 +45,8 @@ class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
         self._accounts = accounts
         self._batch = batch
         self._default_deadline_s = default_deadline_s
-        self._working = asyncio.Semaphore(_AT_ONCE)
+        # Comparisons take far less time than roadmaps, and do not wait for them.
+        self._planning, self._comparing = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_AT_ONCE)
         self._streaming = asyncio.Semaphore(_AT_ONCE)
 
     async def ListScoringProfiles(
@@ -68,7 +67,7 @@ class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
     async def CompareFeatures(self, request: pb.CompareFeaturesRequest, context: Any) -> pb.CompareFeaturesResponse:
         """Several features."""
         rules = self._rules(current_tenant())
-        return await self._on_thread(lambda: self._features.compare(rules, request))
+        return await on_thread(self._comparing, lambda: self._features.compare(rules, request))
 
     async def ScoreRoadmap(self, request: pb.ScoreRoadmapRequest, context: Any) -> pb.ScoreRoadmapResponse:
         """What to build when. The search ends a little before the call does, so that it can be told why."""
@@ -76,7 +75,9 @@ class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
         remaining_s = context.time_remaining()
         seconds = self._default_deadline_s if remaining_s is None else remaining_s
         until = time.monotonic() + seconds * _SEARCH_PART
-        return await self._on_thread(lambda: self._features.roadmap(rules, request, max(until - time.monotonic(), 0.0)))
+        return await on_thread(
+            self._planning, lambda: self._features.roadmap(rules, request, max(until - time.monotonic(), 0.0))
+        )
 
     async def ScoreAccountHealth(
         self, request: pb.ScoreAccountHealthRequest, context: Any
@@ -91,16 +92,3 @@ class ScoringServicer(scoring_service_pb2_grpc.ScoringServiceServicer):
         async with self._streaming:
             stream = await asyncio.to_thread(self._batch.open, tenant, self._rules(tenant), request)
             await send_healths(stream, context.write, counts_only=request.counts_only)
-
-    async def _on_thread(self, work: Callable[[], Answer]) -> Answer:
-        """An answer computed on a thread. A call that ends before does not end the thread, so it keeps its place."""
-        await self._working.acquire()
-        working = asyncio.ensure_future(asyncio.to_thread(work))
-        working.add_done_callback(self._ended)
-        return await asyncio.shield(working)
-
-    def _ended(self, working: asyncio.Future[Any]) -> None:
-        self._working.release()
-        # Nobody may be there any more to be told of an error; asking for it says so.
-        if not working.cancelled():
-            working.exception()
