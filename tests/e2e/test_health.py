@@ -141,6 +141,10 @@ def test_the_generated_business_has_every_class_and_reads_well(server: ServerPro
     total = next(line.split() for line in head if line.startswith("all "))
     assert sum(parts) == pytest.approx(float(total[2]), abs=0.02)
     assert f"warning, {total[1]} of 100" in head[0]
+    with TruelineClient(server.address) as another:
+        another.put_facts([Fact(subject_id="odd", name="persona", value="martian")])
+    told = _cli(server, "health", "odd")
+    assert "persona: martian; the profile does not have it: weights of everybody else" in told
     told = _cli(server, "health", "nobody")
     assert "nobody: insufficient_data, no score; 0 % of it is known" in told
     assert "no score: it has no event, and no fact that the profile reads" in told

@@ -15,7 +15,7 @@ from trueline_cli.scoring.explaining import ASSUMED, ASSUMED_TOLD
 from trueline_cli.scoring.tables import percent, points
 
 if TYPE_CHECKING:
-    from trueline import AccountHealth, DimensionScore, InputScore, ScoredAccount
+    from trueline import AccountHealth, DimensionScore, InputScore, ScoredAccount, ScoringProfile
 
 # From the best class to the worst; whatever a profile calls them, they are told best first.
 _COLOURS = ("green", "yellow", "dark_orange", "red")
@@ -33,9 +33,9 @@ def colours(classes: Iterable[str]) -> dict[str, str]:
     return found | {_INSUFFICIENT: "dim"}
 
 
-def show_health(health: AccountHealth, bands: Iterable[str], *, explained: bool) -> None:
+def show_health(health: AccountHealth, profile: ScoringProfile, *, explained: bool) -> None:
     """One account: class and score, dimensions, what moved, what to do."""
-    colour = colours(bands)
+    colour = colours(profile.bands)
     head = Text(f"{health.account_id}: ")
     head.append(health.health, style=colour.get(health.health, ""))
     told = f", {health.score:.1f} of 100" if health.score is not None else ", no score"
@@ -44,7 +44,10 @@ def show_health(health: AccountHealth, bands: Iterable[str], *, explained: bool)
     if health.missing:
         style.show(f"no score: {health.missing}")
     if health.persona:
-        style.show(f"persona: {health.persona}")
+        others = (
+            "" if health.persona in profile.personas else "; the profile does not have it: weights of everybody else"
+        )
+        style.show(f"persona: {health.persona}{others}")
     style.show(f"at {style.moment(health.at)}, by {health.profile}", "")
     style.show(_dimensions(health, explained=explained))
     if explained:

@@ -68,7 +68,7 @@ def _one(client: TruelineClient, args: argparse.Namespace) -> int:
 
     def show() -> None:
         profiles = {one.name: one for one in client.list_scoring_profiles("account")}
-        show_health(found, profiles[found.profile].bands, explained=args.explain)
+        show_health(found, profiles[found.profile], explained=args.explain)
 
     print_found(args.output, found, lambda: csv_health(found), show)
     return 0
