@@ -101,6 +101,8 @@ class ChurnModel:
         fallback: what answers without a model; the first that holds.
         otherwise: probability where none of them holds, 0 to 1.
         segments: the first that holds.
+        among: condition over the features of accounts that it is about; "" = all. The others are neither learned from
+            nor foreseen.
         bases: "label", "minimum", "drift", "otherwise" -> how firm its numbers are, where the file says so.
 
     """
@@ -116,6 +118,7 @@ class ChurnModel:
     otherwise: float
     segments: tuple[Segment, ...]
     bases: Mapping[str, str]
+    among: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,7 +140,7 @@ def facts_of(model: ChurnModel, fact_types: Mapping[str, FactType]) -> dict[str,
 
 
 def compile_churn(text: str, facts: Mapping[str, Fact], *, scored: bool) -> Expression:
-    """Compile a condition of a fallback rule, or of a segment, which reads the probability, too.
+    """Compile `among`, a condition of a fallback rule, or of a segment, which reads the probability, too.
 
     Raises:
         ExpressionError: it does not compile.

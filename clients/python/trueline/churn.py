@@ -237,7 +237,7 @@ class ChurnPrediction:
 
 @dataclass(frozen=True, slots=True)
 class ChurnPredictions:
-    """What is foreseen; accounts of which nothing is known, and features of which no row has a value, are named."""
+    """What is foreseen; accounts of which nothing is, and features of which no row has a value, are named."""
 
     predictions: tuple[ChurnPrediction, ...]
     unknown_ids: tuple[str, ...]

@@ -51,6 +51,9 @@ SPEC = Record(
             "ScoringProfile say it.",
             required=True,
         ),
+        "among": Key(
+            _CONDITION, "Accounts that it is about: condition over the features (absent = all). Others are left out."
+        ),
         "label": Key(
             Record(
                 {
@@ -158,6 +161,7 @@ def build(metadata: Metadata, spec: Spec, site: Site) -> ChurnModel:
         ),
         otherwise=float(otherwise.get("probability", _DEFAULTS["probability"])),
         segments=segments,
+        among=spec.get("among", ""),
         bases={part: written["basis"] for part, written in parts.items() if "basis" in written},
     )
 
@@ -174,6 +178,7 @@ def dump(model: ChurnModel) -> dict[str, Any]:
         told = {"events": list(of.events)} if of.events else {"roles": list(of.roles)}
     spec: dict[str, Any] = {
         "features": [write_feature(one) for one in model.features],
+        "among": model.among,
         "label": with_basis("label", told | {"within": format_span(label.within_us)}),
         "minimum": with_basis(
             "minimum", {"accounts": model.least_accounts, "of_each_class": model.least_of_each_class}
@@ -209,19 +214,20 @@ def check(model: ChurnModel, site: Site, known: Known) -> None:
     if not all(checked):
         return
     facts = facts_of(model, known.fact_types)
-    conditions = [(("spec", "fallback", place), one.when, False) for place, one in enumerate(model.fallback)]
-    conditions += [(("spec", "segments", place), one.when, True) for place, one in enumerate(model.segments)]
+    conditions: list[tuple[Path, str, bool]] = [(("spec", "among"), model.among, False)] if model.among else []
+    conditions += [(("spec", "fallback", place, "when"), one.when, False) for place, one in enumerate(model.fallback)]
+    conditions += [(("spec", "segments", place, "when"), one.when, True) for place, one in enumerate(model.segments)]
     for where, text, scored in conditions:
         try:
             compiled = compile_churn(text, facts, scored=scored)
         except ExpressionError as error:
-            tell_expression(error, (*where, "when"), site)
+            tell_expression(error, where, site)
             continue
         if compiled.reads_now:
-            site.problem((*where, "when"), "reads $now; the same facts must always come to the same: make it a fact")
+            site.problem(where, "reads $now; the same facts must always come to the same: make it a fact")
         elif compiled.pushdown_problem:
             told = f"cannot be asked of all accounts at once: {compiled.pushdown_problem}"
-            site.problem((*where, "when"), told)
+            site.problem(where, told)
 
 
 def _label(written: Spec, site: Site) -> ChurnLabel:

@@ -1,4 +1,5 @@
-"""Features of accounts at an instant, as one statement: facts and metrics, of those that have any and have not left.
+"""Features of accounts at an instant, as one statement: facts and metrics, of those that have any, have not left,
+and are among those that the document is about.
 
 Rows have subject_id and x0, x1, … for the features in the order of the document: a Nullable(Float64), flags 1 and 0, or
 a Nullable(String). Pure.
@@ -10,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trueline_rules.alert_model import FactSource
-from trueline_rules.churn_model import SUBJECT, ChurnFeature, ChurnModel
+from trueline_rules.churn_model import SUBJECT, ChurnFeature, ChurnModel, compile_churn, facts_of
 from trueline_rules.model import ANY, RuleSet
 from trueline_stores.warehouse.tables import EVENTS, FACTS
 from trueline_streams.pane_statements import Parameters
 
+from trueline_server.churn.sql import holds_sql
 from trueline_server.ingest.own_events import SOURCE
 from trueline_server.scoring.account_metrics import OWN_EVENTS, metric_columns
 
@@ -92,7 +94,8 @@ class FeatureQuestion:
         own = (lambda column: f"cityHash64({column}) % {parts} = {number}") if parts > 1 else (lambda _: "1")
         left = LEFT_BY_FACT if self.document.label.fact else LEFT_BY_EVENT
         known = " OR ".join(f"isNotNull(x{place})" for place in range(len(self.document.features)))
-        return f"SELECT * FROM ({self._read(own, bound)}) WHERE ({known}) AND subject_id NOT IN ({left})", bound
+        rows = f"SELECT * FROM ({self._read(own, bound)}) WHERE ({known}) AND {self._among()}"
+        return f"{rows} AND subject_id NOT IN ({left})", bound
 
     def metrics_of(self, account_ids: list[str]) -> tuple[str, Parameters]:
         """The metrics of some accounts that have events: rows of the id and xN, in the order of `metrics`."""
@@ -100,6 +103,14 @@ class FeatureQuestion:
         ids = bound.add("ids", "Array(String)", account_ids)
         columns = ", ".join(f"{self._value(place)} AS x{place}" for place in self.metrics)
         return f"SELECT subject_id, {columns} FROM {self._events(lambda column: f'{column} IN {ids}', bound)}", bound
+
+    def _among(self) -> str:
+        """Whether the document is about the account of a row."""
+        if not self.document.among:
+            return "1"
+        facts = facts_of(self.document, self.rules.fact_types)
+        columns = {name: f"x{place}" for place, name in enumerate(self.document.names)}
+        return holds_sql(compile_churn(self.document.among, facts, scored=False), columns)
 
     def _read(self, own: Own, bound: Parameters) -> str:
         columns = ", ".join(f"{self._value(place)} AS x{place}" for place in range(len(self.document.features)))

@@ -46,6 +46,7 @@ class FittedModel:
         profiles: how each feature was spread, to tell drift.
         score_edges: ascending probabilities that cut the scores of these accounts into tenths, (9,) at most.
         score_shares: shares of these accounts between the edges.
+        among: condition that these accounts met; "" = none, or they were a table.
 
     """
 
@@ -55,15 +56,17 @@ class FittedModel:
     profiles: tuple[Profile, ...]
     score_edges: tuple[float, ...]
     score_shares: tuple[float, ...]
+    among: str = ""
 
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the features."""
         return tuple(profile.feature for profile in self.profiles)
 
-    def meaning(self, meanings: Mapping[str, str]) -> FittedModel:
-        """The same model that tells where the values of its features were from, by feature."""
-        return replace(self, profiles=tuple(replace(one, meaning=meanings[one.feature]) for one in self.profiles))
+    def meaning(self, meanings: Mapping[str, str], among: str) -> FittedModel:
+        """The same model that tells where the values of its features were from, by feature, and of which accounts."""
+        profiles = tuple(replace(one, meaning=meanings[one.feature]) for one in self.profiles)
+        return replace(self, profiles=profiles, among=among)
 
     def columns(self, accounts: Accounts) -> Mapping[str, Column]:
         """The columns that it reads; one that is not there is missing."""
@@ -115,6 +118,8 @@ def write_model(model: FittedModel) -> bytes:
         "profiles": [_write_profile(one) for one in model.profiles],
         "score": {"edges": model.score_edges, "shares": model.score_shares},
     }
+    if model.among:
+        written["among"] = model.among
     return json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -144,6 +149,7 @@ def read_model(content: bytes) -> FittedModel:
         ),
         score_edges=tuple(read["score"]["edges"]),
         score_shares=tuple(read["score"]["shares"]),
+        among=read.get("among", ""),
     )
 
 

@@ -135,7 +135,7 @@ class ChurnTraining:
     ) -> tuple[KeptModel, bool]:
         model = found.model
         if lesson is not None:
-            model = model.meaning({one.name: one.meaning for one in document.features})
+            model = model.meaning({one.name: one.meaning for one in document.features}, document.among)
         content = write_model(model)
         message = map_report_to_proto(
             found.report,
@@ -169,7 +169,8 @@ def _unknown_then(document: ChurnModel, lesson: Lesson | None) -> tuple[Note, ..
         return ()
     then = timestamp_of(lesson.features_us).ToDatetime()
     named = listed(document.names)
-    return (Note("", "rows", f"at {then:%Y-%m-%d %H:%M} UTC nothing of {named} was known of any account"),)
+    told = f"at {then:%Y-%m-%d %H:%M} UTC nothing of {named} was known of any account"
+    return (Note("", "rows", told + (f" of which {document.among} holds" if document.among else "")),)
 
 
 def _labelled(request: pb.TrainChurnModelRequest) -> Labelled:

@@ -13,7 +13,7 @@ from trueline_rules.expressions import Expression
 from trueline_server.churn.columns import Accounts
 from trueline_server.churn.effects import features_of
 from trueline_server.churn.fitted import FittedModel
-from trueline_server.churn.sql import first_sql, log_odds_sql, probability_sql
+from trueline_server.churn.sql import first_sql, holds_sql, log_odds_sql, probability_sql
 
 MODEL, RULE = "model", "rule"
 Facts = Mapping[str, object]
@@ -84,6 +84,7 @@ class Foresight:
         self.horizon_us = document.label.within_us
         self.why = why
         facts = facts_of(document, fact_types)
+        self._among = compile_churn(document.among, facts, scored=False) if document.among else None
         self._segments = [compile_churn(one.when, facts, scored=True) for one in document.segments]
         self._fallback = [compile_churn(one.when, facts, scored=False) for one in document.fallback]
 
@@ -91,6 +92,14 @@ class Foresight:
     def method(self) -> str:
         """ "model" or "rule"."""
         return RULE if self.model is None else MODEL
+
+    def is_about(self, facts: Facts) -> bool:
+        """Whether the document is about an account; see `outlooks` for the facts."""
+        return self._among is None or bool(self._among.evaluate(facts))
+
+    def is_about_sql(self, columns: Mapping[str, str]) -> str:
+        """The same, 1 or 0, over columns by feature."""
+        return holds_sql(self._among, columns)
 
     @property
     def features(self) -> tuple[str, ...]:

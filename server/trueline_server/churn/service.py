@@ -170,7 +170,10 @@ class ChurnService:
     def outlooks(
         self, tenant: str, account_ids: Sequence[str], foresight: Foresight, *, at_us: int | None = None
     ) -> dict[str, Outlook]:
-        """What is foreseen of accounts as they were at an instant (None = now); unknown ones are left out."""
+        """What is foreseen of accounts as they were at an instant (None = now).
+
+        Those of which nothing is known, or that the document is not about, are left out.
+        """
         document, at = foresight.document, self._clock() if at_us is None else at_us
         sources = {one.name: one.source.name for one in document.features if one.source.kind == "fact"}
         most = len(sources) * len(account_ids)
@@ -184,10 +187,11 @@ class ChurnService:
         metrics = self._population.metrics_of(tenant, self._rules(tenant), document, account_ids, at)
         facts: dict[str, dict[str, object]] = {}
         for account in dict.fromkeys(account_ids):
-            known = observed.get(account, {})
-            values = {name: known[source] for name, source in sources.items() if source in known}
-            if values or metrics.get(account):
-                facts[account] = values | metrics.get(account, {})
+            seen = observed.get(account, {})
+            values = {name: seen[source] for name, source in sources.items() if source in seen}
+            known = values | metrics.get(account, {})
+            if known and foresight.is_about(known):
+                facts[account] = known
         accounts = accounts_of(tuple(facts), tuple(facts.values()), document.names)
         return dict(zip(facts, foresight.outlooks(accounts, tuple(facts.values())), strict=True))
 
@@ -247,12 +251,15 @@ def _changed(model: FittedModel, document: ChurnModel) -> str:
 
 
 def _meant(model: FittedModel, document: ChurnModel) -> str:
-    """Which feature that the document still has is from something else by now, for people; "" = none."""
+    """What the document takes from something else by now: a feature that it still has, or all; "" = nothing."""
     now = {one.name: one.meaning for one in document.features}
     for profile in model.profiles:
         meaning = now.get(profile.feature, profile.meaning)
         if profile.meaning and profile.meaning != meaning:
             return f"it learned {profile.feature} from {profile.meaning}, which is now {meaning}"
+    # Of a table it is not known which accounts are in it.
+    if model.among != document.among and any(profile.meaning for profile in model.profiles):
+        return f"it learned from accounts with {model.among or 'anything'}, which is now {document.among or 'anything'}"
     return ""
 
 

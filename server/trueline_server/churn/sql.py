@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
+from trueline_rules.expressions import Expression
 from trueline_rules.expressions.sql import quote
 
 from trueline_server.churn.effects import Bins, Effect, LevelBins, Line, NumberBins, PairTable, Table
@@ -30,6 +31,11 @@ def log_odds_sql(model: FittedModel, columns: Mapping[str, str]) -> str:
 def probability_sql(log_odds: str) -> str:
     """The probability of log-odds, as `sigmoid`."""
     return f"1 / (1 + exp(-least(greatest({log_odds}, -700.), 700.)))"
+
+
+def holds_sql(condition: Expression | None, columns: Mapping[str, str]) -> str:
+    """Whether a condition holds, 1 or 0; it may be unknown, which is not to hold. None always does."""
+    return "1" if condition is None else f"ifNull({condition.sql(columns).sql}, 0)"
 
 
 def first_sql(conditions: Sequence[str], values: Sequence[str], otherwise: str) -> str:

@@ -164,7 +164,7 @@ def _churn(question: AccountQuestion, foresight: Foresight | None) -> str:
         return _NULL
     columns = {one.name: f"c{place}" for place, one in enumerate(question.others)}
     known = " OR ".join(f"isNotNull({column})" for column in columns.values())
-    return f"if({known}, toFloat64({foresight.probability_sql(columns)}), NULL)"
+    return f"if(({known}) AND {foresight.is_about_sql(columns)}, toFloat64({foresight.probability_sql(columns)}), NULL)"
 
 
 def _columns(prefix: str, profile: CompiledProfile) -> str:

@@ -149,13 +149,14 @@ _EVENTS = st.lists(
 )
 
 
+@pytest.mark.parametrize("among", ["", "size > 1 or opened_days >= 2"])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=_EVENTS, seats=st.dictionaries(st.sampled_from("abd"), st.sampled_from([0.5, 2.0, 9.0])))
 def test_all_accounts_are_foreseen_as_each_is_by_itself(
-    world: ChurnWorld, events: list[tuple[str, str, int, float | None]], seats: dict[str, float]
+    world: ChurnWorld, events: list[tuple[str, str, int, float | None]], seats: dict[str, float], among: str
 ) -> None:
-    """By facts, by metrics, by both, or by neither: then there is nothing to foresee."""
-    world.rules = rules_of()
+    """By facts, by metrics, by both, or by neither: then there is nothing to foresee; nor of whom it is not about."""
+    world.rules = rules_of(_MODEL + (f"  among: {among}\n" if among else ""))
     world.tenant = f"churn-{uuid4().hex}"
     world.put({account: {"seats": value} for account, value in seats.items()}, NOW_US - DAY_US)
     if events:
@@ -170,7 +171,11 @@ def test_all_accounts_are_foreseen_as_each_is_by_itself(
     }
     names = ["", *(one.name for one in world.document.segments)]
     assert {one: (told.probability, names.index(told.segment)) for one, told in alone.items()} == together
-    assert together.keys() == {account for account, *_ in events} | seats.keys()
+    known = {account for account, *_ in events} | seats.keys()
+    assert together.keys() <= known
+    if not among:
+        assert together.keys() == known
+    assert {account for account, size in seats.items() if size > 1} <= together.keys()
 
 
 def test_a_model_whose_feature_means_something_else_now_is_not_used(world: ChurnWorld) -> None:
@@ -205,3 +210,29 @@ def test_a_model_whose_feature_means_something_else_now_is_not_used(world: Churn
     assert world.service.foresight(world.tenant, "small").method == "model"
     world.service.require_same_meaning(world.service.foresight(world.tenant, "small", model.summary.id))
     assert world.service.models(world.tenant)[1] == {("small", model.summary.id)}
+
+
+def test_those_it_is_not_about_are_neither_learned_from_nor_foreseen(world: ChurnWorld) -> None:
+    """Nor counted in segments; a model that learned from others is not used, and one asked for by its id is refused."""
+    world.rules = rules_of(_MODEL + "  among: seats >= 2\n")
+    draw = np.random.default_rng(3)
+    seats = {f"account-{number:03}": float(draw.integers(0, 6)) for number in range(600)}
+    world.put({account: {"seats": value} for account, value in seats.items()}, BEFORE_US - DAY_US)
+    about = [account for account, value in seats.items() if value >= 2]
+    leaving = [account for account, value in seats.items() if draw.random() < (0.9 if value < 2 else 0.6 / value)]
+    world.send([(account, "closed", NOW_US - DAY_US, None) for account in leaving])
+    model = world.train().model
+    assert model.summary.accounts == len(about)
+    assert model.summary.churned == len(set(about) & set(leaving))
+    assert model.summary.active, model.summary.failed_check
+    foresight = world.service.foresight(world.tenant, "small")
+    assert foresight.method == "model"
+    assert world.service.outlooks(world.tenant, list(seats), foresight).keys() == set(about)
+    counted = world.service.segments(world.tenant, foresight)
+    assert sum(one.accounts for one in counted) == len(set(about) - set(leaving))
+    assert world.service.drift(world.tenant, foresight).accounts == len(set(about) - set(leaving))
+    world.rules = rules_of()
+    told = "it learned from accounts with seats >= 2, which is now anything"
+    assert world.service.foresight(world.tenant, "small").why == f"the last model is not used: {told}; train it again"
+    with pytest.raises(TruelineError, match=told):
+        world.service.require_same_meaning(world.service.foresight(world.tenant, "small", model.summary.id))

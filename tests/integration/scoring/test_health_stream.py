@@ -148,7 +148,7 @@ def test_churn_is_that_of_the_plain_rule(world: HealthWorld) -> None:
 
 
 def test_churn_by_metrics_is_that_of_the_churn_service(world: HealthWorld, tmp_path: Path) -> None:
-    """Beside the health, with defaults and what is missing: the same as of each account, and as of all, by itself."""
+    """Beside the health, with defaults, missing values and `among`: the same as of each account by itself."""
     model = (
         "---\napiVersion: trueline/v1\nkind: ChurnModel\nmetadata: {name: accounts}\nspec:\n"
         "  features:\n    - tickets\n"
@@ -178,6 +178,13 @@ def test_churn_by_metrics_is_that_of_the_churn_service(world: HealthWorld, tmp_p
     alone = churn.outlooks(world.tenant, list(expected), foresight)
     assert found == expected
     assert {account: one.probability for account, one in alone.items()} == expected
+    world.rules = rules_of(PROFILE + model + "  among: seen_10d > 0 or tickets > 3\n")
+    foresight = churn.foresight(world.tenant)
+    about = {account: expected[account] for account in ("seen", "once", "known")}
+    found = {str(row["account_id"]): row["churn"] for row in world.all(foresight)}
+    assert found == {account: about.get(account) for account in expected}
+    alone = churn.outlooks(world.tenant, list(expected), foresight)
+    assert {account: one.probability for account, one in alone.items()} == about
     state.close()
 
 

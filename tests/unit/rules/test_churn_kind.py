@@ -51,6 +51,16 @@ def test_a_small_document_has_the_defaults() -> None:
     assert (model.fallback, model.segments, model.bases) == ((), (), {})
 
 
+def test_whom_it_is_about_is_written_back() -> None:
+    """Everybody, unless a condition over the features says otherwise."""
+    assert _loaded(LEAST).among == ""
+    model = _loaded(LEAST + "  among: seats > 1\n")
+    assert model.among == "seats > 1"
+    again = load_texts([("churn.yaml", FACTS + write_document("ChurnModel", model))]).documents["ChurnModel"]["small"]
+    assert isinstance(again, ChurnModel)
+    assert again.among == "seats > 1"
+
+
 def test_a_document_is_written_back_as_it_is() -> None:
     """The default pack's, with all that it has."""
     model = load_rules([]).documents["ChurnModel"]["accounts"]
@@ -91,6 +101,8 @@ def test_a_document_is_written_back_as_it_is() -> None:
         (LEAST + "  fallback: [{when: seat > 1, probability: 0.5}]\n", "spec.fallback[0].when does not compile"),
         (LEAST + "  fallback: [{when: probability > 0.1, probability: 0.5}]\n", "does not compile"),
         (LEAST + "  fallback: [{when: seats > 1, probability: 1.5}]\n", "probability must be"),
+        (LEAST + "  among: seat > 1\n", "spec.among does not compile"),
+        (LEAST + "  among: probability > 0.1\n", "spec.among does not compile"),
         (LEAST + "  segments: [{name: a, when: seats > 1}]\n", "lacks the key 'intervention'"),
         (
             LEAST + "  segments:\n    - {name: a, when: seats > 1, intervention: x}\n"

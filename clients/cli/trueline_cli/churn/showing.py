@@ -153,7 +153,7 @@ def show_predictions(found: ChurnPredictions) -> None:
     if found.predictions:
         style.show(made)
     if found.unknown_ids:
-        style.show(f"nothing is known of: {', '.join(found.unknown_ids)}")
+        style.show(f"nothing is known of, or the document is not about: {', '.join(found.unknown_ids)}")
 
 
 def show_segments(found: ChurnSegments) -> None:

@@ -922,7 +922,7 @@ class PredictChurnResponse(_message.Message):
 
     @_builtins.property
     def unknown_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Accounts of which nothing is known."""
+        """Accounts of which nothing is known, or that the document is not about (`among`)."""
 
     @_builtins.property
     def absent_features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
