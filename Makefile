@@ -37,9 +37,10 @@ run: $(VENV)/.server ## start the server, play events (EVENTS=file MAPPING=file,
 demo: $(VENV)/.server ## the same in a temporary directory, then exit
 	@$(BIN)/trueline demo
 
-# In the order of their folders: by number of tests, as is usual, the long modules of a single test would come last.
+# A process for each processor: `auto` counts cores, of which a virtual machine may show half as many. In the order of
+# their folders: by number of tests, as is usual, the long modules of a single test would come last.
 test: $(VENV)/.dev node ## run all tests
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -n logical --dist loadfile --no-loadscope-reorder
 
 check: lint types borders contract ## ruff, mypy --strict, import-linter, buf lint, drift of generated code
 
