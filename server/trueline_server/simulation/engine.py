@@ -79,15 +79,19 @@ def run(
             return
         go_on(now_us)
         clock.turn((now_us - clock()) / 1_000_000)
+        # What is taken and done may tell somebody at once, with no timer between.
+        moved = False
         if rules.next_us == now_us:
             evaluation = rules.at_next()
             if evaluation is not None and evaluation.changed:
                 record.take(evaluation)
                 pipeline.take(now_us, evaluation)
+                moved = True
         while done < len(acts) and _when(acts[done]) <= now_us:
             record.act(acts[done], pipeline, now_us)
             done += 1
-        if pipeline.next_us is not None and pipeline.next_us <= now_us:
+            moved = True
+        if moved or (pipeline.next_us is not None and pipeline.next_us <= now_us):
             pipeline.settle()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from live_parts import LiveParts
 from simulation_texts import CHANNELS, METRICS, document, rules_of, series
@@ -85,35 +87,82 @@ _silences = st.lists(
 )
 
 
-@st.composite
-def texts(draw: st.DrawFn) -> tuple[str, str]:
-    """A rule file, and series of two metrics over at most an hour with what people do meanwhile."""
-    how = {
-        "{wait}": draw(st.sampled_from(["0s", "2m"])),
-        "{no}": draw(st.sampled_from(["ok", "keep", "no_data", "alerting"])),
-        "{every}": draw(st.sampled_from(["0s", "3m", "7m"])),
-    }
-    varied = [*_RULES]
-    for mark, value in how.items():
-        varied = [text.replace(mark, value) for text in varied]
-    by = draw(st.sampled_from(["[rule]", "['...']", "[]"]))
-    channels = draw(st.sampled_from(["[wall]", "[ada_mail, bob_mail]"]))
-    wait = draw(st.sampled_from(["0s", "30s"]))
-    route = f"channels: {channels}\ngroup_by: {by}\ngroup_wait: {wait}\nrepeat_interval: 20m\nescalation: shop"
-    further = draw(st.lists(st.sampled_from([_DOWN, _NIGHT]), unique=True))
-    files = [*METRICS, *varied, *CHANNELS, _POLICY, _NOBODY, document("Route", "default", route), *further]
-    lines = [f'{{metric: failed, labels: {{plan: {plan}}}, values: "{draw(_tokens)}"}}' for plan in ("pro", "free")]
-    lines.append(f'{{metric: orders, values: "{draw(_tokens)}"}}')
-    more = "until: 1h\n"
-    for key, listed in (("acks", draw(_hands)), ("silences", draw(_silences))):
-        more += f"{key}: [{', '.join(listed)}]\n" if listed else ""
-    return "---\n".join(files), series(*lines, more=more)
+@dataclass(frozen=True)
+class Case:
+    """What differs between scenarios: parts of rules and route, further documents, values of series, people."""
+
+    wait: str = "0s"
+    no: str = "ok"
+    every: str = "0s"
+    by: str = "[rule]"
+    channels: str = "[wall]"
+    group_wait: str = "0s"
+    further: Sequence[str] = ()
+    failed: tuple[str, str] = ("0x0", "0x0")
+    orders: str = "0x0"
+    hands: Sequence[str] = ()
+    silences: Sequence[str] = ()
+
+    def texts(self) -> tuple[str, str]:
+        """A rule file, and series of two metrics over at most an hour with what people do meanwhile."""
+        varied = [*_RULES]
+        for mark, value in (("{wait}", self.wait), ("{no}", self.no), ("{every}", self.every)):
+            varied = [text.replace(mark, value) for text in varied]
+        route = f"channels: {self.channels}\ngroup_by: {self.by}\ngroup_wait: {self.group_wait}\n"
+        route += "repeat_interval: 20m\nescalation: shop"
+        files = [*METRICS, *varied, *CHANNELS, _POLICY, _NOBODY, document("Route", "default", route), *self.further]
+        lines = [
+            f'{{metric: failed, labels: {{plan: {plan}}}, values: "{values}"}}'
+            for plan, values in zip(("pro", "free"), self.failed, strict=True)
+        ]
+        lines.append(f'{{metric: orders, values: "{self.orders}"}}')
+        more = "until: 1h\n"
+        for key, listed in (("acks", self.hands), ("silences", self.silences)):
+            more += f"{key}: [{', '.join(listed)}]\n" if listed else ""
+        return "---\n".join(files), series(*lines, more=more)
+
+
+_cases = st.builds(
+    Case,
+    wait=st.sampled_from(["0s", "2m"]),
+    no=st.sampled_from(["ok", "keep", "no_data", "alerting"]),
+    every=st.sampled_from(["0s", "3m", "7m"]),
+    by=st.sampled_from(["[rule]", "['...']", "[]"]),
+    channels=st.sampled_from(["[wall]", "[ada_mail, bob_mail]"]),
+    group_wait=st.sampled_from(["0s", "30s"]),
+    further=st.lists(st.sampled_from([_DOWN, _NIGHT]), unique=True),
+    failed=st.tuples(_tokens, _tokens),
+    orders=_tokens,
+    hands=_hands,
+    silences=_silences,
+)
+# A rate limit cuts between messages of one instant.
+_LIMITED = Case(
+    channels="[ada_mail, bob_mail]",
+    failed=("_x4 0x1 _ 0x0 30x8", "0x3 8+1x4"),
+    orders="0+1x4 8x2",
+    hands=[f"{{at: {minute}m, rule: failing, by: ada, how: acknowledge}}" for minute in (0, 17, 22, 0)],
+    silences=[
+        "{matchers: ['plan=pro'], from: 2m, until: 37m, author: bob, reason: x}",
+        "{matchers: ['severity=\"warning\"'], from: 10m, until: 34m, author: bob, reason: x}",
+    ],
+)
+# What somebody does leads to a message at once, with no timer due.
+_ACTED = Case(
+    every="7m",
+    further=[_NIGHT],
+    orders="0x1 _",
+    hands=["{at: 32m, rule: slow, by: ada, how: acknowledge}"],
+)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(texts())
-def test_a_simulation_says_what_the_live_parts_do(files: tuple[str, str]) -> None:
+@given(_cases)
+@example(_LIMITED)
+@example(_ACTED)
+def test_a_simulation_says_what_the_live_parts_do(case: Case) -> None:
     """The same things happen to the same alerts at the same instants, and the same messages go to the same channels."""
+    files = case.texts()
     scenario = read_series_file(files[1], "day.yml", rules_of(files[0]))
     with tempfile.TemporaryDirectory() as folder:
         with closing(LiveParts(Path(folder), scenario)) as live:
