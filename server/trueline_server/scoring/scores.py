@@ -121,4 +121,6 @@ def _mean(ends: Sequence[Ends | None], weighed: Weighed) -> Ends | None:
         one, other = ends[place]  # type: ignore[misc]
         low += weight * one
         high += weight * other
-    return min(low / total, FULL), min(high / total, FULL)
+    # Of products and their sum the quotient may be an ulp too much.
+    score = min(low / total, FULL)
+    return score, score if low == high else min(high / total, FULL)

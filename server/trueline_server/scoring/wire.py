@@ -22,6 +22,8 @@ def tag(number: int, kind: int) -> int:
     return number << 3 | kind
 
 
+# What stands before short texts and messages, by number and length.
+_SHORT = [[bytes((tag(number, TEXT), size)) for size in range(0x80)] for number in range(16)]
 _FIRST, _SECOND, _THIRD = (tag(number, DOUBLE) for number in (1, 2, 3))
 
 
@@ -34,7 +36,7 @@ def bytes_field(number: int, value: bytes) -> bytes:
     """A text or a message; an empty text is left out by whoever has none."""
     size = len(value)
     if size < 0x80:
-        return bytes((number << 3 | TEXT, size)) + value
+        return _SHORT[number][size] + value
     if size < 0x4000:
         return bytes((number << 3 | TEXT, size & 0x7F | 0x80, size >> 7)) + value
     return bytes((number << 3 | TEXT,)) + _varint(size) + value

@@ -176,11 +176,17 @@ def test_a_watch_gives_up_when_it_was_told_to(running: Running, recorder: Record
 def test_closing_the_client_ends_the_wait(running: Running, recorder: Recorder) -> None:
     """A watch that waits for a server ends at once, and without an error."""
     recorder.scripts.append([synced("t1"), NEVER])
-    waiting = threading.Event()
+    heard, waiting = threading.Event(), threading.Event()
     client = TruelineClient(running.address, retry=RetryPolicy(first=60, longest=60))
-    reader = threading.Thread(target=lambda: list(client.watch_metrics(on_wait=lambda _: waiting.set())))
+
+    def read() -> None:
+        for _ in client.watch_metrics(on_wait=lambda _: waiting.set()):
+            heard.set()
+
+    reader = threading.Thread(target=read)
     reader.start()
-    recorder.wait_for(lambda: len(recorder.calls) == 1)
+    # A watch that was never answered would not wait.
+    assert heard.wait(20)
     running.stop()
     assert waiting.wait(20)
     client.close()
