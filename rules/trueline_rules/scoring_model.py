@@ -162,10 +162,3 @@ class ScoringProfile:
     def inputs(self) -> dict[str, ScoringInput]:
         """All inputs by name, in the order of the file."""
         return {one.name: one for dimension in self.dimensions.values() for one in dimension.inputs}
-
-    def band_of(self, score: float) -> str:
-        """Name of the band that a score lies in."""
-        for name, start in self.bands.items():
-            if score >= start:
-                return name
-        raise AssertionError("the lowest band starts at 0")

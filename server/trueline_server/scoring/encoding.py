@@ -39,10 +39,13 @@ def encode_feature(feature: FeatureScore) -> bytes:
 @lru_cache(maxsize=_MOST_KEPT)
 def _templates(weighing: Weighing) -> tuple[DimensionTemplates, PersonaTemplates, bytes]:
     """What writes dimensions and personas, and the end: coverage, and which dimensions have no input."""
-    coverage = sum(one.coverage for one in weighing.overall) / len(weighing.overall)
     missing = [
         text_field(7, dimension.name)
         for dimension, own in zip(weighing.profile.dimensions, weighing.dimensions, strict=True)
         if not own.weight
     ]
-    return DimensionTemplates(weighing), PersonaTemplates(weighing), number_field(6, coverage) + b"".join(missing)
+    return (
+        DimensionTemplates(weighing),
+        PersonaTemplates(weighing),
+        number_field(6, weighing.coverage) + b"".join(missing),
+    )

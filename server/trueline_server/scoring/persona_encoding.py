@@ -7,7 +7,6 @@ set of known inputs they are written once, with gaps for the numbers, and all nu
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right
 
 import numpy as np
 
@@ -29,10 +28,8 @@ class PersonaTemplates:
 
     def __init__(self, weighing: Weighing) -> None:
         profile = weighing.profile
-        # From the lowest: where they start, and their names.
-        bands = sorted((start, name) for name, start in profile.profile.bands.items())
-        self._starts = [start for start, _ in bands]
-        self._bands = [text_field(4, name) for _, name in bands]
+        self._band = profile.band
+        self._bands = {"": b"", **{name: text_field(4, name) for name in profile.band_names}}
         # Names, then coverage and what dimensions weigh.
         self._heads = [
             (text_field(1, persona.name), number_field(3, overall.coverage) + _shares(weighing, persona, overall))
@@ -78,11 +75,7 @@ class PersonaTemplates:
 
     def _overall(self, ends: Ends) -> bytes:
         """A score, and the name of its band where it lies in one."""
-        low, high = ends
-        place = bisect_right(self._starts, low)
-        if low != high and place != bisect_right(self._starts, high):
-            return _SCORE(ends)
-        return _SCORE(ends) + self._bands[place - 1]
+        return _SCORE(ends) + self._bands[self._band(ends)]
 
     def _fill(self, feature: FeatureScore) -> bytes:
         """What each input could change, fields 8 of one PersonaScore after the other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -128,6 +129,8 @@ class CompiledProfile:
         by_name: the same by name.
         dimensions: in the order of the profile.
         personas: by name.
+        band_starts: from the lowest.
+        band_names: in the same order.
 
     """
 
@@ -137,14 +140,18 @@ class CompiledProfile:
     by_name: Mapping[str, CompiledInput]
     dimensions: tuple[CompiledDimension, ...]
     personas: Mapping[str, CompiledPersona]
+    band_starts: tuple[float, ...]
+    band_names: tuple[str, ...]
 
     def band(self, ends: Ends | None) -> str:
         """Name of the band that a score lies in; "" if it lies in several or there is no score."""
         if ends is None:
             return ""
         low, high = ends
-        found = self.profile.band_of(low)
-        return found if low == high or found == self.profile.band_of(high) else ""
+        place = bisect_right(self.band_starts, low)
+        if low != high and place != bisect_right(self.band_starts, high):
+            return ""
+        return self.band_names[place - 1]
 
     def choose(self, names: Sequence[str]) -> tuple[CompiledPersona, ...]:
         """Personas in the order of their names, each once; () = all.
@@ -192,6 +199,7 @@ def compile_profile(profile: ScoringProfile, revision: str) -> CompiledProfile:
         )
         for name, persona in profile.personas.items()
     }
+    bands = sorted((start, name) for name, start in profile.bands.items())
     return CompiledProfile(
         profile=profile,
         revision=revision,
@@ -199,6 +207,8 @@ def compile_profile(profile: ScoringProfile, revision: str) -> CompiledProfile:
         by_name={one.name: one for one in inputs},
         dimensions=tuple(dimensions),
         personas=personas,
+        band_starts=tuple(start for start, _ in bands),
+        band_names=tuple(name for _, name in bands),
     )
 
 

@@ -79,7 +79,7 @@ class Scores(NamedTuple):
     @property
     def coverage(self) -> float:
         """Mean over the personas."""
-        return sum(one.coverage for one in self.personas) / len(self.personas)
+        return self.weighing.coverage
 
 
 def score_values(

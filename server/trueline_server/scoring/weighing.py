@@ -48,6 +48,11 @@ class Weighing:
     dimensions: tuple[Weighed, ...]
     overall: tuple[Weighed, ...]
 
+    @property
+    def coverage(self) -> float:
+        """Mean over the personas."""
+        return sum(one.coverage for one in self.overall) / len(self.overall)
+
 
 @lru_cache(maxsize=_MOST_KEPT)
 def weigh(profile: CompiledProfile, personas: tuple[CompiledPersona, ...], known: tuple[bool, ...]) -> Weighing:

@@ -15,6 +15,7 @@ from trueline_rules.schema import schema_for
 from trueline_rules.scoring_conditions import compile_advice
 from trueline_rules.scoring_model import InputType, OnMissing, ScoringProfile, Subject
 from trueline_rules.writing import write_document
+from trueline_server.scoring.profiles import compile_profile
 
 DAY_US = 86_400_000_000
 FEATURES = """\
@@ -124,7 +125,8 @@ def test_a_profile_of_features() -> None:
     assert (noise.points, noise.on_missing) == (((0, 100), (1, 0)), OnMissing.REQUIRED)
     assert (washable.type, washable.flags, washable.on_missing) == (InputType.FLAG, (10, 100), OnMissing.DROP)
     assert [one.title for one in profile.dimensions.values()] == ["Fun", "care"]
-    assert [profile.band_of(score) for score in (100, 70, 69.9, 0)] == ["great", "great", "fair", "poor"]
+    compiled = compile_profile(profile, "r")
+    assert [compiled.band((score, score)) for score in (100, 70, 69.9, 0)] == ["great", "great", "fair", "poor"]
 
 
 def test_a_profile_of_accounts() -> None:
